@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A growing byte buffer with a limit and a sticky failure: build the whole message, check once.
+ *
+ * Every buffer wipes the bytes it lets go of (growing, resetting, clearing), so nothing has to be
+ * decided about what passes through it; a secret one takes its memory from secret_alloc besides.
+ */
+#ifndef BASE_BUFFER_H
+#define BASE_BUFFER_H
+
+#include "base/bytes.h"
+
+struct buffer {
+    uint8_t *at;  /* NULL while nothing is allocated */
+    size_t len;   /* bytes in use */
+    size_t cap;   /* bytes allocated */
+    size_t limit; /* len never exceeds it */
+    bool secret;
+    bool failed; /* limit or memory exceeded since the last reset; content is then not to be used */
+};
+
+/* limit: the largest number of bytes the buffer will hold. Allocates nothing. */
+void buffer_init(struct buffer *b, size_t limit);
+void buffer_init_secret(struct buffer *b, size_t limit);
+
+/* Wipes and frees; the buffer can be used again. Safe on a zeroed struct. */
+void buffer_clear(struct buffer *b);
+
+/* Wipes what is in use, keeps the memory, forgets the failure. */
+void buffer_reset(struct buffer *b);
+
+/*
+ * Makes room for more bytes behind len and returns where they go, or NULL (and failed is set).
+ * buffer_commit then counts what was written there: n <= the room asked for.
+ */
+MUST_USE uint8_t *buffer_reserve(struct buffer *b, size_t more);
+void buffer_commit(struct buffer *b, size_t n);
+
+/* Each does nothing once failed is set. */
+void buffer_append(struct buffer *b, struct bytes bytes);
+void buffer_text(struct buffer *b, const char *text);
+void buffer_byte(struct buffer *b, uint8_t byte);
+void buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Drops the first n <= len bytes, moving the rest to the front and wiping what is left behind. */
+void buffer_consume(struct buffer *b, size_t n);
+
+static inline struct bytes buffer_bytes(const struct buffer *b)
+{
+    return bytes_of(b->at, b->len);
+}
+
+/* For __attribute__((cleanup)). */
+#define BUFFER_AUTO __attribute__((cleanup(buffer_clear))) struct buffer
+
+#endif
