@@ -16,30 +16,28 @@
 
 #define FIRST_CAP 64 /* nodes: a small request */
 
+/* Each step takes the position and returns the one behind what it took, or NULL when it failed. */
+typedef const uint8_t *position;
+
 struct parser {
     struct json *doc;
     struct error *err;
-    const uint8_t *start;
-    const uint8_t *at;
-    const uint8_t *end;
+    position start;
+    position end;
     json_value open; /* innermost open container */
     uint32_t depth;
     struct json_key key;
 };
 
-static inline uint32_t offset(const struct parser *p)
+static position fail(const struct parser *p, position at, enum error_code code, const char *what)
 {
-    return (uint32_t)(p->at - p->start);
+    error_set(p->err, code, "%s at byte %zu", what, (size_t)(at - p->start));
+    return NULL;
 }
 
-static bool fail(struct parser *p, enum error_code code, const char *what)
+static position malformed(const struct parser *p, position at, const char *what)
 {
-    return error_set(p->err, code, "%s at byte %u", what, offset(p));
-}
-
-static bool malformed(struct parser *p, const char *what)
-{
-    return fail(p, ERROR_NOT_JSON, p->at == p->end ? "unexpected end" : what);
+    return fail(p, at, ERROR_NOT_JSON, at == p->end ? "unexpected end" : what);
 }
 
 /* The old array is wiped, which realloc would not do. */
@@ -62,25 +60,37 @@ bool json_reserve(struct json *doc, size_t more)
     return true;
 }
 
-static inline bool add_node(struct parser *p, enum json_type type)
+/* The new node, or NULL. */
+static inline struct json_node *add_node(struct parser *p, position at, enum json_type type)
 {
     struct json *doc = p->doc;
-    if (doc->count == doc->cap && !json_reserve(doc, 1))
-        return fail(p, ERROR_MEMORY, "no memory for the index");
-    doc->nodes[doc->count] =
-        (struct json_node){.start = offset(p), .next = doc->count + 1, .type = (uint8_t)type};
-    doc->count++;
-    return true;
+    if (doc->count == doc->cap && !json_reserve(doc, 1)) {
+        fail(p, at, ERROR_MEMORY, "no memory for the index");
+        return NULL;
+    }
+    struct json_node *node = &doc->nodes[doc->count++];
+    *node = (struct json_node){
+        .start = (uint32_t)(at - p->start), .next = doc->count, .type = (uint8_t)type};
+    return node;
 }
 
-/* Skips white space; the byte behind it, or 0 (which nothing accepts) at the end. */
-static inline uint8_t skip_space(struct parser *p)
+static inline position end_node(const struct parser *p, struct json_node *node, position at)
 {
-    const uint8_t *at = p->at, *end = p->end;
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    node->end = (uint32_t)(at - p->start);
+    return at;
+}
+
+static inline position skip_space(const struct parser *p, position at)
+{
+    while (at < p->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
-    p->at = at;
-    return at < end ? *at : 0;
+    return at;
+}
+
+/* The byte at a position, or 0 (which nothing accepts) at the end. */
+static inline uint8_t byte_at(const struct parser *p, position at)
+{
+    return at < p->end ? *at : 0;
 }
 
 /* Skips what needs no look within a string: ASCII but quotes, backslashes and controls. */
@@ -162,198 +172,185 @@ static unsigned escape_length(const uint8_t *at, const uint8_t *end)
     }
 }
 
-/* p->at is at the opening quote; afterwards behind the closing one. */
-static bool scan_string(struct parser *p)
+/* at is the opening quote. */
+static inline position take_string(struct parser *p, position at)
 {
-    if (!add_node(p, JSON_STRING))
-        return false;
-    struct json_node *node = &p->doc->nodes[p->doc->count - 1];
-    for (p->at++;;) {
-        p->at = skip_plain(p->at, p->end);
-        if (p->at == p->end)
-            return malformed(p, "");
-        unsigned len;
-        if (*p->at == '"') {
-            p->at++;
-            node->end = offset(p);
-            return true;
-        } else if (*p->at == '\\') {
+    struct json_node *node = add_node(p, at, JSON_STRING);
+    if (node == NULL)
+        return NULL;
+    for (at++;;) {
+        at = skip_plain(at, p->end);
+        if (at == p->end)
+            return malformed(p, at, "");
+        if (*at == '"')
+            return end_node(p, node, at + 1);
+        unsigned len = 0;
+        if (*at == '\\') {
             node->escaped = true;
-            len = escape_length(p->at, p->end);
-        } else {
-            len = *p->at < ' ' ? 0 : utf8_length(p->at, p->end);
+            len = escape_length(at, p->end);
+        } else if (*at >= 0x80) {
+            len = utf8_length(at, p->end);
         }
         if (len == 0)
-            return fail(p, ERROR_NOT_JSON, "malformed string");
-        p->at += len;
+            return fail(p, at, ERROR_NOT_JSON, "malformed string");
+        at += len;
     }
 }
 
-static bool skip_digits(struct parser *p)
+static position take_digits(const struct parser *p, position at)
 {
-    const uint8_t *at = p->at;
+    position first = at;
     while (at < p->end && *at >= '0' && *at <= '9')
         at++;
-    bool some = at > p->at;
-    p->at = at;
-    return some || malformed(p, "malformed number");
+    return at > first ? at : malformed(p, at, "malformed number");
 }
 
-static bool next_is(const struct parser *p, char one, char other)
+/* at is a digit or a minus sign. */
+static position take_number(struct parser *p, position at)
 {
-    return p->at < p->end && (*p->at == one || *p->at == other);
-}
-
-static bool scan_number(struct parser *p)
-{
-    if (!add_node(p, JSON_NUMBER))
-        return false;
-    if (*p->at == '-')
-        p->at++;
-    if (next_is(p, '0', '0'))
-        p->at++; /* a digit behind it is unexpected to the loop */
-    else if (!skip_digits(p))
-        return false;
-    if (next_is(p, '.', '.')) {
-        p->at++;
-        if (!skip_digits(p))
-            return false;
+    struct json_node *node = add_node(p, at, JSON_NUMBER);
+    if (node == NULL)
+        return NULL;
+    if (*at == '-')
+        at++;
+    /* No digit follows a leading zero: what reads on finds it unexpected. */
+    at = byte_at(p, at) == '0' ? at + 1 : take_digits(p, at);
+    if (at != NULL && byte_at(p, at) == '.')
+        at = take_digits(p, at + 1);
+    if (at != NULL && (byte_at(p, at) | 0x20) == 'e') {
+        at++;
+        if (byte_at(p, at) == '+' || byte_at(p, at) == '-')
+            at++;
+        at = take_digits(p, at);
     }
-    if (next_is(p, 'e', 'E')) {
-        p->at++;
-        if (next_is(p, '+', '-'))
-            p->at++;
-        if (!skip_digits(p))
-            return false;
-    }
-    p->doc->nodes[p->doc->count - 1].end = offset(p);
-    return true;
+    return at == NULL ? NULL : end_node(p, node, at);
 }
 
-static bool scan_literal(struct parser *p, enum json_type type, struct bytes literal)
+static position take_literal(struct parser *p, position at, enum json_type type,
+                             struct bytes literal)
 {
-    if ((size_t)(p->end - p->at) < literal.len || memcmp(p->at, literal.at, literal.len) != 0)
-        return fail(p, ERROR_NOT_JSON, "malformed literal");
-    if (!add_node(p, type))
-        return false;
-    p->at += literal.len;
-    p->doc->nodes[p->doc->count - 1].end = offset(p);
-    return true;
+    if ((size_t)(p->end - at) < literal.len || memcmp(at, literal.at, literal.len) != 0)
+        return fail(p, at, ERROR_NOT_JSON, "malformed literal");
+    struct json_node *node = add_node(p, at, type);
+    return node == NULL ? NULL : end_node(p, node, at + literal.len);
 }
 
-static bool open_container(struct parser *p, enum json_type type)
+static position open_container(struct parser *p, position at, enum json_type type)
 {
     if (p->depth == p->doc->depth_limit)
-        return fail(p, ERROR_TOO_DEEP, "nested too deeply");
-    if (!add_node(p, type))
-        return false;
-    json_value v = p->doc->count - 1;
-    p->doc->nodes[v].next = p->open;
-    p->open = v;
+        return fail(p, at, ERROR_TOO_DEEP, "nested too deeply");
+    struct json_node *node = add_node(p, at, type);
+    if (node == NULL)
+        return NULL;
+    node->next = p->open;
+    p->open = p->doc->count - 1;
     p->depth++;
-    p->at++;
-    return true;
+    return at + 1;
 }
 
-static bool unique_names(struct parser *p)
+static bool unique_names(struct parser *p, position at)
 {
     json_value second;
     switch (json_names_unique(p->doc, p->open, &p->key, &second)) {
     case ERROR_NONE:
         return true;
     case ERROR_DUPLICATE_MEMBER:
-        p->at = p->start + p->doc->nodes[second].start;
-        return fail(p, ERROR_DUPLICATE_MEMBER, "a second member of the same name");
+        at = p->start + p->doc->nodes[second].start;
+        return fail(p, at, ERROR_DUPLICATE_MEMBER, "a second member of the same name");
     case ERROR_MEMORY:
-        return fail(p, ERROR_MEMORY, "no memory for the names of an object");
+        return fail(p, at, ERROR_MEMORY, "no memory for the names of an object");
     default:
-        return fail(p, ERROR_INTERNAL, "no randomness for the names of an object");
+        return fail(p, at, ERROR_INTERNAL, "no randomness for the names of an object");
     }
 }
 
-static bool close_container(struct parser *p)
+/* at is the closing bracket. */
+static position close_container(struct parser *p, position at)
 {
-    if (p->doc->nodes[p->open].type == JSON_OBJECT && !unique_names(p))
-        return false;
+    if (p->doc->nodes[p->open].type == JSON_OBJECT && !unique_names(p, at))
+        return NULL;
     struct json_node *node = &p->doc->nodes[p->open];
-    p->at++;
     p->open = node->next;
     p->depth--;
-    node->end = offset(p);
     node->next = p->doc->count;
-    return true;
+    return end_node(p, node, at + 1);
 }
 
 /* A whole scalar, or the start of a container. */
-static bool take_value(struct parser *p)
+static inline position take_value(struct parser *p, position at)
 {
-    uint8_t c = skip_space(p);
+    uint8_t c = byte_at(p, at);
     switch (c) {
     case '"':
-        return scan_string(p);
+        return take_string(p, at);
     case '{':
-        return open_container(p, JSON_OBJECT);
+        return open_container(p, at, JSON_OBJECT);
     case '[':
-        return open_container(p, JSON_ARRAY);
+        return open_container(p, at, JSON_ARRAY);
     case 't':
-        return scan_literal(p, JSON_TRUE, bytes_of("true", 4));
+        return take_literal(p, at, JSON_TRUE, bytes_of("true", 4));
     case 'f':
-        return scan_literal(p, JSON_FALSE, bytes_of("false", 5));
+        return take_literal(p, at, JSON_FALSE, bytes_of("false", 5));
     case 'n':
-        return scan_literal(p, JSON_NULL, bytes_of("null", 4));
+        return take_literal(p, at, JSON_NULL, bytes_of("null", 4));
     default:
         if (c == '-' || (c >= '0' && c <= '9'))
-            return scan_number(p);
-        return malformed(p, "no value");
+            return take_number(p, at);
+        return malformed(p, at, "no value");
     }
 }
 
-/* What comes before a value within the open container: a name and colon in an object. */
-static bool take_name(struct parser *p)
+/* What comes before a value in the open container: in an object its name and a colon. */
+static inline position take_name(struct parser *p, position at)
 {
     if (p->doc->nodes[p->open].type == JSON_ARRAY)
-        return true;
-    if (skip_space(p) != '"')
-        return malformed(p, "no member name");
-    if (!scan_string(p))
-        return false;
-    if (skip_space(p) != ':')
-        return malformed(p, "no colon");
-    p->at++;
-    return true;
+        return at;
+    if (byte_at(p, at) != '"')
+        return malformed(p, at, "no member name");
+    at = take_string(p, at);
+    if (at == NULL)
+        return NULL;
+    at = skip_space(p, at);
+    return byte_at(p, at) == ':' ? at + 1 : malformed(p, at, "no colon");
 }
 
-static uint8_t closing(const struct parser *p)
+static inline bool closes(const struct parser *p, position at)
 {
-    return p->doc->nodes[p->open].type == JSON_OBJECT ? '}' : ']';
+    return byte_at(p, at) == (p->doc->nodes[p->open].type == JSON_OBJECT ? '}' : ']');
+}
+
+/* What comes between two values: closing brackets, then a comma or the end of the text. */
+static inline position take_separator(struct parser *p, position at)
+{
+    for (;;) {
+        at = skip_space(p, at);
+        if (p->open == JSON_NONE)
+            return at == p->end ? at : fail(p, at, ERROR_NOT_JSON, "text behind the value");
+        if (byte_at(p, at) == ',')
+            return at + 1;
+        if (!closes(p, at))
+            return malformed(p, at, "neither comma nor closing bracket");
+        at = close_container(p, at);
+        if (at == NULL)
+            return NULL;
+    }
 }
 
 static bool parse(struct parser *p)
 {
-    for (;;) {
+    for (position at = p->start; at != NULL;) {
         const json_value outer = p->open;
-        if (!take_value(p))
+        at = take_value(p, skip_space(p, at));
+        if (at == NULL)
             return false;
-        if (p->open != outer && skip_space(p) != closing(p)) {
-            if (!take_name(p))
-                return false;
-            continue;
-        }
-        for (;;) { /* behind a value, or in an empty container */
-            uint8_t c = skip_space(p);
-            if (p->open == JSON_NONE)
-                return p->at == p->end || fail(p, ERROR_NOT_JSON, "text behind the value");
-            if (c == ',')
-                break;
-            if (c != closing(p))
-                return malformed(p, "neither comma nor close");
-            if (!close_container(p))
-                return false;
-        }
-        p->at++;
-        if (!take_name(p))
-            return false;
+        if (p->open == outer || closes(p, skip_space(p, at)))
+            at = take_separator(p, at);
+        if (p->open == JSON_NONE)
+            return at != NULL;
+        if (at != NULL)
+            at = take_name(p, skip_space(p, at));
     }
+    return false;
 }
 
 void json_init(struct json *doc, uint32_t depth_limit)
@@ -373,10 +370,10 @@ bool json_parse(struct json *doc, struct bytes text, struct error *err)
 {
     static const uint8_t nothing[1];
     const uint8_t *start = text.len > 0 ? text.at : nothing;
-    struct parser p = {.doc = doc, .err = err, .start = start, .at = start, .open = JSON_NONE};
+    struct parser p = {
+        .doc = doc, .err = err, .start = start, .end = start + text.len, .open = JSON_NONE};
     doc->text = text;
     doc->count = 0;
-    p.end = start + text.len;
     bool ok = text.len <= JSON_TEXT_MAX
                   ? parse(&p)
                   : error_set(err, ERROR_NOT_JSON, "longer than %u bytes", JSON_TEXT_MAX);
