@@ -295,8 +295,7 @@ enum store_result kms_store_key_set_enabled(struct kms_store *store, const char 
     return run(store, stmt);
 }
 
-enum store_result kms_store_alias_add(struct kms_store *store, const char *name,
-                                      const char *key_id)
+enum store_result kms_store_alias_add(struct kms_store *store, const char *name, const char *key_id)
 {
     sqlite3_stmt *stmt = prepare(store, "INSERT INTO alias (name, key_id) VALUES (?1, ?2)");
     bind_text(stmt, 1, bytes_text(name));
@@ -359,8 +358,7 @@ enum store_result kms_store_credential_find(struct kms_store *store, struct byte
     enum store_result result = fetch(store, stmt);
     if (result == STORE_OK) {
         credential->expires_us = sqlite3_column_int64(stmt, 3);
-        if (!column_to_text(stmt, 0, credential->access_key_id,
-                            sizeof credential->access_key_id) ||
+        if (!column_to_text(stmt, 0, credential->access_key_id, sizeof credential->access_key_id) ||
             !column_to_buffer(stmt, 1, &credential->secret_access_key) ||
             !column_to_buffer(stmt, 2, &credential->session_token) ||
             !column_to_text(stmt, 4, credential->principal, sizeof credential->principal))
