@@ -80,7 +80,7 @@ static const char help[] =
     "\n"
     "Exit codes: 0 ended as asked, 1 failed (the reason is on standard error), 2 wrong usage.\n";
 
-enum option {
+enum option_code {
     OPTION_LISTEN = 256,
     OPTION_DB,
     OPTION_NSM_ROOT,

@@ -9,15 +9,7 @@
 
 #define KEY_ID_MAX 2048 /* KMS API: length of KeyId */
 
-static bool not_found(struct kms_call *call, const char *format, const char *what)
-    __attribute__((format(printf, 2, 0)));
-
-static bool not_found(struct kms_call *call, const char *format, const char *what)
-{
-    char message[512];
-    snprintf(message, sizeof message, format, what);
-    return kms_fail(&call->failure, "NotFoundException", "%s", message);
-}
+#define NOT_FOUND(call, ...) kms_fail(&(call)->failure, "NotFoundException", __VA_ARGS__)
 
 static bool find(struct kms_call *call, const char *id, const char *arn)
 {
@@ -37,7 +29,7 @@ static bool find(struct kms_call *call, const char *id, const char *arn)
     char wanted[KMS_ARN_SIZE];
     snprintf(wanted, sizeof wanted, "arn:aws:kms:%.32s:%.12s:key/%.64s", call->service->region,
              call->service->account, id);
-    return not_found(call, "Key '%.300s' does not exist", arn != NULL ? arn : wanted);
+    return NOT_FOUND(call, "Key '%.300s' does not exist", arn != NULL ? arn : wanted);
 }
 
 bool kms_find_key(struct kms_call *call, const char *id)
@@ -52,13 +44,13 @@ static bool find_alias(struct kms_call *call, const char *name)
     snprintf(arn, sizeof arn, "arn:aws:kms:%.32s:%.12s:%.256s", call->service->region,
              call->service->account, name);
     if (strlen(name) >= KMS_ALIAS_SIZE)
-        return not_found(call, "Alias %.300s is not found.", arn);
+        return NOT_FOUND(call, "Alias %.300s is not found.", arn);
     switch (kms_store_alias_find(call->service->store, name, id)) {
     case STORE_OK:
         snprintf(call->alias, sizeof call->alias, "%s", name);
         return find(call, id, NULL);
     case STORE_ABSENT:
-        return not_found(call, "Alias %.300s is not found.", arn);
+        return NOT_FOUND(call, "Alias %.300s is not found.", arn);
     case STORE_EXISTS:
     case STORE_FAILED:
         break;
@@ -79,7 +71,7 @@ static bool find_arn(struct kms_call *call, const char *arn)
         return find_alias(call, alias + 1);
     if (key != NULL && strlen(key + 5) < KMS_ID_SIZE)
         return find(call, key + 5, arn);
-    return not_found(call, "Invalid arn %.300s", arn);
+    return NOT_FOUND(call, "Invalid arn %.300s", arn);
 }
 
 bool kms_find_named_key(struct kms_call *call, const char *member)
@@ -89,7 +81,7 @@ bool kms_find_named_key(struct kms_call *call, const char *member)
     if (!kms_input_text(call, member, KMS_REQUIRED, 1, KEY_ID_MAX, &text))
         return false;
     if (memchr(text.at, '\0', text.len) != NULL)
-        return not_found(call, "Invalid keyId%s", "");
+        return NOT_FOUND(call, "Invalid keyId");
     buffer_byte(&text, '\0');
     const char *name = (const char *)text.at;
     if (text.failed)
@@ -99,7 +91,7 @@ bool kms_find_named_key(struct kms_call *call, const char *member)
     if (strncmp(name, "alias/", 6) == 0)
         return find_alias(call, name);
     if (strlen(name) != KMS_ID_SIZE - 1)
-        return not_found(call, "Invalid keyId '%.300s'", name);
+        return NOT_FOUND(call, "Invalid keyId '%.300s'", name);
     return find(call, name, NULL);
 }
 
