@@ -96,37 +96,6 @@ static void log_finding(void *context, const struct policy_finding *f)
                 f->matched ? "matches" : "does not match");
 }
 
-/*
- * arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION acts as arn:aws:iam::ACCOUNT:role/ROLE: a policy
- * may name either.
- */
-static bool role_of_session(const char *arn, char role[KMS_ARN_SIZE])
-{
-    static const char mark[] = ":assumed-role/";
-    const char *name = strstr(arn, mark);
-    if (name == NULL || strncmp(arn, "arn:aws:sts::", 13) != 0)
-        return false;
-    const char *from = name + sizeof mark - 1;
-    snprintf(role, KMS_ARN_SIZE, "arn:aws:iam::%.*s:role/%.*s", (int)(name - (arn + 13)), arn + 13,
-             (int)strcspn(from, "/"), from);
-    return true;
-}
-
-/* Evaluates as the role and as the session: a Deny for either denies, an Allow for either allows.
- */
-static enum policy_effect evaluate(const struct policy *policy, struct policy_request *request,
-                                   const char *arn, policy_explain explain, void *context)
-{
-    char role[KMS_ARN_SIZE];
-    request->principal_arn = bytes_text(arn);
-    enum policy_effect effect = policy_evaluate(policy, request, explain, context);
-    if (effect == POLICY_DENIED_EXPLICITLY || !role_of_session(arn, role))
-        return effect;
-    request->principal_arn = bytes_text(role);
-    enum policy_effect as_role = policy_evaluate(policy, request, explain, context);
-    return as_role == POLICY_NOT_ALLOWED ? effect : as_role;
-}
-
 static bool refuse(struct kms_call *call, enum policy_effect effect)
 {
     if (effect == POLICY_DENIED_EXPLICITLY)
@@ -149,16 +118,17 @@ static bool decide(struct kms_call *call, const struct policy *policy, struct at
         return kms_fail_internal(call, "no memory for condition keys");
     snprintf(action, sizeof action, "kms:%s", call->operation);
     struct policy_request request = {
+        .principal_arn = bytes_text(call->caller.arn),
         .account = bytes_text(call->caller.account),
         .action = bytes_text(action),
         .resource = bytes_text(call->key.arn),
         .attributes = a->list,
         .attribute_count = a->count,
     };
-    enum policy_effect effect = evaluate(policy, &request, call->caller.arn, NULL, NULL);
+    enum policy_effect effect = policy_evaluate(policy, &request, NULL, NULL);
     if (effect == POLICY_ALLOWED)
         return true;
-    evaluate(policy, &request, call->caller.arn, log_finding, call);
+    policy_evaluate(policy, &request, log_finding, call);
     return refuse(call, effect);
 }
 
@@ -188,11 +158,12 @@ bool kms_policy_keeps_caller(struct kms_call *call, struct bytes text, bool *kee
         return kms_fail(&call->failure, "MalformedPolicyDocumentException", "%s", err.cause);
     }
     struct policy_request request = {
+        .principal_arn = bytes_text(call->caller.arn),
         .account = bytes_text(call->caller.account),
         .action = bytes_text("kms:PutKeyPolicy"),
         .resource = bytes_text(call->key.arn),
     };
-    *keeps = evaluate(policy, &request, call->caller.arn, NULL, NULL) == POLICY_ALLOWED;
+    *keeps = policy_evaluate(policy, &request, NULL, NULL) == POLICY_ALLOWED;
     policy_free(policy);
     return true;
 }
