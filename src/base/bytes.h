@@ -13,9 +13,9 @@
 #include <string.h>
 
 /* The result of a function so marked must be looked at. */
-#define MUST_USE        __attribute__((warn_unused_result))
+#define MUST_USE          __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define ARRAY_LEN(a)    (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* A read-only view of len bytes. at may be NULL only if len is 0. */
 struct bytes {
@@ -44,7 +44,8 @@ static inline bool bytes_equal_text(struct bytes a, const char *text)
     return bytes_equal(a, bytes_text(text));
 }
 
-/* Compares without a branch on the content, for secrets, tags and digests. The lengths are public. */
+/* Compares without a branch on the content, for secrets, tags and digests. The lengths are public.
+ */
 static inline bool bytes_equal_secret(struct bytes a, struct bytes b)
 {
     if (a.len != b.len)

@@ -92,8 +92,7 @@ const char *error_name(enum error_code code);
 const char *error_text(enum error_code code);
 
 /* Fills *err, unless err is NULL, and returns false: `return error_set(err, ERROR_TLS, "…");`. */
-bool error_set(struct error *err, enum error_code code, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+bool error_set(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* As error_set, with ": " and the text of errno (as it was on entry) behind the cause. */
 bool error_set_errno(struct error *err, enum error_code code, const char *format, ...)

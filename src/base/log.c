@@ -72,13 +72,13 @@ static void put(enum log_level level, const char *format, va_list args)
     errno = saved;
 }
 
-#define DEFINE_LOG(function, level)                                                                \
-    void function(const char *format, ...)                                                         \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, format);                                                                    \
-        put(level, format, args);                                                                  \
-        va_end(args);                                                                              \
+#define DEFINE_LOG(function, level)        \
+    void function(const char *format, ...) \
+    {                                      \
+        va_list args;                      \
+        va_start(args, format);            \
+        put(level, format, args);          \
+        va_end(args);                      \
     }
 
 DEFINE_LOG(log_debug, LOG_DEBUG)

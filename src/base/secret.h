@@ -12,8 +12,8 @@
 void wipe(void *at, size_t len);
 
 /*
- * Whether secret_alloc fails when the kernel refuses to lock the pages (RLIMIT_MEMLOCK). False until
- * called. enclaved requires it; tools that run on a developer's machine do not.
+ * Whether secret_alloc fails when the kernel refuses to lock the pages (RLIMIT_MEMLOCK). False
+ * until called. enclaved requires it; tools that run on a developer's machine do not.
  */
 void secret_require_lock(bool required);
 

@@ -4,8 +4,9 @@
  *
  * The reader passes over one message by position and fails as a whole: after the first thing that
  * is malformed or of another type than asked for, every call answers zero or empty and
- * reader.failed stays true. Read all, check once with cbor_reader_done. It accepts every well-formed
- * item where it skips (floats, tags, indefinite lengths included), bounded to CBOR_DEPTH_MAX levels.
+ * reader.failed stays true. Read all, check once with cbor_reader_done. It accepts every
+ * well-formed item where it skips (floats, tags, indefinite lengths included), bounded to
+ * CBOR_DEPTH_MAX levels.
  *
  *     {"random": bstr}:
  *         struct cbor_items map = cbor_enter_map(&r);

@@ -13,9 +13,9 @@
 #define HTTP_HEAD_MAX 16384 /* status line and headers together, bytes */
 
 struct http_response {
-    unsigned status;      /* 100..599 */
-    struct bytes head;    /* all header lines */
-    struct bytes body;    /* views into the input */
+    unsigned status;   /* 100..599 */
+    struct bytes head; /* all header lines */
+    struct bytes body; /* views into the input */
 };
 
 enum http_progress { HTTP_INCOMPLETE, HTTP_COMPLETE, HTTP_MALFORMED };
@@ -27,7 +27,8 @@ enum http_progress { HTTP_INCOMPLETE, HTTP_COMPLETE, HTTP_MALFORMED };
 MUST_USE enum http_progress http_response_parse(struct http_response *out, struct bytes input,
                                                 size_t body_max, struct error *err);
 
-/* The value of header name (case-insensitive), trimmed; at is NULL if absent. The first, if many. */
+/* The value of header name (case-insensitive), trimmed; at is NULL if absent. The first, if many.
+ */
 struct bytes http_header(const struct http_response *response, const char *name);
 
 #endif

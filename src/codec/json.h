@@ -16,9 +16,9 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#define JSON_DEPTH_MAX  512          /* most nested arrays and objects; the default limit is 128 */
-#define JSON_DEPTH      128
-#define JSON_TEXT_MAX   (1u << 30)   /* longest text, bytes: offsets are 32 bits */
+#define JSON_DEPTH_MAX 512 /* most nested arrays and objects; the default limit is 128 */
+#define JSON_DEPTH     128
+#define JSON_TEXT_MAX  (1u << 30) /* longest text, bytes: offsets are 32 bits */
 
 enum json_type {
     JSON_NULL,

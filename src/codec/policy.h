@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * KMS key policies: the part of IAM's policy language that decides whether a request with an
- * attestation document may use a key (IAM User Guide, "Policy evaluation logic" and "IAM JSON policy
- * elements: Condition operators"). Not part of enclaved.
+ * attestation document may use a key (IAM User Guide, "Policy evaluation logic" and "IAM JSON
+ * policy elements: Condition operators"). Not part of enclaved.
  *
  * Versions 2012-10-17 and 2008-10-17; Effect Allow and Deny; Principal ("*" or AWS: ARNs, account
  * ids, lists); Action and NotAction with * and ?; Resource "*" or the key's ARN; Condition with
@@ -42,22 +42,23 @@ enum policy_effect { POLICY_ALLOWED, POLICY_DENIED_EXPLICITLY, POLICY_NOT_ALLOWE
 
 /* What one condition asked for and what the request had. Views valid during the callback. */
 struct policy_finding {
-    struct bytes statement;  /* Sid, or "statement 2" */
-    bool deny;               /* the statement's effect is Deny */
-    struct bytes condition;  /* "StringEqualsIgnoreCase"; "Action", "Principal", "Resource" */
-    struct bytes key;        /* condition key; empty for Action, Principal, Resource */
-    struct bytes wanted;     /* the policy's values, joined with " | " */
-    struct bytes actual;     /* the request's value; at is NULL if the request has none */
+    struct bytes statement; /* Sid, or "statement 2" */
+    bool deny;              /* the statement's effect is Deny */
+    struct bytes condition; /* "StringEqualsIgnoreCase"; "Action", "Principal", "Resource" */
+    struct bytes key;       /* condition key; empty for Action, Principal, Resource */
+    struct bytes wanted;    /* the policy's values, joined with " | " */
+    struct bytes actual;    /* the request's value; at is NULL if the request has none */
     bool matched;
 };
 
 typedef void (*policy_explain)(void *context, const struct policy_finding *finding);
 
 /*
- * Evaluates: an explicit Deny wins, then an Allow, else not allowed. explain, unless NULL, is called
- * for every element of every statement that was looked at, matched or not, in policy order.
+ * Evaluates: an explicit Deny wins, then an Allow, else not allowed. explain, unless NULL, is
+ * called for every element of every statement that was looked at, matched or not, in policy order.
  */
-enum policy_effect policy_evaluate(const struct policy *policy, const struct policy_request *request,
-                                   policy_explain explain, void *context);
+enum policy_effect policy_evaluate(const struct policy *policy,
+                                   const struct policy_request *request, policy_explain explain,
+                                   void *context);
 
 #endif

@@ -19,12 +19,12 @@ struct sigv4_header {
 
 struct sigv4_request {
     struct bytes method;
-    struct bytes path;  /* as on the request line, without the query */
-    struct bytes query; /* without '?', may be empty */
+    struct bytes path;                  /* as on the request line, without the query */
+    struct bytes query;                 /* without '?', may be empty */
     const struct sigv4_header *headers; /* those to be signed, any order */
     size_t header_count;                /* at most SIGV4_HEADERS_MAX */
     struct bytes payload;
-    bool normalize_path;      /* remove dot segments and double slashes (every service but S3) */
+    bool normalize_path; /* remove dot segments and double slashes (every service but S3) */
 };
 
 struct sigv4_scope {

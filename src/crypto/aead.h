@@ -13,7 +13,7 @@
 #define AEAD_TAG_SIZE   16
 #define AEAD_OVERHEAD   (AEAD_NONCE_SIZE + AEAD_TAG_SIZE)
 /* Most messages under one key with random nonces (SP 800-38D, 8.3): 2^32. */
-#define AEAD_SEALS_MAX  (UINT64_C(1) << 32)
+#define AEAD_SEALS_MAX (UINT64_C(1) << 32)
 
 struct aead; /* not for two threads at once */
 

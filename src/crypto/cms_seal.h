@@ -11,7 +11,8 @@
 
 enum cms_content { CMS_CONSTRUCTED /* OCTET STRING chunks of 1000 */, CMS_PRIMITIVE };
 
-/* Appends an envelope of plaintext to the RSA-2048 key in spki (DER). ERROR_CRYPTO on any other key. */
+/* Appends an envelope of plaintext to the RSA-2048 key in spki (DER). ERROR_CRYPTO on any other
+ * key. */
 MUST_USE bool cms_seal(struct buffer *out, struct bytes spki, struct bytes plaintext,
                        enum cms_content form, struct error *err);
 

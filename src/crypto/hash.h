@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes, HMAC and random bytes. A failure of the library is a failure of the caller: no fallback. */
+/* Hashes, HMAC and random bytes. A failure of the library is a failure of the caller: no fallback.
+ */
 #ifndef CRYPTO_HASH_H
 #define CRYPTO_HASH_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The RSA-2048 key of this boot, to which KMS encrypts (RecipientInfo in the KMS API reference), and
- * the opening of its CMS envelopes (RFC 5652 in BER; RSAES-OAEP with SHA-256; AES-256-CBC). The
+ * The RSA-2048 key of this boot, to which KMS encrypts (RecipientInfo in the KMS API reference),
+ * and the opening of its CMS envelopes (RFC 5652 in BER; RSAES-OAEP with SHA-256; AES-256-CBC). The
  * private key never leaves this room.
  */
 #ifndef CRYPTO_RECIPIENT_H

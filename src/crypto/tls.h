@@ -29,7 +29,8 @@ typedef bool (*tls_wait)(void *context, int fd, short events, struct error *err)
 MUST_USE struct tls *tls_connect(int fd, const struct tls_roots *roots, const char *host,
                                  tls_wait wait, void *context, struct error *err);
 MUST_USE bool tls_write(struct tls *tls, struct bytes data, struct error *err);
-/* Reads at least 1 and at most len bytes; *got = 0 at a clean close_notify. ERROR_CLOSED if cut off. */
+/* Reads at least 1 and at most len bytes; *got = 0 at a clean close_notify. ERROR_CLOSED if cut
+ * off. */
 MUST_USE bool tls_read(struct tls *tls, uint8_t *at, size_t len, size_t *got, struct error *err);
 /* Sends close_notify without waiting, wipes, frees. */
 void tls_free(struct tls *tls);

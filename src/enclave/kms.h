@@ -45,10 +45,10 @@ struct kms_refusal {
 };
 
 /*
- * Unwraps a TSK: a fresh attestation document over the recipient's key, Decrypt under the pinned key
- * and context, KeyId compared, envelope opened, 32 bytes. Retries 5xx, throttling, time-outs and
- * resets with jittered back-off within total_ms; never a denial. tsk is secret memory, zeroed on
- * failure. stop_fd: readable once to give up (-1: none).
+ * Unwraps a TSK: a fresh attestation document over the recipient's key, Decrypt under the pinned
+ * key and context, KeyId compared, envelope opened, 32 bytes. Retries 5xx, throttling, time-outs
+ * and resets with jittered back-off within total_ms; never a denial. tsk is secret memory, zeroed
+ * on failure. stop_fd: readable once to give up (-1: none).
  *
  * Errors: ERROR_NSM, ERROR_RELAY, ERROR_TLS, ERROR_KMS_DENIED (and *refusal), ERROR_KMS_THROTTLED,
  * ERROR_KMS_UNAVAILABLE, ERROR_KMS_RESPONSE, ERROR_KEY_MISMATCH, ERROR_ENVELOPE, ERROR_TSK_LENGTH,

@@ -10,12 +10,12 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#define NSM_REQUEST_MAX   0x1000 /* bytes; the driver refuses more */
-#define NSM_RESPONSE_MAX  0x3000
-#define NSM_RANDOM_MAX    256 /* bytes one GetRandom answers at most */
-#define NSM_PCR_COUNT     32
-#define NSM_PCR_SIZE      48
-#define NSM_USER_DATA_MAX 512 /* user_data and nonce of a document, bytes */
+#define NSM_REQUEST_MAX    0x1000 /* bytes; the driver refuses more */
+#define NSM_RESPONSE_MAX   0x3000
+#define NSM_RANDOM_MAX     256 /* bytes one GetRandom answers at most */
+#define NSM_PCR_COUNT      32
+#define NSM_PCR_SIZE       48
+#define NSM_USER_DATA_MAX  512 /* user_data and nonce of a document, bytes */
 #define NSM_PUBLIC_KEY_MAX 1024
 
 /*

@@ -38,7 +38,8 @@ MUST_USE bool address_parse(struct address *out, const char *text, struct error 
 MUST_USE bool address_listen(const struct address *address, int backlog, int *fd,
                              struct error *err);
 
-/* A connected, non-blocking, close-on-exec socket, TCP_NODELAY set. ERROR_NETWORK, ERROR_DEADLINE. */
+/* A connected, non-blocking, close-on-exec socket, TCP_NODELAY set. ERROR_NETWORK, ERROR_DEADLINE.
+ */
 MUST_USE bool address_connect(const struct address *address, const struct deadline *deadline,
                               int *fd, struct error *err);
 

@@ -10,7 +10,7 @@
 #include "net/deadline.h"
 
 #define FRAME_HEADER_SIZE 4
-#define FRAME_LIMIT       (16u << 20) /* default longest frame, header not counted; bytes */
+#define FRAME_LIMIT       (16u << 20)  /* default longest frame, header not counted; bytes */
 #define FRAME_LIMIT_MAX   (256u << 20) /* largest limit that can be configured */
 
 /* Sends header and content; fd is non-blocking. */

@@ -14,11 +14,11 @@
 
 #include "base/buffer.h"
 
-#define assert_bytes(view, text)                                                                   \
-    do {                                                                                           \
-        struct bytes got_ = (view);                                                                \
-        if (!bytes_equal_text(got_, (text)))                                                       \
-            fail_msg("got \"%.*s\", want \"%s\"", (int)got_.len, (const char *)got_.at, (text));     \
+#define assert_bytes(view, text)                                                                 \
+    do {                                                                                         \
+        struct bytes got_ = (view);                                                              \
+        if (!bytes_equal_text(got_, (text)))                                                     \
+            fail_msg("got \"%.*s\", want \"%s\"", (int)got_.len, (const char *)got_.at, (text)); \
     } while (0)
 
 /* The whole of a file, or NULL in .at if it cannot be read; the caller frees .at. */
@@ -55,12 +55,12 @@ static inline const char *vectors_folder(void)
     return found;
 }
 
-#define SKIP_WITHOUT_VECTORS(what)                                                                 \
-    do {                                                                                           \
-        if (vectors_folder() == NULL) {                                                            \
-            print_message("skipped without vectors: %s\n", (what));                                \
-            skip();                                                                                \
-        }                                                                                          \
+#define SKIP_WITHOUT_VECTORS(what)                                  \
+    do {                                                            \
+        if (vectors_folder() == NULL) {                             \
+            print_message("skipped without vectors: %s\n", (what)); \
+            skip();                                                 \
+        }                                                           \
     } while (0)
 
 #endif

@@ -58,8 +58,8 @@ static void base64_vectors(void **state)
         assert_true(base64_decode(&out, bytes_text(rows[i][1])));
         assert_bytes(buffer_bytes(&out), rows[i][0]);
     }
-    static const char *const bad[] = {"Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm 9",
-                                      "Zm9v\n", "Zg==Zg==", "Zm-_"};
+    static const char *const bad[] = {
+        "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm 9", "Zm9v\n", "Zg==Zg==", "Zm-_"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         BUFFER_AUTO out;
         buffer_init(&out, 100);
@@ -83,10 +83,16 @@ static void clock_formats(void **state)
     assert_int_equal(us, INT64_C(1440938160000000));
     assert_true(clock_parse(bytes_text("2015-08-30T14:36:00.25+02:00"), &us));
     assert_int_equal(us, INT64_C(1440938160250000));
-    static const char *const bad[] = {
-        "",         "2015-08-30", "2015-08-30T12:36:00",  "2015-02-29T12:36:00Z",
-        "1969-12-31T23:59:59Z",   "2015-08-30T24:00:00Z", "2015-08-30T12:36:00.Z",
-        "2015-08-30T12:36:00Zx",  "2015-13-30T12:36:00Z", "2015-00-30T12:36:00Z"};
+    static const char *const bad[] = {"",
+                                      "2015-08-30",
+                                      "2015-08-30T12:36:00",
+                                      "2015-02-29T12:36:00Z",
+                                      "1969-12-31T23:59:59Z",
+                                      "2015-08-30T24:00:00Z",
+                                      "2015-08-30T12:36:00.Z",
+                                      "2015-08-30T12:36:00Zx",
+                                      "2015-13-30T12:36:00Z",
+                                      "2015-00-30T12:36:00Z"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (clock_parse(bytes_text(bad[i]), &us))
             fail_msg("accepted %s", bad[i]);
@@ -153,9 +159,9 @@ static void constant_time_equality(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hex_round_trip),          cmocka_unit_test(hex_refuses_all_other_bytes),
-        cmocka_unit_test(base64_vectors),          cmocka_unit_test(clock_formats),
-        cmocka_unit_test(buffer_keeps_its_limit),  cmocka_unit_test(secret_memory),
+        cmocka_unit_test(hex_round_trip),         cmocka_unit_test(hex_refuses_all_other_bytes),
+        cmocka_unit_test(base64_vectors),         cmocka_unit_test(clock_formats),
+        cmocka_unit_test(buffer_keeps_its_limit), cmocka_unit_test(secret_memory),
         cmocka_unit_test(constant_time_equality),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/deadline.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+#include "base/clock.h"
+
+struct deadline deadline_in(int64_t ms)
+{
+    int64_t now = clock_monotonic_ms();
+    return (struct deadline){.at_ms = ms > INT64_MAX - now ? INT64_MAX : now + ms, .stop_fd = -1};
+}
+
+int deadline_poll_ms(const struct deadline *deadline)
+{
+    if (deadline->at_ms == INT64_MAX)
+        return -1;
+    int64_t left = deadline->at_ms - clock_monotonic_ms();
+    return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Waits for events on fd (negative: for none), stop or the deadline. */
+static bool wait_for(const struct deadline *deadline, int fd, short events, struct error *err)
+{
+    struct pollfd fds[2] = {
+        {.fd = fd, .events = events},
+        {.fd = deadline->stop_fd, .events = POLLIN},
+    };
+    for (;;) {
+        int left = deadline_poll_ms(deadline);
+        int n = poll(fds, 2, left);
+        if (n < 0 && errno != EINTR)
+            return error_set_errno(err, ERROR_SYSTEM, "poll");
+        if (n > 0 && fds[1].revents != 0)
+            return error_set(err, ERROR_SHUTTING_DOWN, "stopped while waiting");
+        if (n > 0 && fds[0].revents != 0)
+            return true;
+        if (n == 0 && deadline_poll_ms(deadline) == 0)
+            return error_set(err, ERROR_DEADLINE, "no answer within the time limit");
+    }
+}
+
+bool deadline_wait(const struct deadline *deadline, int fd, short events, struct error *err)
+{
+    return wait_for(deadline, fd, events, err);
+}
+
+bool deadline_sleep(const struct deadline *deadline, int64_t ms, struct error *err)
+{
+    struct deadline nap = deadline_in(ms);
+    nap.stop_fd = deadline->stop_fd;
+    bool cut_short = deadline->at_ms < nap.at_ms;
+    if (cut_short)
+        nap.at_ms = deadline->at_ms;
+    struct error ended = {0};
+    if (wait_for(&nap, -1, 0, &ended))
+        return true;
+    if (ended.code == ERROR_DEADLINE && !cut_short)
+        return true;
+    return error_set(err, ended.code, "%s", ended.cause);
+}
