@@ -60,6 +60,8 @@ int64_t cbor_integer(struct cbor_reader *r);
 struct bytes cbor_bytes(struct cbor_reader *r);
 struct bytes cbor_text(struct cbor_reader *r);
 bool cbor_boolean(struct cbor_reader *r);
+/* The number of a tag; the item it is put on follows. */
+uint64_t cbor_tag(struct cbor_reader *r);
 /* True, and the item is consumed, if the next item is null; false otherwise, consuming nothing. */
 bool cbor_null(struct cbor_reader *r);
 
@@ -80,6 +82,7 @@ void cbor_put_unsigned(struct buffer *out, uint64_t value);
 void cbor_put_integer(struct buffer *out, int64_t value);
 void cbor_put_bytes(struct buffer *out, struct bytes bytes);
 void cbor_put_text(struct buffer *out, const char *text);
+void cbor_put_text_bytes(struct buffer *out, struct bytes utf8);
 void cbor_put_array(struct buffer *out, uint64_t count);
 void cbor_put_map(struct buffer *out, uint64_t pairs);
 void cbor_put_map_indefinite(struct buffer *out);

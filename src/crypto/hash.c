@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/hash.h"
+
+#include <limits.h>
+#include <stdalign.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include "base/secret.h"
+
+/*
+ * OpenSSL's own allocations: private keys, expanded keys, session secrets, decrypted records. Some
+ * it clears itself, many it does not; so every block remembers its size and is wiped when it goes.
+ */
+struct block {
+    alignas(max_align_t) size_t size;
+};
+
+static void *wiping_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (size == 0 || size > SIZE_MAX - sizeof(struct block))
+        return NULL;
+    struct block *block = malloc(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    block->size = size;
+    return block + 1;
+}
+
+static void wiping_free(void *at, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (at == NULL)
+        return;
+    struct block *block = (struct block *)at - 1;
+    wipe(block, sizeof *block + block->size);
+    free(block);
+}
+
+/* realloc(3) could move the block and leave its old bytes behind: always a new one, then wipe. */
+static void *wiping_realloc(void *at, size_t size, const char *file, int line)
+{
+    if (at == NULL)
+        return wiping_malloc(size, file, line);
+    if (size == 0) {
+        wiping_free(at, file, line);
+        return NULL;
+    }
+    size_t old = ((struct block *)at - 1)->size;
+    void *moved = wiping_malloc(size, file, line);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, at, old < size ? old : size);
+    wiping_free(at, file, line);
+    return moved;
+}
+
+bool crypto_start(void)
+{
+    static bool started;
+    if (started)
+        return true;
+    /* NO_ATEXIT would leave secrets in memory at exit; the default clean-up frees, and so wipes. */
+    started = CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc, wiping_free) == 1 &&
+              OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1;
+    return started;
+}
+
+static bool digest(uint8_t *out, const EVP_MD *md, struct bytes a, struct bytes b)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
+              EVP_DigestUpdate(ctx, a.at, a.len) == 1 && EVP_DigestUpdate(ctx, b.at, b.len) == 1 &&
+              EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    if (!ok)
+        ERR_clear_error();
+    return ok;
+}
+
+bool sha256(uint8_t out[SHA256_SIZE], struct bytes in)
+{
+    return digest(out, EVP_sha256(), in, bytes_of(NULL, 0));
+}
+
+bool sha384(uint8_t out[SHA384_SIZE], struct bytes in)
+{
+    return digest(out, EVP_sha384(), in, bytes_of(NULL, 0));
+}
+
+bool sha384_pair(uint8_t out[SHA384_SIZE], struct bytes a, struct bytes b)
+{
+    return digest(out, EVP_sha384(), a, b);
+}
+
+bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct bytes in)
+{
+    static const uint8_t none[1]; /* a NULL key would mean "the key of before" */
+    size_t len = 0;
+    const uint8_t *key_at = key.len > 0 ? key.at : none;
+    bool ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_at, key.len, in.at, in.len, out,
+                        SHA256_SIZE, &len) != NULL &&
+              len == SHA256_SIZE;
+    if (!ok)
+        ERR_clear_error();
+    return ok;
+}
+
+bool random_bytes(uint8_t *out, size_t len)
+{
+    while (len > 0) {
+        int part = len > INT_MAX ? INT_MAX : (int)len;
+        if (RAND_priv_bytes(out, part) != 1) {
+            ERR_clear_error();
+            return false;
+        }
+        out += part;
+        len -= (size_t)part;
+    }
+    return true;
+}
+
+void random_add(struct bytes entropy)
+{
+    while (entropy.len > 0) {
+        int part = entropy.len > INT_MAX ? INT_MAX : (int)entropy.len;
+        RAND_add(entropy.at, part, 0);
+        entropy = bytes_from(entropy, (size_t)part);
+    }
+}
