@@ -4,7 +4,7 @@
  * each. Every answer is checked. Prints one line of JSON.
  *
  *   load --to ADDRESS [--mode A|AB] [--size BYTES] [--connections N] [--depth N] [--each] [--echo]
- *        [--seconds S] [--warm-up S]
+ *        [--text] [--seconds S] [--warm-up S]
  *
  * AB: the answer to each A is sent back as a B, so half of the requests are of either kind. --each
  * makes a connection for each request. --echo expects the request back instead of a sealed state
@@ -49,7 +49,7 @@ struct connection {
 
 static struct {
     struct address to;
-    bool alternate, each, echo;
+    bool alternate, each, echo, text;
     size_t size;
     unsigned connections, depth;
     double seconds, warm_up;
@@ -241,12 +241,17 @@ static void serve(struct connection *c, uint32_t events)
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"to", required_argument, NULL, 't'},      {"mode", required_argument, NULL, 'm'},
-        {"size", required_argument, NULL, 's'},    {"connections", required_argument, NULL, 'c'},
-        {"depth", required_argument, NULL, 'd'},   {"each", no_argument, NULL, 'e'},
-        {"echo", no_argument, NULL, 'o'},          {"seconds", required_argument, NULL, 'n'},
-        {"warm-up", required_argument, NULL, 'w'}, {0}};
+    static const struct option names[] = {{"to", required_argument, NULL, 't'},
+                                          {"mode", required_argument, NULL, 'm'},
+                                          {"size", required_argument, NULL, 's'},
+                                          {"connections", required_argument, NULL, 'c'},
+                                          {"depth", required_argument, NULL, 'd'},
+                                          {"each", no_argument, NULL, 'e'},
+                                          {"echo", no_argument, NULL, 'o'},
+                                          {"text", no_argument, NULL, 'x'},
+                                          {"seconds", required_argument, NULL, 'n'},
+                                          {"warm-up", required_argument, NULL, 'w'},
+                                          {0}};
     struct error err;
     const char *to = NULL;
     int name;
@@ -273,6 +278,9 @@ static void parse_options(int argc, char **argv)
         case 'o':
             options.echo = true;
             break;
+        case 'x':
+            options.text = true;
+            break;
         case 'n':
             options.seconds = strtod(optarg, NULL);
             break;
@@ -297,7 +305,7 @@ static void prepare(void)
     if (digits == NULL)
         stop("out of memory");
     memset(digits, '0', sealed_digits(options.size));
-    if (!message_mode_a(&run.a, options.size) ||
+    if (!message_mode_a(&run.a, options.size, options.text) ||
         !message_mode_b(&run.echo_b, bytes_of(digits, sealed_digits(options.size))))
         stop("out of memory");
     free(digits);

@@ -40,13 +40,13 @@ static bool join(struct message *m, const char *head, struct bytes middle, const
 /*
  * A list of small records, as programs exchange them: objects, strings with an escape and with text
  * outside ASCII, integers, fractions, words. One last string fills what is left of size; where no
- * record fits, it is all there is.
+ * record fits, or text is wanted, it is all there is.
  */
-static void fill_payload(char *at, size_t size)
+static void fill_payload(char *at, size_t size, bool text)
 {
     size_t used = 0;
     at[used++] = '[';
-    for (unsigned number = 0;; number++) {
+    for (unsigned number = 0; !text; number++) {
         char record[160];
         int len = snprintf(record, sizeof record,
                            "%s{\"id\":%u,\"name\":\"r\\u00e9cord \xc3\xa9 %u\",\"value\":%u.25,"
@@ -70,12 +70,12 @@ static void fill_payload(char *at, size_t size)
         at[size - 2] = '"';
 }
 
-bool message_mode_a(struct message *m, size_t size)
+bool message_mode_a(struct message *m, size_t size, bool text)
 {
     char *payload = malloc(size);
     if (payload == NULL)
         return false;
-    fill_payload(payload, size);
+    fill_payload(payload, size, text);
     bool done = join(m, "{\"mode\":\"A\",\"payload\":", bytes_of(payload, size), "}");
     free(payload);
     return done;

@@ -16,8 +16,11 @@ struct message {
 
 void message_clear(struct message *m);
 
-/* {"mode":"A","payload":…} with a payload of exactly size >= 2 bytes of JSON; false: no memory. */
-MUST_USE bool message_mode_a(struct message *m, size_t size);
+/*
+ * {"mode":"A","payload":…} with a payload of exactly size >= 2 bytes of JSON: a list of records, or
+ * one string of ASCII text. False: no memory.
+ */
+MUST_USE bool message_mode_a(struct message *m, size_t size, bool text);
 
 /* {"mode":"B","payload":"…"} around hex digits, replacing what m held. */
 MUST_USE bool message_mode_b(struct message *m, struct bytes hex);
