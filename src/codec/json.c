@@ -7,12 +7,10 @@
 
 #include <stdlib.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/secret.h"
 #include "codec/json_parts.h"
+#include "codec/json_plain.h"
+#include "codec/utf8.h"
 
 #define FIRST_CAP 64 /* nodes: a small request */
 
@@ -93,63 +91,6 @@ static inline uint8_t byte_at(const struct parser *p, position at)
     return at < p->end ? *at : 0;
 }
 
-/* Skips what needs no look within a string: ASCII but quotes, backslashes and controls. */
-static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(' ');
-    for (; end - at >= 16; at += 16) {
-        __m128i v = _mm_loadu_si128((const void *)at);
-        /* Signed: below ' ' are the controls and all bytes from 0x80 on. */
-        __m128i stop =
-            _mm_or_si128(_mm_cmplt_epi8(v, space),
-                         _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-        unsigned mask = (unsigned)_mm_movemask_epi8(stop);
-        if (mask != 0)
-            return at + __builtin_ctz(mask);
-    }
-#else
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
-    for (; end - at >= 8; at += 8) {
-        uint64_t v;
-        memcpy(&v, at, sizeof v);
-        /* The high bit of a byte of (x - ones) is set if x was zero or (v) not ASCII; false alarms
-         * above a true one are harmless, the loop below looks again. */
-        uint64_t quote = (v ^ ones * '"') - ones, backslash = (v ^ ones * '\\') - ones;
-        if (((quote | backslash | (v - ones * ' ') | v) & high) != 0)
-            break;
-    }
-#endif
-    while (at < end && *at >= ' ' && *at < 0x80 && *at != '"' && *at != '\\')
-        at++;
-    return at;
-}
-
-/* The length of the well-formed UTF-8 sequence (Unicode, table 3-7) at a byte >= 0x80; 0 if none.
- */
-static unsigned utf8_length(const uint8_t *at, const uint8_t *end)
-{
-    uint8_t first = at[0], low = 0x80, high = 0xBF;
-    unsigned len = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || end - at < len)
-        return 0;
-    if (first == 0xE0)
-        low = 0xA0; /* else overlong */
-    else if (first == 0xED)
-        high = 0x9F; /* else a surrogate */
-    else if (first == 0xF0)
-        low = 0x90; /* else overlong */
-    else if (first == 0xF4)
-        high = 0x8F; /* else beyond U+10FFFF */
-    if (at[1] < low || at[1] > high)
-        return 0;
-    for (unsigned i = 2; i < len; i++)
-        if ((at[i] & 0xC0) != 0x80)
-            return 0;
-    return len;
-}
-
 /* The length of the escape at a backslash; 0 if it is none. */
 static unsigned escape_length(const uint8_t *at, const uint8_t *end)
 {
@@ -179,7 +120,7 @@ static inline position take_string(struct parser *p, position at)
     if (node == NULL)
         return NULL;
     for (at++;;) {
-        at = skip_plain(at, p->end);
+        at = json_skip_plain(at, p->end);
         if (at == p->end)
             return malformed(p, at, "");
         if (*at == '"')

@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "enclave/answer.h"
-#include "net/frame.h"
-
-struct job *job_new(void *owner, size_t frame_bytes)
+struct job *job_new(void *owner, size_t request_limit, size_t answer_limit)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->owner = owner;
-    buffer_init_secret(&job->request, frame_bytes + FRAME_HEADER_SIZE);
-    buffer_init(&job->answer, frame_bytes + ANSWER_SLACK);
+    buffer_init_secret(&job->request, request_limit);
+    buffer_init(&job->answer, answer_limit);
     return job;
 }
 

@@ -19,7 +19,8 @@ struct job {
     bool failed;           /* the answer is an error; for the counts */
 };
 
-MUST_USE struct job *job_new(void *owner, size_t frame_bytes);
+/* The limits are those of the buffers that request and answer change places with. */
+MUST_USE struct job *job_new(void *owner, size_t request_limit, size_t answer_limit);
 /* Wipes and frees; may be NULL. */
 void job_free(struct job *job);
 
