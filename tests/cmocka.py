@@ -2,12 +2,11 @@
 """Makes a pytest item of every case of a cmocka program.
 
 A program is run once, when its file is collected, and its standard output is read: cmocka cannot
-list its cases without running them. It runs on a pseudo-terminal, so that what it printed before a
-crash is there, in order.
+list its cases without running them. tests/unit/stdout.c sees to it that what it printed before a
+crash is there, in order with standard error.
 """
 
 import os
-import pty
 import re
 import select
 import signal
@@ -25,30 +24,34 @@ _END = re.compile(r"^\[=+\] (?:.*: )?\d+ test\(s\) run")
 
 def run_program(command, env, limit=LIMIT_SECONDS):
     """Returns (exit status, or None where it ran out of time; what it printed)."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=slave,
-                               stderr=slave, start_new_session=True)
-    os.close(slave)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
     until = time.monotonic() + limit
     output = bytearray()
     timed_out = False
     while True:
-        ready, _, _ = select.select([master], [], [], max(0, until - time.monotonic()))
-        if not ready:
+        ready, _, _ = select.select([process.stdout], [], [], 0.1)
+        if ready:
+            chunk = os.read(process.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            output += chunk
+        elif process.poll() is not None:
+            break  # a child that it left behind holds the pipe open
+        if time.monotonic() > until:
             timed_out = True
-            os.killpg(process.pid, signal.SIGKILL)
             break
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # EIO: the last writer is gone
-            break
-        if not chunk:
-            break
-        output += chunk
-    os.close(master)
+    try:
+        process.wait(0 if timed_out else max(1, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # and whatever it left behind
+    except ProcessLookupError:
+        pass
+    process.stdout.close()
     status = process.wait()
-    text = output.decode("utf-8", "replace").replace("\r\n", "\n")
-    return (None if timed_out else status), text
+    return (None if timed_out else status), output.decode("utf-8", "replace")
 
 
 def read_output(text):
