@@ -53,8 +53,9 @@ def test_program_that_hangs_is_ended():
 
 
 def run_program_as_suite(tmp_path, script):
-    """Runs pytest over one program made of a shell script; returns its summary line."""
+    """Runs pytest over one program made of a shell script; returns its status and output."""
     (tmp_path / "build" / "tests").mkdir(parents=True)
+    (tmp_path / "reports").mkdir()
     program = tmp_path / "build" / "tests" / "test_made"
     program.write_text("#!/bin/sh\n" + script)
     program.chmod(0o755)
@@ -63,6 +64,7 @@ def run_program_as_suite(tmp_path, script):
         ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path,
          "--confcutdir", tmp_path, "-c", "/dev/null", "-p", "conftest", tmp_path],
         env={"BUILD": str(tmp_path / "build"), "PYTHONPATH": str(ROOT / "tests"),
+             "SANITIZER_REPORTS": str(tmp_path / "reports"),
              "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout
@@ -76,12 +78,25 @@ PRINT = "printf '%s'"
     (f"{PRINT} '{START}{OK}[ RUN      ] two\n'; kill -ABRT $$", 1, "2 failed, 1 passed"),
     (f"{PRINT} '[==========] Running 1 test(s).\n{OK}'; exit 0", 0, "1 passed"),
     (f"{PRINT} '[==========] Running 1 test(s).\n{OK}'; exit 23", 1, "1 failed, 1 passed"),
+    (f"{PRINT} '[==========] Running 1 test(s).\n{OK}'; echo leak >$SANITIZER_REPORTS/report.1", 1,
+     "1 failed, 1 passed"),
     ("exit 0", 1, "1 failed"),
 ])
 def test_nothing_passes_for_success(tmp_path, script, code, summary):
     returncode, output = run_program_as_suite(tmp_path, script)
     assert summary in output.splitlines()[-1], output
     assert returncode == code
+
+
+def test_report_of_a_server_fails_the_test(tmp_path):
+    (tmp_path / "test_leaves_a_report.py").write_text(
+        "import os\n"
+        "def test_good(): pass\n"
+        "def test_bad(): open(os.environ['SANITIZER_REPORTS'] + '/report.1', 'w').write('race')\n")
+    returncode, output = run_program_as_suite(tmp_path, f"{PRINT} '{OK}'; exit 0")
+    assert "3 passed, 1 error" in output.splitlines()[-1], output
+    assert "race" in output
+    assert returncode == 1
 
 
 @pytest.mark.parametrize("room, line, refused", [
