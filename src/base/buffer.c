@@ -7,7 +7,8 @@
 
 #include "base/secret.h"
 
-#define FIRST_CAP 256u
+#define FIRST_CAP        256u
+#define FIRST_CAP_SECRET 4096u /* secret memory comes in pages */
 
 void buffer_init(struct buffer *b, size_t limit)
 {
@@ -34,20 +35,21 @@ void buffer_clear(struct buffer *b)
     release(b);
     b->at = NULL;
     b->len = b->cap = 0;
-    b->failed = false;
+    b->failed = b->full = false;
 }
 
 void buffer_reset(struct buffer *b)
 {
     wipe(b->at, b->len);
     b->len = 0;
-    b->failed = false;
+    b->failed = b->full = false;
 }
 
 /* Doubling keeps appending linear; the old memory is wiped, which realloc would not do. */
 static bool grow(struct buffer *b, size_t need)
 {
-    size_t cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap;
+    size_t first = b->secret ? FIRST_CAP_SECRET : FIRST_CAP;
+    size_t cap = b->cap < first ? first : b->cap;
     while (cap < need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     if (cap > b->limit)
@@ -67,10 +69,10 @@ uint8_t *buffer_reserve(struct buffer *b, size_t more)
 {
     if (b->failed)
         return NULL;
-    if (more > b->limit - b->len || (more > b->cap - b->len && !grow(b, b->len + more))) {
-        b->failed = true;
+    b->full = more > b->limit - b->len;
+    b->failed = b->full || (more > b->cap - b->len && !grow(b, b->len + more));
+    if (b->failed)
         return NULL;
-    }
     static uint8_t nothing[1]; /* room for zero bytes of a buffer that has none yet */
     return b->at == NULL ? nothing : b->at + b->len;
 }
@@ -126,4 +128,12 @@ void buffer_consume(struct buffer *b, size_t n)
     memmove(b->at, b->at + n, left);
     wipe(b->at + left, n);
     b->len = left;
+}
+
+void buffer_truncate(struct buffer *b, size_t len)
+{
+    if (b->len > len)
+        wipe(b->at + len, b->len - len);
+    b->len = len;
+    b->failed = b->full = false;
 }

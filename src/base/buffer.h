@@ -17,6 +17,7 @@ struct buffer {
     size_t limit; /* len never exceeds it */
     bool secret;
     bool failed; /* limit or memory exceeded since the last reset; content is then not to be used */
+    bool full;   /* failed, and it was the limit */
 };
 
 /* limit: the largest number of bytes the buffer will hold. Allocates nothing. */
@@ -44,6 +45,9 @@ void buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Drops the first n <= len bytes, moving the rest to the front and wiping what is left behind. */
 void buffer_consume(struct buffer *b, size_t n);
+
+/* Goes back to the first len bytes, wiping what stood behind and forgetting the failure. */
+void buffer_truncate(struct buffer *b, size_t len);
 
 static inline struct bytes buffer_bytes(const struct buffer *b)
 {

@@ -60,8 +60,9 @@ void json_clear(struct json *doc);
 
 /*
  * Checks and indexes text, replacing what doc held. On failure doc is empty and err has
- * ERROR_NOT_JSON, ERROR_DUPLICATE_MEMBER, ERROR_TOO_DEEP or ERROR_MEMORY with the byte offset in
- * its cause (no content). Time and memory are linear in text.len, whatever the text.
+ * ERROR_NOT_JSON, ERROR_DUPLICATE_MEMBER, ERROR_TOO_DEEP, ERROR_MEMORY or ERROR_INTERNAL (the
+ * kernel gave no randomness) with the byte offset in its cause (no content). Time and memory are
+ * linear in text.len, whatever the text.
  */
 MUST_USE bool json_parse(struct json *doc, struct bytes text, struct error *err);
 

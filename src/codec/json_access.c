@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading an index: walking, unescaping, integers. */
+#include "codec/json.h"
+
+#include "base/secret.h"
+#include "codec/json_parts.h"
+
+int32_t json_hex4(const uint8_t *at)
+{
+    int32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        uint8_t c = at[i], letter = c | 0x20;
+        if (c >= '0' && c <= '9')
+            value = value << 4 | (c - '0');
+        else if (letter >= 'a' && letter <= 'f')
+            value = value << 4 | (letter - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+static size_t utf8_encode(uint8_t out[4], uint32_t c)
+{
+    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t mark[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = len - 1; i > 0; i--, c >>= 6)
+        out[i] = (uint8_t)(0x80 | (c & 0x3F));
+    out[0] = (uint8_t)(mark[len] | c);
+    return len;
+}
+
+/* The character of the escape at the start of pieces->rest, which it consumes. */
+static uint32_t take_escape(struct json_pieces *pieces)
+{
+    const uint8_t *at = pieces->rest.at;
+    static const char names[] = "bfnrt", controls[] = "\b\f\n\r\t";
+    const char *name = strchr(names, at[1]);
+    if (at[1] != 'u') {
+        pieces->rest = bytes_from(pieces->rest, 2);
+        return name != NULL ? (uint8_t)controls[name - names] : at[1];
+    }
+    uint32_t c = (uint32_t)json_hex4(at + 2);
+    pieces->rest = bytes_from(pieces->rest, 6);
+    if (c < 0xD800 || c > 0xDFFF)
+        return c;
+    if (c < 0xDC00 && pieces->rest.len >= 6 && pieces->rest.at[0] == '\\' &&
+        pieces->rest.at[1] == 'u') {
+        uint32_t low = (uint32_t)json_hex4(pieces->rest.at + 2);
+        if (low >= 0xDC00 && low <= 0xDFFF) {
+            pieces->rest = bytes_from(pieces->rest, 6);
+            return 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00));
+        }
+    }
+    pieces->lone_surrogate = true;
+    return c;
+}
+
+struct bytes json_next_piece(struct json_pieces *pieces)
+{
+    if (pieces->rest.len == 0)
+        return pieces->rest;
+    if (pieces->rest.at[0] == '\\')
+        return bytes_of(pieces->character, utf8_encode(pieces->character, take_escape(pieces)));
+    const uint8_t *stop = memchr(pieces->rest.at, '\\', pieces->rest.len);
+    struct bytes run =
+        stop == NULL ? pieces->rest : bytes_of(pieces->rest.at, (size_t)(stop - pieces->rest.at));
+    pieces->rest = bytes_from(pieces->rest, run.len);
+    return run;
+}
+
+struct bytes json_raw(const struct json *doc, json_value v)
+{
+    return bytes_of(doc->text.at + doc->nodes[v].start, doc->nodes[v].end - doc->nodes[v].start);
+}
+
+json_value json_first(const struct json *doc, json_value container)
+{
+    if (container >= doc->count || doc->nodes[container].next == container + 1)
+        return JSON_NONE;
+    return container + 1;
+}
+
+json_value json_next(const struct json *doc, json_value container, json_value before)
+{
+    json_value value = doc->nodes[container].type == JSON_OBJECT ? before + 1 : before;
+    json_value next = doc->nodes[value].next;
+    return next < doc->nodes[container].next ? next : JSON_NONE;
+}
+
+json_value json_member(const struct json *doc, json_value v, const char *name)
+{
+    if (v >= doc->count || doc->nodes[v].type != JSON_OBJECT)
+        return JSON_NONE;
+    for (json_value n = json_first(doc, v); n != JSON_NONE; n = json_next(doc, v, n))
+        if (json_string_is(doc, n, name))
+            return n + 1;
+    return JSON_NONE;
+}
+
+bool json_string(const struct json *doc, json_value v, struct buffer *out)
+{
+    if (v >= doc->count || doc->nodes[v].type != JSON_STRING)
+        return false;
+    const size_t len = out->len;
+    struct json_pieces pieces = json_pieces(doc, v);
+    if (!doc->nodes[v].escaped) {
+        buffer_append(out, pieces.rest);
+        return !out->failed;
+    }
+    for (struct bytes piece = json_next_piece(&pieces); piece.len > 0;
+         piece = json_next_piece(&pieces))
+        buffer_append(out, piece);
+    if (!pieces.lone_surrogate)
+        return !out->failed;
+    wipe(out->at + len, out->len - len);
+    out->len = len;
+    return false;
+}
+
+bool json_string_is(const struct json *doc, json_value v, const char *text)
+{
+    if (v >= doc->count || doc->nodes[v].type != JSON_STRING)
+        return false;
+    struct json_pieces pieces = json_pieces(doc, v);
+    if (!doc->nodes[v].escaped)
+        return bytes_equal_text(pieces.rest, text);
+    struct bytes want = bytes_text(text);
+    for (struct bytes piece = json_next_piece(&pieces); piece.len > 0;
+         piece = json_next_piece(&pieces)) {
+        if (piece.len > want.len || memcmp(piece.at, want.at, piece.len) != 0)
+            return false;
+        want = bytes_from(want, piece.len);
+    }
+    return want.len == 0;
+}
+
+bool json_int64(const struct json *doc, json_value v, int64_t *out)
+{
+    if (v >= doc->count || doc->nodes[v].type != JSON_NUMBER)
+        return false;
+    struct bytes raw = json_raw(doc, v);
+    bool negative = raw.at[0] == '-';
+    int64_t value = 0; /* counted downwards: INT64_MIN has no positive counterpart */
+    for (size_t i = negative; i < raw.len; i++) {
+        if (raw.at[i] < '0' || raw.at[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, raw.at[i] - '0', &value))
+            return false;
+    }
+    if (!negative && value == INT64_MIN)
+        return false;
+    *out = negative ? value : -value;
+    return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: a frame's header, kept free until the content's length is known, and the error answers.
+ */
+#ifndef ENCLAVE_ANSWER_H
+#define ENCLAVE_ANSWER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "enclave/kms.h"
+
+/* An answer's buffer holds this much more than a frame, so that one too large is told from no
+ * memory. */
+#define ANSWER_SLACK 1024
+
+/* Begins a frame at the end of out; returns where, for answer_end. */
+size_t answer_begin(struct buffer *out);
+
+/*
+ * Ends it: writes the length. A content that outgrew frame_bytes or the memory is replaced by the
+ * error that says so; false then. (If even that finds no room out is left without the frame.)
+ */
+MUST_USE bool answer_end(struct buffer *out, size_t frame, size_t frame_bytes);
+
+/* {"status": "error", "code": …, "error": …}: the code and its fixed text, nothing else. */
+void answer_put_error(struct buffer *out, enum error_code code);
+
+/* The same with the cause, and with what KMS said: for configure, which operators call. */
+void answer_put_failure(struct buffer *out, const struct error *err,
+                        const struct kms_refusal *refusal);
+
+/* A whole frame with an error. */
+void answer_error(struct buffer *out, enum error_code code);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: one JSON file, part of the image and so of its measurement. What enclaved
+ * trusts (key, encryption context, endpoint, roots) stands here and nowhere else; nothing that
+ * arrives while it runs can change it. docs/configuration.md lists the members.
+ */
+#ifndef ENCLAVE_CONFIG_H
+#define ENCLAVE_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "net/address.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/enclaved/enclaved.json"
+#define CONFIG_FILE_MAX     (1u << 20) /* the file, and the roots it names; bytes */
+#define CONFIG_ARN_MAX      256
+#define CONFIG_REGION_MAX   64
+#define CONFIG_HOST_MAX     254
+#define CONFIG_PATH_MAX     1024
+#define CONFIG_CONTEXT_MAX  8192 /* KMS's limit on an encryption context, bytes */
+
+struct limits {
+    size_t frame_bytes;    /* longest frame in either direction, header not counted */
+    size_t buffered_bytes; /* frames and answers held for all connections together */
+    int64_t connections;   /* open at once */
+    int64_t idle_ms;       /* a connection with nothing under way */
+    int64_t frame_ms;      /* from a frame's first byte to its last */
+    int64_t write_ms;      /* from an answer to the moment it has been taken */
+    int64_t drain_ms;      /* from SIGTERM to exit */
+    uint32_t json_depth;
+};
+
+struct config {
+    struct address listen;
+    struct limits limits;
+
+    char key_arn[CONFIG_ARN_MAX];
+    char region[CONFIG_REGION_MAX];   /* from the ARN */
+    char host[CONFIG_HOST_MAX];       /* from the region unless given */
+    struct buffer encryption_context; /* a JSON object of strings, as in the file; {} if none */
+    struct address relay;
+    char roots_file[CONFIG_PATH_MAX];
+    char wrapped_tsk_file[CONFIG_PATH_MAX]; /* base64; empty: none */
+    int64_t attempt_ms;
+    int64_t total_ms;
+    int64_t previous_key_ms; /* how long a state under the previous TSK is still opened */
+};
+
+/* Reads and checks path. ERROR_CONFIG names the member and what it may be. */
+MUST_USE bool config_load(struct config *config, const char *path, struct error *err);
+/* The same from text; name stands for the file in causes. */
+MUST_USE bool config_parse(struct config *config, struct bytes text, const char *name,
+                           struct error *err);
+void config_clear(struct config *config);
+
+/* Appends the whole of a regular file of at most limit bytes (out's). ERROR_CONFIG names it. */
+MUST_USE bool config_read_file(const char *path, struct buffer *out, struct error *err);
+
+#endif

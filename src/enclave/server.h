@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: one thread and epoll for all connections. Small requests are served where they are
+ * read, in the buffer they were read into; large ones go to the worker, `configure` to the session.
+ * Nothing here waits for a client.
+ */
+#ifndef ENCLAVE_SERVER_H
+#define ENCLAVE_SERVER_H
+
+#include "enclave/request.h"
+
+/* One read takes up to this much, and a longer frame goes to the worker. */
+#define SERVER_READ_SIZE (256u << 10)
+
+/* What main made before the session started, because both use it. */
+struct server_ports {
+    int listener;           /* listening, non-blocking; taken over and closed */
+    struct job_queue *done; /* jobs come back here … */
+    int done_fd;            /* … and make this eventfd readable */
+    int signal_fd;          /* a signalfd: what arrives there ends the service */
+};
+
+/*
+ * Serves until a signal arrives, then stops accepting, finishes what is under way within
+ * limits.drain_ms, and returns true. False with *err if it could not start.
+ */
+MUST_USE bool server_run(struct service *service, const struct server_ports *ports,
+                         struct error *err);
+
+#endif

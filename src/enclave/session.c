@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enclave/session.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "codec/json_writer.h"
+#include "crypto/recipient.h"
+#include "enclave/answer.h"
+#include "enclave/configure.h"
+#include "net/frame.h"
+
+struct session {
+    /* set before the thread starts, read by both */
+    const struct config *config;
+    struct keyring *ring;
+    struct nsm *nsm;
+    struct job_queue requests;
+    struct job_queue *done;
+    int stop_fd;
+    pthread_t thread;
+
+    /* the thread's own */
+    struct kms_target target;
+    struct recipient *recipient;
+    struct session_material material;   /* what is in force */
+    struct configure_request candidate; /* what a configure under way would put in its place */
+    uint8_t tsk[AEAD_KEY_SIZE];
+
+    pthread_mutex_t lock; /* guards status */
+    struct session_status status;
+};
+
+const char *session_state_name(enum session_state state)
+{
+    static const char *const names[] = {
+        [SESSION_STARTING] = "starting",
+        [SESSION_AWAITING] = "awaiting_configuration",
+        [SESSION_READY] = "ready",
+    };
+    return names[state];
+}
+
+void session_get_status(struct session *session, struct session_status *out)
+{
+    pthread_mutex_lock(&session->lock);
+    *out = session->status;
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* What became of an attempt, for health and the log. A key once held stays held. */
+static void note_outcome(struct session *s, bool ok, const struct error *err,
+                         const struct kms_refusal *refusal)
+{
+    static const struct error none = {0};
+    static const struct kms_refusal silence = {0};
+    pthread_mutex_lock(&s->lock);
+    if (ok)
+        s->status.state = SESSION_READY;
+    else if (s->status.state == SESSION_STARTING)
+        s->status.state = SESSION_AWAITING;
+    s->status.last_error = ok ? none : *err;
+    s->status.refusal = ok ? silence : *refusal;
+    s->status.has_credentials = s->material.credentials.access_key_id[0] != '\0';
+    s->status.credentials_expire_us = s->material.credentials.expires_us;
+    pthread_mutex_unlock(&s->lock);
+    if (!ok && refusal->http_status != 0)
+        log_error("no session key: %s: %s; KMS answered HTTP %u %s: %s", error_name(err->code),
+                  err->cause, refusal->http_status, refusal->type, refusal->message);
+    else if (!ok)
+        log_error("no session key: %s: %s", error_name(err->code), err->cause);
+}
+
+/* Asks KMS for the TSK in wrapped and puts it in force. */
+static bool obtain_key(struct session *s, const struct kms_credentials *credentials,
+                       struct bytes wrapped, bool *rotated, struct kms_refusal *refusal,
+                       struct error *err)
+{
+    if (credentials->access_key_id[0] == '\0')
+        return error_set(err, ERROR_NO_CREDENTIALS, "send AWS credentials with configure");
+    if (wrapped.len == 0)
+        return error_set(err, ERROR_NO_WRAPPED_TSK,
+                         "give the wrapped TSK with configure, ENCRYPTED_TSK or "
+                         "kms.wrapped_tsk_file");
+    if (s->recipient == NULL)
+        s->recipient = recipient_new(err); /* tried again should it have failed at start */
+    if (s->recipient == NULL)
+        return false;
+    bool ok = kms_unwrap_tsk(&s->target, credentials, wrapped, s->recipient, s->nsm, s->stop_fd,
+                             s->tsk, refusal, err) &&
+              keyring_install(s->ring, s->tsk, rotated, err);
+    wipe(s->tsk, sizeof s->tsk);
+    return ok;
+}
+
+static bool has_key(struct session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ready = s->status.state == SESSION_READY;
+    pthread_mutex_unlock(&s->lock);
+    return ready;
+}
+
+/* All or nothing: what configure brought is kept only if all of it holds. */
+static bool apply(struct session *s, bool *rotated, struct kms_refusal *refusal, struct error *err)
+{
+    struct configure_request *c = &s->candidate;
+    const struct kms_credentials *credentials =
+        c->has_credentials ? &c->credentials : &s->material.credentials;
+    struct bytes wrapped = buffer_bytes(c->wrapped.len > 0 ? &c->wrapped : &s->material.wrapped);
+    bool needed = c->wrapped.len > 0 || !has_key(s);
+    if (needed && !obtain_key(s, credentials, wrapped, rotated, refusal, err))
+        return false;
+    if (c->has_credentials)
+        s->material.credentials = c->credentials;
+    if (c->wrapped.len > 0) {
+        struct buffer old = s->material.wrapped;
+        s->material.wrapped = c->wrapped;
+        c->wrapped = old;
+    }
+    log_info("configured: %s%s", needed ? "session key from KMS" : "credentials renewed",
+             *rotated ? ", rotated" : "");
+    return true;
+}
+
+static void answer_configured(struct session *s, struct buffer *out, bool rotated)
+{
+    struct json_writer w = json_writer(out);
+    json_object(&w, NULL);
+    json_text(&w, "status", "success");
+    json_text(&w, "state", session_state_name(SESSION_READY));
+    json_text(&w, "key_id", s->config->key_arn);
+    json_boolean(&w, "rotated", rotated);
+    json_end(&w);
+}
+
+static void serve_configure(struct session *s, struct job *job)
+{
+    struct error err = {0};
+    struct kms_refusal refusal = {0};
+    bool rotated = false;
+    struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
+    bool ok = configure_parse(&s->candidate, content, s->config, &err);
+    /* A request that cannot be read says nothing about the session: it is not an outcome. */
+    if (ok) {
+        ok = apply(s, &rotated, &refusal, &err);
+        note_outcome(s, ok, &err, &refusal);
+    } else {
+        log_warning("configure refused: %s: %s", error_name(err.code), err.cause);
+    }
+    buffer_clear(&s->candidate.wrapped);
+    wipe(&s->candidate.credentials, sizeof s->candidate.credentials);
+
+    size_t frame = answer_begin(&job->answer);
+    if (ok)
+        answer_configured(s, &job->answer, rotated);
+    else
+        answer_put_failure(&job->answer, &err, &refusal);
+    job->failed = !answer_end(&job->answer, frame, s->config->limits.frame_bytes) || !ok;
+    job_put(s->done, job);
+}
+
+/* With what the environment and files gave, the key is asked for without waiting for configure. */
+static void first_attempt(struct session *s)
+{
+    struct error err = {0};
+    struct kms_refusal refusal = {0};
+    bool rotated = false;
+    s->recipient = recipient_new(&err);
+    bool ok = s->recipient != NULL;
+    if (ok) {
+        log_debug("this boot's RSA key is made");
+        ok = obtain_key(s, &s->material.credentials, buffer_bytes(&s->material.wrapped), &rotated,
+                        &refusal, &err);
+    }
+    if (!ok && (err.code == ERROR_NO_CREDENTIALS || err.code == ERROR_NO_WRAPPED_TSK)) {
+        log_info("awaiting configuration");
+        pthread_mutex_lock(&s->lock);
+        s->status.state = SESSION_AWAITING;
+        pthread_mutex_unlock(&s->lock);
+        return;
+    }
+    note_outcome(s, ok, &err, &refusal);
+    if (ok)
+        log_info("session key from KMS");
+}
+
+static void *run(void *context)
+{
+    struct session *s = context;
+    first_attempt(s);
+    struct job *job;
+    while ((job = job_take(&s->requests)) != NULL)
+        serve_configure(s, job);
+    return NULL;
+}
+
+static void session_free(struct session *s)
+{
+    job_queue_clear(&s->requests);
+    pthread_mutex_destroy(&s->lock);
+    recipient_free(s->recipient);
+    buffer_clear(&s->material.wrapped);
+    if (s->stop_fd >= 0)
+        close(s->stop_fd);
+    secret_free(s, sizeof *s);
+}
+
+static void take_over(struct session *s, struct session_material *material)
+{
+    s->material = *material;
+    wipe(material, sizeof *material);
+    s->status.has_credentials = s->material.credentials.access_key_id[0] != '\0';
+    s->status.credentials_expire_us = s->material.credentials.expires_us;
+}
+
+struct session *session_start(const struct config *config, const struct tls_roots *roots,
+                              struct keyring *ring, struct nsm *nsm,
+                              struct session_material *material, struct job_queue *done,
+                              struct error *err)
+{
+    struct session *s = secret_alloc(sizeof *s);
+    if (s == NULL) {
+        error_set(err, ERROR_MEMORY, "no locked memory for the session");
+        return NULL;
+    }
+    s->config = config;
+    s->ring = ring;
+    s->nsm = nsm;
+    s->done = done;
+    s->target = (struct kms_target){
+        .key_arn = config->key_arn,
+        .region = config->region,
+        .host = config->host,
+        .encryption_context = buffer_bytes(&config->encryption_context),
+        .relay = config->relay,
+        .roots = roots,
+        .attempt_ms = config->attempt_ms,
+        .total_ms = config->total_ms,
+    };
+    pthread_mutex_init(&s->lock, NULL);
+    job_queue_init(&s->requests, -1);
+    take_over(s, material);
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->stop_fd >= 0 && pthread_create(&s->thread, NULL, run, s) == 0)
+        return s;
+    error_set_errno(err, ERROR_SYSTEM, "cannot start the session thread");
+    session_free(s);
+    return NULL;
+}
+
+void session_configure(struct session *session, struct job *job)
+{
+    job_put(&session->requests, job);
+}
+
+void session_stop(struct session *session)
+{
+    const uint64_t one = 1;
+    ssize_t n = write(session->stop_fd, &one, sizeof one);
+    (void)n;
+    job_queue_close(&session->requests);
+    pthread_join(session->thread, NULL);
+    session_free(session);
+}

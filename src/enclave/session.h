@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session: how enclaved comes by its key. One thread of its own makes this boot's RSA key,
+ * holds the credentials and the wrapped TSK, talks to the NSM and KMS, and serves `configure`. The
+ * server never waits for it.
+ */
+#ifndef ENCLAVE_SESSION_H
+#define ENCLAVE_SESSION_H
+
+#include "enclave/config.h"
+#include "enclave/job.h"
+#include "enclave/keyring.h"
+#include "enclave/kms.h"
+#include "enclave/nsm.h"
+
+struct session;
+
+/* What enclaved was given when it started, taken over (and wiped) by session_start. */
+struct session_material {
+    struct kms_credentials credentials; /* access_key_id empty: none */
+    struct buffer wrapped;              /* a wrapped TSK; empty: none */
+};
+
+enum session_state { SESSION_STARTING, SESSION_AWAITING, SESSION_READY };
+const char *session_state_name(enum session_state state);
+
+struct session_status {
+    enum session_state state;
+    bool has_credentials;
+    int64_t credentials_expire_us; /* INT64_MAX: not known */
+    struct error last_error;       /* why there is no key, or why the last configure failed */
+    struct kms_refusal refusal;    /* what KMS said about it */
+};
+
+/*
+ * Starts the thread. config, ring and roots must outlive the session; nsm is the thread's alone
+ * from here on; answers to configure go to done. NULL and *err if no thread or memory can be had.
+ */
+MUST_USE struct session *session_start(const struct config *config, const struct tls_roots *roots,
+                                       struct keyring *ring, struct nsm *nsm,
+                                       struct session_material *material, struct job_queue *done,
+                                       struct error *err);
+
+/* Hands over a `configure` request; it comes back through done with its answer. */
+void session_configure(struct session *session, struct job *job);
+
+void session_get_status(struct session *session, struct session_status *out);
+
+/* Gives up what it is doing, answers what is queued, ends the thread, wipes. */
+void session_stop(struct session *session);
+
+#endif
