@@ -57,6 +57,11 @@ static bool read_tag(struct cbor_reader *r, enum cose_tag tag, struct error *err
     return cbor_tag(r) == TAG_COSE_SIGN1 || malformed(err, "it has another tag than 18");
 }
 
+static bool element(struct cbor_reader *r, struct cbor_items *array, struct error *err)
+{
+    return cbor_next(r, array) || malformed(err, "it is not an array of four");
+}
+
 /* [protected: bstr, unprotected: map, payload: bstr, signature: bstr] */
 bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag tag,
                       struct error *err)
@@ -68,18 +73,24 @@ bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag 
     struct cbor_items array = cbor_enter_array(&r);
     if (r.failed)
         return malformed(err, "it is not an array");
-    if (!cbor_next(&r, &array))
-        return malformed(err, "it is not an array of four");
+    if (!element(&r, &array, err))
+        return false;
     out->protected_header = cbor_bytes(&r);
-    if (r.failed || !cbor_next(&r, &array))
+    if (r.failed)
         return malformed(err, "the protected header is not a byte string");
+    if (!element(&r, &array, err))
+        return false;
     bool is_map = cbor_peek(&r) == CBOR_MAP;
     out->unprotected_header = cbor_skip(&r);
-    if (!is_map || r.failed || !cbor_next(&r, &array))
+    if (!is_map || r.failed)
         return malformed(err, "the unprotected header is not a map");
+    if (!element(&r, &array, err))
+        return false;
     out->payload = cbor_bytes(&r);
-    if (r.failed || !cbor_next(&r, &array))
+    if (r.failed)
         return malformed(err, "the payload is not a byte string");
+    if (!element(&r, &array, err))
+        return false;
     out->signature = cbor_bytes(&r);
     if (r.failed)
         return malformed(err, "the signature is not a byte string");

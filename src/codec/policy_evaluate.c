@@ -160,7 +160,7 @@ static void report(const struct evaluation *e, struct policy_finding finding,
     if (e->explain == NULL)
         return;
     BUFFER_AUTO joined;
-    buffer_init(&joined, 2 * POLICY_TEXT_MAX);
+    buffer_init(&joined, (size_t)2 * POLICY_TEXT_MAX);
     for (size_t i = 0; i < wanted->count; i++) {
         buffer_text(&joined, i > 0 ? " | " : "");
         buffer_append(&joined, wanted->values[i]);

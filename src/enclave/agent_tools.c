@@ -72,7 +72,8 @@ bool agent_open(struct workspace *w, json_value payload, struct error *err)
     struct bytes digits;
     if (!payload_digits(w, payload, &digits, err))
         return false;
-    /* The sealed state goes where the new one will be built, its plaintext to a place of its own. */
+    /* The sealed state goes where the new one will be built, its plaintext to a place of its own.
+     */
     buffer_reset(&w->sealed);
     buffer_reset(&w->opened);
     size_t len = digits.len / 2;

@@ -29,8 +29,9 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
     if (payload == JSON_NONE)
         return error_set(err, ERROR_MISSING_PAYLOAD, "%s", "");
     struct buffer *state = agent_state(w);
-    buffer_text(state, "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"message\": \"Initial state "
-                       "from Agent A\", \"input_received\": ");
+    buffer_text(state,
+                "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"message\": \"Initial state "
+                "from Agent A\", \"input_received\": ");
     buffer_append(state, json_raw(&w->request, payload));
     buffer_text(state, ", \"timestamp\": ");
     buffer_append(state, quoted_now(now));

@@ -29,8 +29,8 @@ void workspace_reset(struct workspace *w);
 void workspace_clear(struct workspace *w);
 
 /*
- * An agent's function: payload is a value of w->request (JSON_NONE if the request has none). It ends
- * with agent_seal, or returns false with a code of the list in docs/protocol.md.
+ * An agent's function: payload is a value of w->request (JSON_NONE if the request has none). It
+ * ends with agent_seal, or returns false with a code of the list in docs/protocol.md.
  */
 typedef bool (*agent_function)(struct workspace *w, json_value payload, struct buffer *answer,
                                struct error *err);

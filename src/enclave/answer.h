@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers: a frame's header, kept free until the content's length is known, and the error answers. */
+/* Answers: a frame's header, kept free until the content's length is known, and the error answers.
+ */
 #ifndef ENCLAVE_ANSWER_H
 #define ENCLAVE_ANSWER_H
 
@@ -7,7 +8,8 @@
 #include "base/error.h"
 #include "enclave/kms.h"
 
-/* An answer's buffer holds this much more than a frame, so that one too large is told from no memory. */
+/* An answer's buffer holds this much more than a frame, so that one too large is told from no
+ * memory. */
 #define ANSWER_SLACK 1024
 
 /* Begins a frame at the end of out; returns where, for answer_end. */

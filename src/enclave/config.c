@@ -23,7 +23,8 @@ struct section {
 
 static bool wrong(const struct section *s, const char *member, const char *want)
 {
-    return error_set(s->err, ERROR_CONFIG, "%s%s%s: %s", s->name, *s->name ? "." : "", member, want);
+    return error_set(s->err, ERROR_CONFIG, "%s%s%s: %s", s->name, *s->name ? "." : "", member,
+                     want);
 }
 
 /* A member absent leaves *out as it is. */
@@ -190,10 +191,10 @@ static const char *domain_of(const char *partition)
     static const struct {
         const char *partition, *domain;
     } rows[] = {
-        {"aws", "amazonaws.com"},         {"aws-us-gov", "amazonaws.com"},
-        {"aws-cn", "amazonaws.com.cn"},   {"aws-eusc", "amazonaws.eu"},
-        {"aws-iso", "c2s.ic.gov"},        {"aws-iso-b", "sc2s.sgov.gov"},
-        {"aws-iso-e", "cloud.adc-e.uk"},  {"aws-iso-f", "csp.hci.ic.gov"},
+        {"aws", "amazonaws.com"},        {"aws-us-gov", "amazonaws.com"},
+        {"aws-cn", "amazonaws.com.cn"},  {"aws-eusc", "amazonaws.eu"},
+        {"aws-iso", "c2s.ic.gov"},       {"aws-iso-b", "sc2s.sgov.gov"},
+        {"aws-iso-e", "cloud.adc-e.uk"}, {"aws-iso-f", "csp.hci.ic.gov"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (strcmp(rows[i].partition, partition) == 0)
@@ -221,9 +222,9 @@ static bool parse_context(struct config *c, const struct section *s)
 
 static bool parse_kms(struct config *c, const struct json *doc, struct error *err)
 {
-    static const char *const known[] = {
-        "key_arn",    "encryption_context", "endpoint",        "relay",
-        "roots_file", "wrapped_tsk_file",   "attempt_seconds", "total_seconds", NULL};
+    static const char *const known[] = {"key_arn",         "encryption_context", "endpoint",
+                                        "relay",           "roots_file",         "wrapped_tsk_file",
+                                        "attempt_seconds", "total_seconds",      NULL};
     struct section s;
     char partition[32];
     c->attempt_ms = 10000;
@@ -241,8 +242,9 @@ static bool parse_kms(struct config *c, const struct json *doc, struct error *er
         return wrong(&s, "key_arn",
                      "required: the key's own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID (no alias)");
     if (c->roots_file[0] == '\0')
-        return wrong(&s, "roots_file", "required: a PEM file with the CA roots that KMS's "
-                                       "certificate must chain to");
+        return wrong(&s, "roots_file",
+                     "required: a PEM file with the CA roots that KMS's "
+                     "certificate must chain to");
     const char *domain = domain_of(partition);
     if (c->host[0] == '\0' && domain == NULL)
         return wrong(&s, "endpoint", "required for a partition that is not known");

@@ -35,8 +35,8 @@ struct config {
     struct limits limits;
 
     char key_arn[CONFIG_ARN_MAX];
-    char region[CONFIG_REGION_MAX]; /* from the ARN */
-    char host[CONFIG_HOST_MAX];     /* from the region unless given */
+    char region[CONFIG_REGION_MAX];   /* from the ARN */
+    char host[CONFIG_HOST_MAX];       /* from the region unless given */
     struct buffer encryption_context; /* a JSON object of strings, as in the file; {} if none */
     struct address relay;
     char roots_file[CONFIG_PATH_MAX];

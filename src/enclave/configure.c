@@ -175,8 +175,9 @@ bool credentials_fresh(const struct kms_credentials *credentials, int64_t wall_u
     char expired[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
     clock_format_iso(expired, credentials->expires_us);
     clock_format_iso(now, wall_us);
-    return error_set(err, ERROR_CREDENTIALS_EXPIRED,
-                     "the credentials expired at %.19sZ and this clock says %.19sZ; send fresh ones "
-                     "with configure (enclavectl configure --watch keeps them fresh)",
-                     expired, now);
+    return error_set(
+        err, ERROR_CREDENTIALS_EXPIRED,
+        "the credentials expired at %.19sZ and this clock says %.19sZ; send fresh ones "
+        "with configure (enclavectl configure --watch keeps them fresh)",
+        expired, now);
 }

@@ -23,16 +23,16 @@ struct connection {
     int64_t until_ms;
     enum waiting_for waiting;
 
-    int fd;              /* -1: closed, to be freed at the end of the round */
-    uint32_t events;     /* what epoll watches */
-    struct buffer in;    /* received, not served yet: at most one frame's beginning, or a backlog */
-    struct buffer out;   /* to be sent, from out_sent on */
+    int fd;            /* -1: closed, to be freed at the end of the round */
+    uint32_t events;   /* what epoll watches */
+    struct buffer in;  /* received, not served yet: at most one frame's beginning, or a backlog */
+    struct buffer out; /* to be sent, from out_sent on */
     size_t out_sent;
-    size_t accounted;    /* bytes of in and out in the server's sum */
-    bool answering;      /* a job is under way */
-    bool ended_by_peer;  /* nothing more will arrive */
-    bool ending;         /* close once out is sent */
-    bool broken;         /* close once no job needs it */
+    size_t accounted;   /* bytes of in and out in the server's sum */
+    bool answering;     /* a job is under way */
+    bool ended_by_peer; /* nothing more will arrive */
+    bool ending;        /* close once out is sent */
+    bool broken;        /* close once no job needs it */
 };
 
 struct connection_list {

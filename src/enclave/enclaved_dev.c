@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclaved-dev: the same on a developer's machine, with an NSM behind a unix socket. Never deployed. */
+/* enclaved-dev: the same on a developer's machine, with an NSM behind a unix socket. Never
+ * deployed. */
 #include "enclave/enclaved.h"
 #include "enclave/nsm_unix.h"
 
@@ -19,7 +20,8 @@ int main(int argc, char **argv)
     static const struct platform platform = {
         .program = "enclaved-dev",
         .nsm_option = "nsm",
-        .nsm_help = "  --nsm unix:PATH    the simulated NSM (enclave-sim nsm) instead of /dev/nsm\n",
+        .nsm_help =
+            "  --nsm unix:PATH    the simulated NSM (enclave-sim nsm) instead of /dev/nsm\n",
         .open_nsm = open_module,
         .credit = ENTROPY_MIX,
         .lock_required = false,

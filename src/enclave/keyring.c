@@ -101,8 +101,7 @@ static void put_first(struct keyring *ring, struct session_key *key)
         ring->keys.key[0]->opens_until_ms = now + ring->previous_key_ms;
     if (ring->keys.count == KEYRING_KEYS_MAX)
         drop(ring->keys.key[--ring->keys.count]);
-    memmove(&ring->keys.key[1], &ring->keys.key[0],
-            ring->keys.count * sizeof ring->keys.key[0]);
+    memmove(&ring->keys.key[1], &ring->keys.key[0], ring->keys.count * sizeof ring->keys.key[0]);
     ring->keys.key[0] = key;
     ring->keys.count++;
     drop_expired(ring, now);
@@ -112,14 +111,16 @@ bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], boo
                      struct error *err)
 {
     pthread_mutex_lock(&ring->lock);
-    bool same = ring->keys.count > 0 && bytes_equal_secret(bytes_of(ring->keys.key[0]->tsk, AEAD_KEY_SIZE),
-                                                           bytes_of(tsk, AEAD_KEY_SIZE));
+    bool same =
+        ring->keys.count > 0 && bytes_equal_secret(bytes_of(ring->keys.key[0]->tsk, AEAD_KEY_SIZE),
+                                                   bytes_of(tsk, AEAD_KEY_SIZE));
     struct session_key *key = same ? NULL : key_new(tsk);
     *rotated = key != NULL && ring->keys.count > 0;
     if (key != NULL)
         put_first(ring, key);
     pthread_mutex_unlock(&ring->lock);
-    return same || key != NULL || error_set(err, ERROR_MEMORY, "no locked memory for the session key");
+    return same || key != NULL ||
+           error_set(err, ERROR_MEMORY, "no locked memory for the session key");
 }
 
 void keyring_hold(struct keyring *ring, struct held_keys *held)

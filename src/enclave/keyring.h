@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "crypto/aead.h"
 
-#define KEYRING_KEYS_MAX 4 /* the current key and three before it; an older one is dropped early */
+#define KEYRING_KEYS_MAX 4 /* the current key and three before it; an older one is dropped early \
+                            */
 
 /* Each thread that serves requests has a number, because AEAD contexts are not shared. */
 enum keyring_thread { KEYRING_LOOP, KEYRING_WORKER, KEYRING_THREADS };
@@ -29,25 +30,26 @@ MUST_USE struct keyring *keyring_new(int64_t previous_key_ms);
 void keyring_free(struct keyring *ring);
 
 /*
- * Makes tsk the current key; the one before opens for previous_key_ms more. The key already in force
- * changes nothing (*rotated false). ERROR_MEMORY leaves all as it was.
+ * Makes tsk the current key; the one before opens for previous_key_ms more. The key already in
+ * force changes nothing (*rotated false). ERROR_MEMORY leaves all as it was.
  */
-MUST_USE bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE],
-                              bool *rotated, struct error *err);
+MUST_USE bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], bool *rotated,
+                              struct error *err);
 
 void keyring_hold(struct keyring *ring, struct held_keys *held);
 void keyring_release(struct keyring *ring, struct held_keys *held);
 
 /*
- * Seals in place: plaintext lies at sealed + AEAD_NONCE_SIZE, plaintext_len bytes, with room for the
- * tag behind it. ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED, ERROR_CRYPTO (nothing is left readable).
+ * Seals in place: plaintext lies at sealed + AEAD_NONCE_SIZE, plaintext_len bytes, with room for
+ * the tag behind it. ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED, ERROR_CRYPTO (nothing is left
+ * readable).
  */
 MUST_USE bool keyring_seal(const struct held_keys *held, enum keyring_thread thread,
                            uint8_t *sealed, size_t plaintext_len, struct error *err);
 
 /*
- * Opens sealed into plaintext (sealed.len - AEAD_OVERHEAD bytes, not overlapping) under the first key
- * that authenticates it. ERROR_NOT_CONFIGURED, ERROR_TOO_SHORT, ERROR_AUTHENTICATION.
+ * Opens sealed into plaintext (sealed.len - AEAD_OVERHEAD bytes, not overlapping) under the first
+ * key that authenticates it. ERROR_NOT_CONFIGURED, ERROR_TOO_SHORT, ERROR_AUTHENTICATION.
  */
 MUST_USE bool keyring_open(const struct held_keys *held, enum keyring_thread thread,
                            struct bytes sealed, uint8_t *plaintext, struct error *err);

@@ -231,8 +231,8 @@ static bool start_service(struct daemon *d, struct error *err)
     d->service.ring = d->ring;
     if (d->ring == NULL)
         return error_set(err, ERROR_MEMORY, "no memory for the keyring");
-    d->service.session = session_start(&d->config, d->roots, d->ring, &d->nsm, d->material,
-                                       &d->done, err);
+    d->service.session =
+        session_start(&d->config, d->roots, d->ring, &d->nsm, d->material, &d->done, err);
     return d->service.session != NULL;
 }
 

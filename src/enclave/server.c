@@ -140,7 +140,7 @@ static void end_with(struct server *s, struct connection *c, enum error_code cod
 /* --- serving --------------------------------------------------------------------------------- */
 
 /* Hands a whole frame to another thread: moved if the connection holds just it, else copied. */
-static struct job *make_job(struct server *s, struct connection *c, struct bytes frame)
+static struct job *make_job(struct connection *c, struct bytes frame)
 {
     struct job *job = job_new(c, c->in.limit, c->out.limit);
     if (job == NULL)
@@ -160,7 +160,7 @@ static struct job *make_job(struct server *s, struct connection *c, struct bytes
 
 static void serve_elsewhere(struct server *s, struct connection *c, struct bytes frame, bool worker)
 {
-    struct job *job = make_job(s, c, frame);
+    struct job *job = make_job(c, frame);
     if (job == NULL) {
         answer_error(&s->outbox, ERROR_MEMORY);
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session: how enclaved comes by its key. One thread of its own makes this boot's RSA key, holds
- * the credentials and the wrapped TSK, talks to the NSM and KMS, and serves `configure`. The server
- * never waits for it.
+ * The session: how enclaved comes by its key. One thread of its own makes this boot's RSA key,
+ * holds the credentials and the wrapped TSK, talks to the NSM and KMS, and serves `configure`. The
+ * server never waits for it.
  */
 #ifndef ENCLAVE_SESSION_H
 #define ENCLAVE_SESSION_H
@@ -33,8 +33,8 @@ struct session_status {
 };
 
 /*
- * Starts the thread. config, ring and roots must outlive the session; nsm is the thread's alone from
- * here on; answers to configure go to done. NULL and *err if no thread or memory can be had.
+ * Starts the thread. config, ring and roots must outlive the session; nsm is the thread's alone
+ * from here on; answers to configure go to done. NULL and *err if no thread or memory can be had.
  */
 MUST_USE struct session *session_start(const struct config *config, const struct tls_roots *roots,
                                        struct keyring *ring, struct nsm *nsm,
