@@ -40,7 +40,10 @@ struct attestation {
 /* Definite and indefinite maps, any order, each member once. ERROR_FORMAT names the member. */
 MUST_USE bool attestation_parse(struct attestation *out, struct bytes payload, struct error *err);
 
-/* Whether registers 0, 1 and 2 are all zero: an enclave in debug mode. */
+/*
+ * Whether registers 0, 1 and 2 are all zero: an enclave in debug mode. One that is not listed
+ * counts as zero: nothing is measured there.
+ */
 bool attestation_is_debug(const struct attestation *a);
 
 /* Appends the payload in the order of real documents, the outer map definite or indefinite. */

@@ -14,7 +14,8 @@ enum cose_algorithm { COSE_ES256 = -7, COSE_ES384 = -35, COSE_ES512 = -36 };
 
 /* Views into the parsed input. */
 struct cose_sign1 {
-    struct bytes protected_header; /* the serialized map, as signed */
+    struct bytes protected_header;   /* the serialized map, as signed */
+    struct bytes unprotected_header; /* the map's encoding; what it says is not signed */
     struct bytes payload;
     struct bytes signature; /* r ‖ s */
     int64_t algorithm;      /* label 1 of the protected header */

@@ -10,6 +10,9 @@
 
 #define PAIRWISE_MAX 16
 
+/* A word loaded at once must hash as its bytes taken one by one do. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hash_name loads words");
+
 static bool unescaped_equal(struct json_pieces a, struct json_pieces b)
 {
     struct bytes x = json_next_piece(&a), y = json_next_piece(&b);
@@ -63,7 +66,7 @@ static uint64_t hash_name(const struct json *doc, json_value name, const struct 
     struct bytes piece = doc->nodes[name].escaped ? json_next_piece(&pieces) : pieces.rest;
     while (piece.len > 0) {
         if (len % 8 == 0 && piece.len >= 8) {
-            memcpy(&word, piece.at, 8); /* little-endian, as all machines with Nitro enclaves are */
+            memcpy(&word, piece.at, 8);
             piece = bytes_from(piece, 8);
             len += 8;
         } else {
@@ -92,7 +95,7 @@ static enum error_code unique_among_many(struct json *doc, json_value first, siz
     if (!key->drawn && getrandom(key->half, sizeof key->half, 0) != (ssize_t)sizeof key->half)
         return ERROR_INTERNAL;
     key->drawn = true;
-    size_t slots = 4 * PAIRWISE_MAX;
+    size_t slots = (size_t)4 * PAIRWISE_MAX;
     while (slots < 2 * members)
         slots *= 2;
     if (!json_reserve(doc, slots * sizeof(json_value) / sizeof *doc->nodes))

@@ -2,6 +2,7 @@
 /*
  * A TLS 1.2 or 1.3 client over a connected, non-blocking descriptor. The chain must end in one of
  * the given roots and the certificate must name the host: there is no way to switch that off.
+ * OpenSSL writes with write(2): the program must ignore SIGPIPE.
  */
 #ifndef CRYPTO_TLS_H
 #define CRYPTO_TLS_H

@@ -8,6 +8,7 @@
 #define SIM_FAILED 1
 #define SIM_USAGE  2
 
+int command_kms(int argc, char **argv);
 int command_nsm(int argc, char **argv);
 
 #endif

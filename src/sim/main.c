@@ -16,6 +16,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"kms", command_kms, "AWS KMS with attested recipients, over HTTPS"},
     {"nsm", command_nsm, "a Nitro Security Module behind a unix socket"},
 };
 

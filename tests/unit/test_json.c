@@ -208,12 +208,12 @@ static void duplicates(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* An object of n members name0, name1, …, with one more text before its end. */
+/* An object of n members member_name0, member_name1, …, with one more text before its end. */
 static void put_members(struct buffer *out, unsigned n, const char *more)
 {
     buffer_text(out, "{");
     for (unsigned i = 0; i < n; i++)
-        buffer_printf(out, "%s\"name%u\":{\"name\":[]}", i > 0 ? "," : "", i);
+        buffer_printf(out, "%s\"member_name%u\":{\"name\":[]}", i > 0 ? "," : "", i);
     buffer_printf(out, "%s}", more);
 }
 
@@ -221,8 +221,8 @@ static void duplicates_among_many(void **state)
 {
     (void)state;
     for (unsigned n = 1; n < 200; n++) {
-        static const char *const more[] = {"", ",\"name0\":1", ",\"\\u006eam\\u00650\":1",
-                                           ",\"na\\me\":1"};
+        static const char *const more[] = {"", ",\"member_name0\":1",
+                                           ",\"membe\\u0072_nam\\u00650\":1", ",\"na\\me\":1"};
         static const enum error_code want[] = {ERROR_NONE, ERROR_DUPLICATE_MEMBER,
                                                ERROR_DUPLICATE_MEMBER, ERROR_NOT_JSON};
         for (size_t i = 0; i < ARRAY_LEN(more); i++) {

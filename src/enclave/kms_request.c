@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POST / HTTP/1.1, x-amz-target TrentService.Decrypt, signed with SigV4:
+ *
+ *     {"CiphertextBlob": base64, "KeyId": ARN, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+ *      "EncryptionContext": {…}, "Recipient": {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+ *      "AttestationDocument": base64}}
+ */
+#include "enclave/kms_message.h"
+
+#include "base/clock.h"
+#include "codec/json_writer.h"
+#include "codec/sigv4.h"
+
+#define CONTENT_TYPE "application/x-amz-json-1.1"
+#define TARGET       "TrentService.Decrypt"
+#define SERVICE      "kms"
+
+/* Visible ASCII and at least least bytes: what is put into a header must not end it. */
+static bool visible(const char *text, size_t size, size_t least)
+{
+    size_t len = strnlen(text, size);
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < 0x21 || text[i] > 0x7e)
+            return false;
+    }
+    return len >= least && len < size;
+}
+
+static bool check_credentials(const struct kms_credentials *c, struct error *err)
+{
+    if (!visible(c->access_key_id, sizeof c->access_key_id, 1))
+        return error_set(err, ERROR_NO_CREDENTIALS, "the access key id is empty or malformed");
+    if (!visible(c->secret_access_key, sizeof c->secret_access_key, 1))
+        return error_set(err, ERROR_NO_CREDENTIALS, "the secret access key is empty or malformed");
+    if (!visible(c->session_token, sizeof c->session_token, 0))
+        return error_set(err, ERROR_NO_CREDENTIALS, "the session token is malformed");
+    return true;
+}
+
+static void write_body(struct buffer *body, const struct kms_target *target, struct bytes wrapped,
+                       struct bytes document)
+{
+    struct json_writer w = json_writer(body);
+    json_object(&w, NULL);
+    json_base64(&w, "CiphertextBlob", wrapped);
+    json_text(&w, "KeyId", target->key_arn);
+    json_text(&w, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
+    if (target->encryption_context.len > 0 && !bytes_equal_text(target->encryption_context, "{}"))
+        json_verbatim(&w, "EncryptionContext", target->encryption_context);
+    json_object(&w, "Recipient");
+    json_text(&w, "KeyEncryptionAlgorithm", "RSAES_OAEP_SHA_256");
+    json_base64(&w, "AttestationDocument", document);
+    json_end(&w);
+    json_end(&w);
+}
+
+static void header_line(struct buffer *head, struct bytes name, struct bytes value)
+{
+    buffer_append(head, name);
+    buffer_text(head, ": ");
+    buffer_append(head, value);
+    buffer_text(head, "\r\n");
+}
+
+/* The lengths were checked; the date is sigv4's own array. */
+static bool write_head(struct buffer *head, struct bytes body, const struct kms_target *target,
+                       const struct kms_credentials *credentials, int64_t now_us)
+{
+    struct sigv4_scope scope = {.region = bytes_text(target->region),
+                                .service = bytes_text(SERVICE)};
+    clock_format_basic(scope.amz_date, now_us);
+    struct sigv4_header headers[] = {
+        {bytes_text("host"), bytes_text(target->host)},
+        {bytes_text("content-type"), bytes_text(CONTENT_TYPE)},
+        {bytes_text("x-amz-date"), bytes_text(scope.amz_date)},
+        {bytes_text("x-amz-target"), bytes_text(TARGET)},
+        {bytes_text("x-amz-security-token"), bytes_text(credentials->session_token)},
+    };
+    size_t count = ARRAY_LEN(headers) - (credentials->session_token[0] == '\0' ? 1 : 0);
+    struct sigv4_request request = {.method = bytes_text("POST"),
+                                    .path = bytes_text("/"),
+                                    .headers = headers,
+                                    .header_count = count,
+                                    .payload = body,
+                                    .normalize_path = true};
+    buffer_text(head, "POST / HTTP/1.1\r\n");
+    for (size_t i = 0; i < count; i++)
+        header_line(head, headers[i].name, headers[i].value);
+    buffer_printf(head, "content-length: %zu\r\nconnection: close\r\nauthorization: ", body.len);
+    if (!sigv4_authorization(head, &request, &scope, bytes_text(credentials->access_key_id),
+                             bytes_text(credentials->secret_access_key)))
+        return false;
+    buffer_text(head, "\r\n\r\n");
+    return true;
+}
+
+bool kms_request_build(struct buffer *head, struct buffer *body, const struct kms_target *target,
+                       const struct kms_credentials *credentials, struct bytes wrapped,
+                       struct bytes document, int64_t now_us, struct error *err)
+{
+    if (!check_credentials(credentials, err))
+        return false;
+    write_body(body, target, wrapped, document);
+    if (body->failed)
+        return error_set(err, ERROR_MEMORY, "no room for the request to KMS");
+    if (!write_head(head, buffer_bytes(body), target, credentials, now_us))
+        return error_set(err, ERROR_CRYPTO, "the request to KMS cannot be signed");
+    return head->failed ? error_set(err, ERROR_MEMORY, "no room for the request to KMS") : true;
+}

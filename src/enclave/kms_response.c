@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two shapes (KMS API reference, Decrypt; AWS JSON 1.1 errors):
+ *
+ *     200 {"KeyId": ARN, "EncryptionAlgorithm": …, "CiphertextForRecipient": base64}
+ *     4xx, 5xx {"__type": "…#AccessDeniedException", "message" or "Message": text}
+ *
+ * Nothing of a good answer reaches a log or a cause: it could hold a plaintext.
+ */
+#include "enclave/kms_message.h"
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "codec/json.h"
+
+/* What to do about a refusal; the hint is for the operator: cause and remedy. */
+struct rule {
+    const char *type;
+    enum error_code code;
+    bool retry;
+    const char *hint;
+};
+
+static const struct rule rules[] = {
+    {"AccessDeniedException", ERROR_KMS_DENIED, false,
+     "compare this image's PCRs with the kms:RecipientAttestation conditions of the key policy (in "
+     "debug mode they are all zeros), and check that the credentials may use kms:Decrypt"},
+    {"ExpiredTokenException", ERROR_CREDENTIALS_EXPIRED, false,
+     "the credentials have expired: configure with new ones"},
+    {"ExpiredToken", ERROR_CREDENTIALS_EXPIRED, false,
+     "the credentials have expired: configure with new ones"},
+    {"UnrecognizedClientException", ERROR_KMS_DENIED, false,
+     "AWS does not know these credentials in this region: configure with others"},
+    {"InvalidClientTokenId", ERROR_KMS_DENIED, false,
+     "AWS does not know these credentials: configure with others"},
+    {"MissingAuthenticationTokenException", ERROR_KMS_DENIED, false,
+     "the request reached AWS without credentials: configure with others"},
+    {"InvalidSignatureException", ERROR_KMS_DENIED, false,
+     "the secret access key is not that of the access key id, or the session token is another's"},
+    {"RequestExpired", ERROR_KMS_DENIED, false, NULL}, /* the clock: see below */
+    {"IncorrectKeyException", ERROR_KMS_DENIED, false,
+     "the wrapped TSK was made under another key than the pinned one: wrap it again"},
+    {"InvalidCiphertextException", ERROR_KMS_DENIED, false,
+     "the wrapped TSK is damaged, of another key, or was wrapped with another encryption context"},
+    {"NotFoundException", ERROR_KMS_DENIED, false,
+     "the pinned key does not exist in this region and account: check key ARN and endpoint"},
+    {"DisabledException", ERROR_KMS_DENIED, false, "the pinned key is disabled: enable it"},
+    {"KMSInvalidStateException", ERROR_KMS_DENIED, false,
+     "the pinned key is pending deletion or import: check its state"},
+    {"InvalidKeyUsageException", ERROR_KMS_DENIED, false,
+     "the pinned key is not a symmetric encryption key"},
+    {"InvalidGrantTokenException", ERROR_KMS_DENIED, false, "the grant is not valid"},
+    {"ValidationException", ERROR_KMS_DENIED, false,
+     "KMS could not use the request, perhaps the attestation document: see its message"},
+    {"KMSInternalException", ERROR_KMS_UNAVAILABLE, true, "KMS failed internally: try later"},
+    {"DependencyTimeoutException", ERROR_KMS_UNAVAILABLE, true, "KMS timed out: try later"},
+    {"KeyUnavailableException", ERROR_KMS_UNAVAILABLE, true,
+     "the pinned key is not available now: try later"},
+    {"ThrottlingException", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
+    {"Throttling", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
+    {"LimitExceededException", ERROR_KMS_THROTTLED, true, "a quota is used up: raise it"},
+    {"TooManyRequestsException", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
+    {"RequestLimitExceeded", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
+};
+
+static const struct rule by_status[] = {
+    {"", ERROR_KMS_DENIED, false, "see the message of KMS"},
+    {"", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
+    {"", ERROR_KMS_UNAVAILABLE, true, "KMS has a failure of its own: try later"},
+};
+
+/* 5xx is KMS's own failure whatever it is called; a known type says more than 4xx. */
+static const struct rule *rule_for(const struct kms_refusal *refusal)
+{
+    if (refusal->http_status >= 500)
+        return &by_status[2];
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (strcmp(rules[i].type, refusal->type) == 0)
+            return &rules[i];
+    }
+    return &by_status[refusal->http_status == 429 ? 1 : 0];
+}
+
+/* A refusal that comes of a wrong clock here; AWS allows five minutes. */
+static bool is_clock_skew(const struct kms_refusal *refusal)
+{
+    return strcmp(refusal->type, "RequestExpired") == 0 ||
+           (strcmp(refusal->type, "InvalidSignatureException") == 0 &&
+            (strstr(refusal->message, "Signature expired") != NULL ||
+             strstr(refusal->message, "not yet current") != NULL));
+}
+
+/* Copies string member name, cut to size, everything outside printable ASCII becoming '?'. */
+static bool copy_text(char *out, size_t size, const struct json *doc, const char *name)
+{
+    BUFFER_AUTO text;
+    buffer_init_secret(&text, KMS_BODY_MAX);
+    json_value v = json_member(doc, 0, name);
+    if (v == JSON_NONE || !json_string(doc, v, &text))
+        return false;
+    size_t n = text.len < size - 1 ? text.len : size - 1;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)(text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
+    out[n] = '\0';
+    return true;
+}
+
+static void read_refusal(struct kms_refusal *refusal, const struct json *doc)
+{
+    if (copy_text(refusal->type, sizeof refusal->type, doc, "__type")) {
+        const char *name = strrchr(refusal->type, '#');
+        if (name != NULL)
+            memmove(refusal->type, name + 1, strlen(name + 1) + 1);
+    }
+    if (!copy_text(refusal->message, sizeof refusal->message, doc, "message") &&
+        !copy_text(refusal->message, sizeof refusal->message, doc, "Message"))
+        refusal->message[0] = '\0';
+}
+
+static bool refused(const struct kms_refusal *refusal, bool *retry, struct error *err)
+{
+    const struct rule *rule = rule_for(refusal);
+    *retry = rule->retry;
+    const char *type = refusal->type[0] != '\0' ? refusal->type : "no type given";
+    if (!is_clock_skew(refusal))
+        return error_set(err, rule->code, "KMS answered %u %s: %s", refusal->http_status, type,
+                         rule->hint);
+    char now[CLOCK_BASIC_SIZE];
+    clock_format_basic(now, clock_wall_us());
+    return error_set(err, rule->code,
+                     "KMS answered %u %s: the clock here says %s and is off by more than five "
+                     "minutes: set it",
+                     refusal->http_status, type, now);
+}
+
+static bool malformed(struct error *err, const char *what)
+{
+    return error_set(err, ERROR_KMS_RESPONSE, "the answer of KMS: %s", what);
+}
+
+/* Absent, null or "": any other Plaintext has been on a wire that it should never see. */
+static bool has_plaintext(const struct json *doc)
+{
+    json_value v = json_member(doc, 0, "Plaintext");
+    return v != JSON_NONE && json_type(doc, v) != JSON_NULL && !json_string_is(doc, v, "");
+}
+
+/* Byte for byte: an alias or another account's key of the same id is not the pinned key. */
+static bool check_key(const struct json *doc, const char *key_arn, struct error *err)
+{
+    BUFFER_AUTO key_id;
+    buffer_init(&key_id, KMS_BODY_MAX);
+    json_value v = json_member(doc, 0, "KeyId");
+    if (v == JSON_NONE || !json_string(doc, v, &key_id))
+        return malformed(err, "no KeyId");
+    if (!bytes_equal_text(buffer_bytes(&key_id), key_arn))
+        return error_set(err, ERROR_KEY_MISMATCH,
+                         "KMS unwrapped under another key than %s: the wrapped TSK is not the one "
+                         "that was made for this enclave",
+                         key_arn);
+    return true;
+}
+
+static bool read_envelope(const struct kms_target *target, const struct json *doc,
+                          struct buffer *envelope, struct error *err)
+{
+    if (json_type(doc, 0) != JSON_OBJECT)
+        return malformed(err, "no JSON object");
+    json_value v = json_member(doc, 0, "CiphertextForRecipient");
+    if (has_plaintext(doc))
+        return malformed(err, v == JSON_NONE || json_type(doc, v) != JSON_STRING
+                                  ? "it has Plaintext and no CiphertextForRecipient: this endpoint "
+                                    "does not know Recipient"
+                                  : "it has Plaintext besides CiphertextForRecipient");
+    if (!check_key(doc, target->key_arn, err))
+        return false;
+    BUFFER_AUTO text;
+    buffer_init(&text, KMS_BODY_MAX);
+    if (v == JSON_NONE || !json_string(doc, v, &text) || text.len == 0)
+        return malformed(err, "no CiphertextForRecipient");
+    if (!base64_decode(envelope, buffer_bytes(&text)))
+        return malformed(err, "CiphertextForRecipient is not base64 or too long");
+    return true;
+}
+
+bool kms_response_read(const struct kms_target *target, const struct http_response *response,
+                       struct buffer *envelope, struct kms_refusal *refusal, bool *retry,
+                       struct error *err)
+{
+    *retry = false;
+    struct json doc;
+    struct error not_json = {0};
+    json_init(&doc, JSON_DEPTH);
+    bool parsed = json_parse(&doc, response->body, &not_json);
+    bool ok = false;
+    if (response->status == 200) {
+        ok = parsed ? read_envelope(target, &doc, envelope, err) : malformed(err, "not JSON");
+    } else if (response->status >= 400) {
+        refusal->http_status = response->status;
+        if (parsed)
+            read_refusal(refusal, &doc);
+        ok = refused(refusal, retry, err);
+    } else {
+        error_set(err, ERROR_KMS_RESPONSE, "the answer of KMS: unexpected HTTP status %u",
+                  response->status);
+    }
+    json_clear(&doc);
+    return ok;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK 65536
+
+bool file_read_fd(int fd, const char *name, struct buffer *out, struct error *err)
+{
+    for (;;) {
+        size_t room = out->limit - out->len < CHUNK ? out->limit - out->len : CHUNK;
+        uint8_t beyond;
+        uint8_t *at = room == 0 ? &beyond : buffer_reserve(out, room);
+        if (at == NULL)
+            return error_set(err, ERROR_MEMORY, "no memory for %.200s", name);
+        ssize_t n = read(fd, at, room == 0 ? 1 : room);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, ERROR_SYSTEM, "cannot read %.200s", name);
+        if (n == 0)
+            return true;
+        if (room == 0)
+            return error_set(err, ERROR_USAGE, "%.200s is longer than the limit of %zu bytes", name,
+                             out->limit);
+        buffer_commit(out, (size_t)n);
+    }
+}
+
+bool file_read(const char *path, struct buffer *out, struct error *err)
+{
+    if (strcmp(path, "-") == 0)
+        return file_read_fd(STDIN_FILENO, "standard input", out, err);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot open %.200s", path);
+    bool done = file_read_fd(fd, path, out, err);
+    close(fd);
+    return done;
+}
+
+static bool write_whole(int fd, struct bytes content)
+{
+    while (content.len > 0) {
+        ssize_t n = write(fd, content.at, content.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        content = bytes_from(content, (size_t)n);
+    }
+    return true;
+}
+
+bool file_replace(const char *path, struct bytes content, unsigned mode, struct error *err)
+{
+    char next[PATH_MAX];
+    if (snprintf(next, sizeof next, "%s.XXXXXX", path) >= (int)sizeof next)
+        return error_set(err, ERROR_SYSTEM, "the path %.200s is too long", path);
+    int fd = mkostemp(next, O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot write %.200s", path);
+    bool whole = fchmod(fd, (mode_t)mode) == 0 && write_whole(fd, content);
+    int saved = errno;
+    if (close(fd) != 0 && whole) {
+        saved = errno;
+        whole = false;
+    }
+    if (whole && rename(next, path) == 0)
+        return true;
+    if (whole)
+        saved = errno;
+    unlink(next);
+    errno = saved;
+    return error_set_errno(err, ERROR_SYSTEM, "cannot write %.200s", path);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status;
+    (void)type;
+    (void)where;
+    if (remove(path) != 0)
+        return 0; /* go on: the rest can still be removed */
+    return 0;
+}
+
+void file_remove_tree(const char *path)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        return; /* not there */
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "codec/json_writer.h"
+
+#define TEXT_LIMIT (1u << 20) /* longest text told about one failure, bytes */
+
+enum exit_code exit_of(enum error_code code)
+{
+    switch (code) {
+    case ERROR_NONE:
+        return EXIT_OK;
+    case ERROR_USAGE:
+    case ERROR_ADDRESS:
+    case ERROR_NOT_JSON:
+    case ERROR_DUPLICATE_MEMBER:
+    case ERROR_TOO_DEEP:
+        return EXIT_USAGE;
+    case ERROR_NETWORK:
+    case ERROR_NO_VSOCK:
+    case ERROR_CLOSED:
+    case ERROR_RELAY:
+    case ERROR_TLS:
+        return EXIT_NETWORK;
+    case ERROR_DEADLINE:
+    case ERROR_TIMEOUT:
+        return EXIT_TIMEOUT;
+    case ERROR_FORMAT:
+    case ERROR_FRAME_TOO_LARGE:
+    case ERROR_FRAME_EMPTY:
+    case ERROR_FRAME_TRUNCATED:
+    case ERROR_KMS_RESPONSE:
+        return EXIT_ANSWER;
+    case ERROR_KMS_DENIED:
+        return EXIT_REFUSED;
+    default:
+        return EXIT_LOCAL;
+    }
+}
+
+/* Codes of the wire (base/error.h) whose remedy is in the operator's hands. */
+static const struct {
+    const char *name;
+    const char *remedy;
+} remedies[] = {
+    {"network", "is enclaved running, and is --to its address?"},
+    {"closed", "does enclaved listen there? look at its log"},
+    {"no_vsock", "use tcp:HOST:PORT or unix:PATH, or load the kernel module vsock"},
+    {"deadline", "give a longer --timeout, or see enclavectl doctor"},
+    {"bad_address", "use vsock:CID:PORT, tcp:HOST:PORT or unix:PATH"},
+    {"bad_format", "does enclaved listen at that address, and not another program?"},
+    {"frame_truncated", "look at the log of enclaved"},
+    {"frame_too_large", "send less at once, or raise limits.frame_bytes"},
+    {"not_json", "a payload is JSON: quote a text as '\"text\"'"},
+    {"not_configured", "run enclavectl configure"},
+    {"missing_payload", "give --payload JSON, --payload-file FILE, or - for standard input"},
+    {"unknown_mode", "enclaved serves modes A and B"},
+    {"authentication_failed", "was it sealed under this session key, and unchanged since?"},
+    {"key_exhausted", "run enclavectl configure with a new wrapped TSK"},
+    {"busy", "try again"},
+    {"too_many_connections", "try again, or raise limits.connections"},
+    {"shutting_down", "wait until enclaved has started again"},
+    {"no_credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an "
+                       "instance role"},
+    {"no_wrapped_tsk", "give --wrapped-tsk-file FILE or set ENCRYPTED_TSK"},
+    {"credentials_expired", "run enclavectl configure, or keep configure --watch running"},
+    {"region_mismatch", "leave --region out, or give the region of the pinned key"},
+    {"encryption_context_mismatch", "leave --encryption-context out, or give the pinned one"},
+    {"key_mismatch", "wrap the TSK under the KMS key that the configuration pins"},
+    {"nsm_failed", "run enclavectl doctor inside the enclave"},
+    {"relay_unreachable", "run vsock-proxy 8000 kms.REGION.amazonaws.com 443 on the parent"},
+    {"tls_failed", "see enclavectl doctor: the relay's target, the roots, the clock"},
+    {"kms_denied", "see enclavectl doctor: it tells the conditions apart"},
+    {"kms_throttled", "try again"},
+    {"kms_unavailable", "try again"},
+    {"tsk_length", "wrap a key of 32 bytes (AES_256)"},
+};
+
+const char *remedy_for_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(remedies); i++)
+        if (strcmp(remedies[i].name, name) == 0)
+            return remedies[i].remedy;
+    return NULL;
+}
+
+void append_escaped(struct buffer *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] >= 0x20 && text.at[i] < 0x7f)
+            buffer_byte(out, text.at[i]);
+        else
+            buffer_printf(out, "\\x%02x", text.at[i]);
+    }
+}
+
+void append_json_text(struct buffer *out, const struct json *doc, json_value v)
+{
+    BUFFER_AUTO plain;
+    buffer_init(&plain, TEXT_LIMIT);
+    if (v == JSON_NONE || json_type(doc, v) != JSON_STRING || !json_string(doc, v, &plain))
+        buffer_text(out, "-");
+    else
+        append_escaped(out, buffer_bytes(&plain));
+}
+
+static bool write_all(int fd, struct bytes text)
+{
+    while (text.len > 0) {
+        ssize_t n = write(fd, text.at, text.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        text = bytes_from(text, (size_t)n);
+    }
+    return true;
+}
+
+int report_print(const struct common *common, struct bytes text)
+{
+    if (write_all(STDOUT_FILENO, text))
+        return EXIT_OK;
+    struct common quiet = *common;
+    quiet.json = false; /* standard output is what failed */
+    struct error err;
+    error_set_errno(&err, ERROR_SYSTEM, "standard output cannot be written");
+    return report_failure_with(&quiet, &err, NULL);
+}
+
+/* One write, so that lines of processes that share the terminal do not mix. */
+static void tell(struct bytes line)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, 2 * TEXT_LIMIT);
+    buffer_text(&out, "enclavectl: ");
+    append_escaped(&out, line);
+    buffer_byte(&out, '\n');
+    if (!out.failed && !write_all(STDERR_FILENO, buffer_bytes(&out)))
+        return; /* nowhere left to say so */
+}
+
+void report_note(const char *format, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (len > 0)
+        tell(bytes_of(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1));
+}
+
+int report_failure_with(const struct common *common, const struct error *err, const char *remedy)
+{
+    const char *cause = err->cause[0] != '\0' ? err->cause : error_text(err->code);
+    if (common->json) {
+        BUFFER_AUTO out;
+        buffer_init(&out, TEXT_LIMIT);
+        struct json_writer w = json_writer(&out);
+        json_object(&w, NULL);
+        json_text(&w, "status", "error");
+        json_text(&w, "code", error_name(err->code));
+        json_text(&w, "error", error_text(err->code));
+        json_text(&w, "cause", cause);
+        if (remedy != NULL)
+            json_text(&w, "remedy", remedy);
+        json_end(&w);
+        buffer_byte(&out, '\n');
+        if (!out.failed && !write_all(STDOUT_FILENO, buffer_bytes(&out)))
+            report_note("standard output cannot be written");
+    }
+    report_note("%s%s%s", cause, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+    return (int)exit_of(err->code);
+}
+
+int report_failure(const struct common *common, const struct error *err)
+{
+    return report_failure_with(common, err, remedy_for_name(error_name(err->code)));
+}
+
+int report_refusal(const struct common *common, const struct json *answer)
+{
+    BUFFER_AUTO line;
+    BUFFER_AUTO code;
+    buffer_init(&line, TEXT_LIMIT);
+    buffer_init(&code, TEXT_LIMIT);
+    json_value cause = json_member(answer, 0, "cause");
+    append_json_text(&code, answer, json_member(answer, 0, "code"));
+    buffer_byte(&code, 0);
+    if (common->json) {
+        buffer_append(&line, json_raw(answer, 0));
+        buffer_byte(&line, '\n');
+        if (!write_all(STDOUT_FILENO, buffer_bytes(&line)))
+            report_note("standard output cannot be written");
+        buffer_reset(&line);
+    }
+    buffer_text(&line, "enclaved refused: ");
+    append_json_text(&line, answer, json_member(answer, 0, "error"));
+    buffer_printf(&line, " (%s)", code.failed ? "-" : (const char *)code.at);
+    if (cause != JSON_NONE) {
+        buffer_text(&line, ": ");
+        append_json_text(&line, answer, cause);
+    }
+    const char *remedy = code.failed ? NULL : remedy_for_name((const char *)code.at);
+    if (remedy != NULL)
+        buffer_printf(&line, "; %s", remedy);
+    tell(buffer_bytes(&line));
+    return EXIT_REFUSED;
+}
+
+bool report_colour(void)
+{
+    const char *no = getenv("NO_COLOR"); /* https://no-color.org: any value but the empty one */
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+void append_toned(struct buffer *out, enum tone tone, const char *text, bool colour)
+{
+    static const char *const codes[] = {"", "\033[32m", "\033[33m", "\033[31m"};
+    bool toned = colour && tone != TONE_PLAIN;
+    if (toned)
+        buffer_text(out, codes[tone]);
+    buffer_text(out, text);
+    if (toned)
+        buffer_text(out, "\033[0m");
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May this caller do this with this key? The key policy alone decides: the simulator has no IAM
+ * policies, so it takes every principal of the account to have been granted kms:* there, which
+ * takes effect where a key policy delegates to the account (its root principal).
+ *
+ * A denial is logged condition by condition, with what the policy wanted and what the request had:
+ * KMS tells its callers nothing of that, and it is what they need.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "codec/policy.h"
+#include "sim/kms_call.h"
+
+#define OWN_ATTRIBUTES 8 /* those that are neither registers nor context */
+#define NAMES_MAX      (64u << 10)
+
+/* The condition keys of a request. Names and hex are kept in text; views are made at the end. */
+struct attributes {
+    struct policy_attribute *list;
+    size_t count;
+    struct buffer text;
+};
+
+static void put(struct attributes *a, const char *prefix, struct bytes name, struct bytes value)
+{
+    struct policy_attribute *attribute = &a->list[a->count++];
+    size_t before = a->text.len;
+    buffer_text(&a->text, prefix);
+    buffer_append(&a->text, name);
+    /* at is set once the text has stopped moving */
+    attribute->name.len = a->text.len - before;
+    attribute->value = value;
+}
+
+/* Lower-case hex, as nitro-cli prints PCRs and as policies have them. */
+static void put_register(struct attributes *a, const char *name, char digits[2 * PCR_SIZE],
+                         struct bytes value)
+{
+    hex_encode(digits, value);
+    put(a, "kms:RecipientAttestation:", bytes_text(name), bytes_of(digits, 2 * value.len));
+}
+
+static void put_registers(struct attributes *a, const struct attestation *document,
+                          char digits[PCR_COUNT][2 * PCR_SIZE])
+{
+    for (unsigned i = 0; i < PCR_COUNT; i++) {
+        if ((document->pcr_present >> i & 1) == 0 || document->pcr[i].len > PCR_SIZE)
+            continue;
+        char name[8];
+        snprintf(name, sizeof name, "PCR%u", i);
+        put_register(a, name, digits[i], document->pcr[i]);
+        if (i == 0)
+            put_register(a, "ImageSha384", digits[i], document->pcr[i]);
+    }
+}
+
+static void settle(struct attributes *a)
+{
+    const uint8_t *at = a->text.at;
+    for (size_t i = 0; i < a->count; i++) {
+        a->list[i].name.at = at;
+        at += a->list[i].name.len;
+    }
+}
+
+static void collect(struct attributes *a, const struct kms_call *call,
+                    char digits[PCR_COUNT][2 * PCR_SIZE])
+{
+    struct bytes none = bytes_of(NULL, 0);
+    put(a, "kms:CallerAccount", none, bytes_text(call->caller.account));
+    put(a, "aws:PrincipalAccount", none, bytes_text(call->caller.account));
+    put(a, "aws:PrincipalArn", none, bytes_text(call->caller.arn));
+    if (call->alias[0] != '\0')
+        put(a, "kms:RequestAlias", none, bytes_text(call->alias));
+    if (call->attested)
+        put_registers(a, &call->attestation, digits);
+    for (size_t i = 0; i < call->context.count; i++)
+        put(a, "kms:EncryptionContext:", call->context.pairs[i].name, call->context.pairs[i].value);
+    settle(a);
+}
+
+static void log_finding(void *context, const struct policy_finding *f)
+{
+    const struct kms_call *call = context;
+    bool absent = f->actual.at == NULL;
+    log_warning("request %s: statement %.*s (%s): %.*s%s%.*s wanted %.*s, actual %.*s: %s",
+                call->request->id, (int)f->statement.len, (const char *)f->statement.at,
+                f->deny ? "Deny" : "Allow", (int)f->condition.len, (const char *)f->condition.at,
+                f->key.len > 0 ? " " : "", (int)f->key.len, (const char *)f->key.at,
+                (int)f->wanted.len, (const char *)f->wanted.at, absent ? 6 : (int)f->actual.len,
+                absent ? "absent" : (const char *)f->actual.at,
+                f->matched ? "matches" : "does not match");
+}
+
+static bool refuse(struct kms_call *call, enum policy_effect effect)
+{
+    if (effect == POLICY_DENIED_EXPLICITLY)
+        return kms_fail(&call->failure, "AccessDeniedException",
+                        "User: %s is not authorized to perform: kms:%s on resource: %s with an "
+                        "explicit deny in a resource-based policy",
+                        call->caller.arn, call->operation, call->key.arn);
+    return kms_fail(&call->failure, "AccessDeniedException",
+                    "User: %s is not authorized to perform: kms:%s on resource: %s because no "
+                    "resource-based policy allows the kms:%s action",
+                    call->caller.arn, call->operation, call->key.arn, call->operation);
+}
+
+static bool decide(struct kms_call *call, const struct policy *policy, struct attributes *a)
+{
+    char digits[PCR_COUNT][2 * PCR_SIZE];
+    char action[80];
+    collect(a, call, digits);
+    if (a->text.failed)
+        return kms_fail_internal(call, "no memory for condition keys");
+    snprintf(action, sizeof action, "kms:%s", call->operation);
+    struct policy_request request = {
+        .principal_arn = bytes_text(call->caller.arn),
+        .account = bytes_text(call->caller.account),
+        .action = bytes_text(action),
+        .resource = bytes_text(call->key.arn),
+        .attributes = a->list,
+        .attribute_count = a->count,
+    };
+    enum policy_effect effect = policy_evaluate(policy, &request, NULL, NULL);
+    if (effect == POLICY_ALLOWED)
+        return true;
+    policy_evaluate(policy, &request, log_finding, call);
+    return refuse(call, effect);
+}
+
+bool kms_authorize(struct kms_call *call)
+{
+    struct error err = {.code = ERROR_NONE};
+    struct policy *policy = policy_new(buffer_bytes(&call->key.policy), &err);
+    if (policy == NULL)
+        return kms_fail_internal(call, err.cause);
+    struct attributes a = {
+        .list = calloc(OWN_ATTRIBUTES + PCR_COUNT + 1 + call->context.count, sizeof *a.list)};
+    buffer_init(&a.text, NAMES_MAX + 32 * KMS_CONTEXT_MAX);
+    bool ok = a.list != NULL ? decide(call, policy, &a)
+                             : kms_fail_internal(call, "no memory for condition keys");
+    buffer_clear(&a.text);
+    free(a.list);
+    policy_free(policy);
+    return ok;
+}
+
+bool kms_policy_keeps_caller(struct kms_call *call, struct bytes text, bool *keeps)
+{
+    struct error err = {.code = ERROR_NONE};
+    struct policy *policy = policy_new(text, &err);
+    if (policy == NULL) {
+        log_warning("request %s: policy refused: %s", call->request->id, err.cause);
+        return kms_fail(&call->failure, "MalformedPolicyDocumentException", "%s", err.cause);
+    }
+    struct policy_request request = {
+        .principal_arn = bytes_text(call->caller.arn),
+        .account = bytes_text(call->caller.account),
+        .action = bytes_text("kms:PutKeyPolicy"),
+        .resource = bytes_text(call->key.arn),
+    };
+    *keeps = policy_evaluate(policy, &request, NULL, NULL) == POLICY_ALLOWED;
+    policy_free(policy);
+    return true;
+}

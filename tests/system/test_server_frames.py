@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listening and framing: what clients may do to the server, and what it does for the others."""
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from enclave_tools import Connection, Enclaved, World, open_state, wait_until
+
+A = {"mode": "A", "payload": 1}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("world"))
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def server(world, tmp_path_factory):
+    enclave = Enclaved(world, tmp_path_factory.mktemp("enclaved")).ready()
+    yield enclave
+    assert enclave.stop() == 0, enclave.log()
+
+
+@pytest.fixture
+def start(world, tmp_path):
+    started = []
+
+    def make(**options):
+        enclave = Enclaved(world, tmp_path, **options)
+        started.append(enclave)
+        return enclave.ready()
+
+    yield make
+    for enclave in started:
+        assert enclave.stop() == 0, enclave.log()
+
+
+def is_sealed(answer):
+    return answer["status"] == "success" and len(answer["ciphertext"]) > 56
+
+
+def test_many_requests_on_one_connection(server):
+    with server.connect() as c:
+        for i in range(300):
+            assert is_sealed(c.ask({"mode": "A", "payload": i}))
+
+
+def test_one_request_a_connection(server):
+    for i in range(50):
+        assert is_sealed(server.ask({"mode": "A", "payload": i}))
+
+
+def test_pipelined_requests_are_answered_in_order(server, world):
+    with server.connect() as c:
+        sizes = [1, 10, 1000, 70000, 300000, 5, 400000, 7, 7] * 3
+        data = b""
+        for i, size in enumerate(sizes):
+            content = json.dumps({"mode": "A", "payload": [i, "x" * size]}).encode()
+            data += struct.pack(">I", len(content)) + content
+        c.socket.settimeout(60)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                c.socket.sendall(data)
+            finally:
+                os._exit(0)
+        for i, size in enumerate(sizes):
+            answer = c.receive()
+            assert is_sealed(answer), answer
+            state = json.loads(open_state(answer["ciphertext"], world.tsk))
+            assert state["data"]["input_received"] == [i, "x" * size]
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 1000])
+def test_frames_in_pieces(server, size):
+    content = json.dumps({"mode": "A", "payload": "y" * 3000}).encode()
+    data = (struct.pack(">I", len(content)) + content) * 2
+    if size < 1000:
+        data = data[:len(data) // 2] if size == 1 else data
+    with server.connect() as c:
+        c.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(data), size):
+            c.socket.sendall(data[at:at + size])
+        for _ in range(len(data) // (len(content) + 4)):
+            assert is_sealed(c.receive())
+
+
+def test_half_close_still_gets_the_answers(server):
+    with server.connect() as c:
+        c.send(A)
+        c.send({"mode": "A", "payload": "z" * 500000})
+        c.send(A)
+        c.socket.shutdown(socket.SHUT_WR)
+        for _ in range(3):
+            assert is_sealed(c.receive())
+        assert c.is_closed()
+
+
+@pytest.mark.parametrize("length", [16 * 1024 * 1024 + 1, 0x7fffffff, 0x80000000, 0xffffffff])
+def test_a_bad_length_is_answered_then_closed(server, length):
+    with server.connect() as c:
+        c.send(A)
+        c.socket.sendall(struct.pack(">I", length) + b"x" * 100000)
+        assert is_sealed(c.receive())
+        assert c.receive()["code"] == "frame_too_large"
+        assert c.is_closed()
+    assert is_sealed(server.ask(A))
+
+
+def test_errors_leave_the_connection_usable(server):
+    bad = [(b"", "frame_empty"), (b"{", "not_json"), (b"\xff\xfe", "not_json"),
+           (b"[]", "not_an_object"), (b"{}", "missing_mode"), ({"mode": "Z"}, "unknown_mode"),
+           ({"op": "x"}, "unknown_op"), ({"mode": "B", "payload": "00"}, "too_short"),
+           (b"[" * 100000, "too_deep"), (b'{"a":1,"a":1}', "duplicate_member"),
+           ({"mode": "B", "payload": "00" * 300000}, "authentication_failed")]
+    with server.connect() as c:
+        for request, code in bad * 2:
+            answer = c.ask(request)
+            assert answer["code"] == code and answer["status"] == "error" and answer["error"]
+            assert set(answer) == {"status", "code", "error"}
+            assert is_sealed(c.ask(A))
+
+
+def test_a_truncated_frame_is_named(server):
+    for data in (b"\0", b"\0\0\0", b"\0\0\0\5", b"\0\0\0\5{", b"\0\1\0\0" + b"x" * 50):
+        with server.connect() as c:
+            c.socket.sendall(data)
+            c.socket.shutdown(socket.SHUT_WR)
+            assert c.receive()["code"] == "frame_truncated"
+            assert c.is_closed()
+
+
+def test_garbage_never_stops_the_service(server):
+    dice = random.Random(7)
+    for _ in range(150):
+        with server.connect() as c:
+            data = dice.randbytes(dice.randrange(1, 2000))
+            if dice.random() < 0.7:
+                data = struct.pack(">I", dice.randrange(0, 3000)) + data
+            try:
+                c.socket.sendall(data)
+                if dice.random() < 0.5:
+                    c.socket.shutdown(socket.SHUT_WR)
+                    while c.socket.recv(65536):
+                        pass
+            except OSError:
+                pass
+    assert is_sealed(server.ask(A))
+
+
+def test_reset_connections_are_survived(server):
+    for _ in range(50):
+        c = server.connect()
+        c.send({"mode": "A", "payload": "r" * 400000})
+        c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        c.close()
+    assert is_sealed(server.ask(A))
+    wait_until(lambda: server.health()["connections"] == 1, what="connections closed")
+
+
+def test_a_thousand_and_more_connections(server):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    connections = []
+    try:
+        for _ in range(1100):
+            connections.append(server.connect())
+        for c in connections:
+            c.send(A)
+        for c in connections:
+            assert is_sealed(c.receive())
+        assert server.health()["connections"] >= 1100
+    finally:
+        for c in connections:
+            c.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_stuck_and_slow_clients_delay_nobody(server):
+    stuck = []
+    for i in range(40):
+        c = server.connect()
+        if i % 4 == 0:  # half a header
+            c.socket.sendall(b"\0\0")
+        elif i % 4 == 1:  # a frame that never ends
+            c.socket.sendall(struct.pack(">I", 10_000_000) + b"{" * 1000)
+        elif i % 4 == 2:  # a reader that does not read
+            c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.socket.setblocking(False)
+            try:
+                for _ in range(200):
+                    c.send({"mode": "A", "payload": "q" * 20000})
+            except BlockingIOError:
+                pass
+        stuck.append(c)
+    for _ in range(100):
+        assert is_sealed(server.ask(A))
+    for c in stuck:
+        c.close()
+
+
+def test_large_requests_do_not_hold_up_small_ones(server):
+    """While the worker has large requests queued, a small one on another connection is answered
+    before the last of them."""
+    large = [server.connect() for _ in range(6)]
+    content = {"mode": "A", "payload": ["v" * 7_000_000]}
+    for c in large:
+        c.send(content)
+    assert is_sealed(server.ask(A))
+    large[-1].socket.setblocking(False)
+    try:
+        unanswered = large[-1].socket.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        unanswered = True
+    large[-1].socket.setblocking(True)
+    for c in large:
+        assert is_sealed(c.receive())
+        c.close()
+    assert unanswered
+
+
+def test_the_largest_frame_and_the_largest_answer(server):
+    limit = 16 * 1024 * 1024
+    with server.connect(60) as c:
+        frame = b'{"mode": "A", "payload": "' + b"w" * (limit - 28) + b'"}'
+        assert len(frame) == limit
+        assert c.ask(frame)["code"] == "response_too_large"
+        answer = c.ask({"mode": "A", "payload": "w" * (limit // 2 - 300)})
+        assert is_sealed(answer)
+
+
+def test_idle_and_slow_connections_run_out(start):
+    enclave = start(limits={"idle_seconds": 1, "frame_seconds": 1, "write_seconds": 1})
+    with enclave.connect() as idle, enclave.connect() as slow, enclave.connect() as deaf:
+        slow.socket.sendall(b"\0\0\1\0{")
+        deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.socket.setblocking(False)
+        try:
+            while True:
+                deaf.send({"mode": "A", "payload": "q" * 20000})
+        except (BlockingIOError, ConnectionError):
+            pass
+        assert slow.receive()["code"] == "timeout"
+        assert slow.is_closed()
+        assert idle.is_closed()
+        wait_until(lambda: enclave.health()["connections"] == 1, what="the deaf one is dropped")
+    assert is_sealed(enclave.ask(A))
+
+
+def test_a_trickle_does_not_extend_a_frames_time(start):
+    enclave = start(limits={"frame_seconds": 2})
+    with enclave.connect() as c:
+        c.socket.sendall(struct.pack(">I", 1000))
+        begun = time.monotonic()
+        try:
+            while time.monotonic() - begun < 20:
+                c.socket.sendall(b"{")
+                time.sleep(0.2)
+        except OSError:
+            pass
+        answer = c.receive()
+        assert answer["code"] == "timeout"
+        assert time.monotonic() - begun < 20
+
+
+def test_connections_beyond_the_limit_are_told(start):
+    enclave = start(limits={"connections": 3})
+    held = [enclave.connect() for _ in range(3)]
+    for c in held:
+        assert is_sealed(c.ask(A))
+    with enclave.connect() as c:
+        assert c.receive()["code"] == "too_many_connections"
+        assert c.is_closed()
+    held[0].close()
+    wait_until(lambda: held[1].ask({"op": "health"})["connections"] == 2, what="a free place")
+    assert is_sealed(enclave.ask(A))
+    assert held[1].ask({"op": "health"})["refused_connections"] == 1
+    for c in held:
+        c.close()
+
+
+def test_memory_for_frames_is_bounded(start):
+    enclave = start(limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20})
+    held, refused = [], 0
+    for _ in range(12):
+        c = enclave.connect()
+        held.append(c)
+        c.socket.sendall(struct.pack(">I", 1 << 20) + b" " * ((1 << 20) - 10))
+    for c in held:
+        c.socket.settimeout(0.2)
+        try:
+            assert c.receive()["code"] == "busy"
+            refused += 1
+        except socket.timeout:
+            pass
+    assert 4 <= refused < 12
+    assert is_sealed(enclave.ask(A))
+    for c in held:
+        c.close()
+    wait_until(lambda: enclave.health()["connections"] == 1, what="memory is free again")
+    assert is_sealed(enclave.ask({"mode": "A", "payload": "f" * 400000}))
+
+
+def test_running_out_of_descriptors_is_survived(start):
+    enclave = start(wrapper=["prlimit", "--nofile=40:40"])
+    held = []
+    for _ in range(60):
+        held.append(enclave.connect())
+    assert is_sealed(held[0].ask(A))
+    wait_until(lambda: "cannot accept" in enclave.log(), what="accept fails")
+    for c in held[1:]:
+        c.close()
+    assert is_sealed(enclave.ask(A))
+    held[0].close()
+
+
+def test_sigterm_finishes_what_is_under_way(world, tmp_path):
+    enclave = Enclaved(world, tmp_path).ready()
+    idle, busy, partial = enclave.connect(), enclave.connect(), enclave.connect()
+    assert is_sealed(idle.ask(A))
+    content = json.dumps(A).encode()
+    partial.socket.sendall(struct.pack(">I", len(content)) + content[:5])
+    busy.send({"mode": "A", "payload": "b" * 5_000_000})
+    wait_until(lambda: enclave.health()["requests"] >= 2, what="requests counted")
+    enclave.process.send_signal(signal.SIGTERM)
+    assert idle.is_closed()
+    with pytest.raises(OSError):
+        enclave.connect()
+    partial.socket.sendall(content[5:])
+    assert is_sealed(partial.receive())
+    assert is_sealed(busy.receive())
+    assert enclave.process.wait(30) == 0
+    enclave.process.stdout.close()
+
+
+def test_sigterm_does_not_wait_for_ever(world, tmp_path):
+    enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
+    with enclave.connect() as partial:
+        partial.socket.sendall(b"\0\0\1\0{")
+        wait_until(lambda: enclave.health()["connections"] == 2, what="connected")
+        assert enclave.stop() == 0
+
+
+def test_unix_sockets(world, tmp_path):
+    path = tmp_path / "enclaved.sock"
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{path}").ready()
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    assert is_sealed(enclave.ask(A))
+    assert enclave.stop() == 0
+    assert not path.exists()
+
+
+def test_an_address_in_use_is_named(server, world, tmp_path):
+    with pytest.raises(AssertionError, match="cannot listen on.*Address already in use"):
+        Enclaved(world, tmp_path, arguments=["--listen", server.address])
+
+
+def test_connections_are_counted(server):
+    before = server.health()
+    with server.connect() as c:
+        c.ask(A)
+        c.ask(b"{")
+    after = server.health()
+    assert after["requests"] == before["requests"] + 3
+    assert after["errors"] == before["errors"] + 1
+    assert Connection
