@@ -197,6 +197,7 @@ static void run(struct server *server)
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
 }
 
+/* Ends and joins the thread; only then is what it noted looked at. server_clear frees it. */
 static void stop(struct server *server)
 {
     shutdown(server->listener, SHUT_RDWR);
@@ -204,8 +205,14 @@ static void stop(struct server *server)
     close(server->listener);
     close(server->stop_pipe[0]);
     close(server->stop_pipe[1]);
+}
+
+static void server_clear(struct server *server)
+{
     buffer_clear(&server->request);
 }
+
+#define SERVER_AUTO __attribute__((cleanup(server_clear))) struct server
 
 /* An NSM that answers every Attestation with the same document. */
 struct fake_nsm {

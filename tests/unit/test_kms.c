@@ -234,7 +234,7 @@ static void answers(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct row *row = &rows[i];
-        struct server server;
+        SERVER_AUTO server = {0};
         struct address relay;
         start(&server, row->steps, &relay);
         server.status = row->status;
@@ -242,8 +242,8 @@ static void answers(void **state)
         run(&server);
         struct call call = {.target = target_at(&relay), .credentials = credentials_now()};
         unwrap(&call, -1);
-        unsigned connections = server.connections;
         stop(&server);
+        unsigned connections = server.connections;
         if (call.ok != (row->code == ERROR_NONE) || (!call.ok && call.err.code != row->code))
             fail_msg("%s: %s: %s", row->name, call.ok ? "ok" : error_name(call.err.code),
                      call.err.cause);
@@ -270,7 +270,7 @@ static void keeps_the_message(void **state)
     for (int i = 0; i < 2000; i++)
         buffer_byte(&body, 'm');
     buffer_append(&body, bytes_of("\"}", 3));
-    struct server server;
+    SERVER_AUTO server = {0};
     struct address relay;
     start(&server, steps, &relay);
     server.status = 400;
@@ -328,7 +328,7 @@ static void asks_as_kms_wants(void **state)
     (void)state;
     static const enum step steps[] = {GOOD, END};
     for (int bare = 0; bare < 2; bare++) {
-        struct server server;
+        SERVER_AUTO server = {0};
         struct address relay;
         start(&server, steps, &relay);
         run(&server);
@@ -338,6 +338,7 @@ static void asks_as_kms_wants(void **state)
             call.target.encryption_context = bytes_text("{}");
         }
         unwrap(&call, -1);
+        stop(&server);
         assert_true(call.ok);
         const uint8_t *end = memmem(server.request.at, server.request.len, "\r\n\r\n", 4);
         assert_non_null(end);
@@ -360,7 +361,6 @@ static void asks_as_kms_wants(void **state)
         bool has = memmem(server.request.at, server.request.len, token, sizeof token - 1) != NULL;
         assert_int_equal(has, bare == 0);
         assert_null(memmem(server.request.at, server.request.len, SECRET, sizeof SECRET - 1));
-        stop(&server);
     }
 }
 
@@ -379,7 +379,7 @@ static void gives_up_in_time(void **state)
         {cut, 0, ERROR_RELAY},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct server server;
+        SERVER_AUTO server = {0};
         struct address relay;
         start(&server, cases[i].steps, &relay);
         server.status = cases[i].status;
@@ -389,8 +389,8 @@ static void gives_up_in_time(void **state)
         if (cases[i].steps == slow)
             call.target.attempt_ms = 300;
         unwrap(&call, -1);
-        assert_true(server.connections >= 1);
         stop(&server);
+        assert_true(server.connections >= 1);
         assert_false(call.ok);
         if (call.err.code != cases[i].code)
             fail_msg("case %zu: %s: %s", i, error_name(call.err.code), call.err.cause);
@@ -401,7 +401,7 @@ static void gives_up_when_told_to(void **state)
 {
     (void)state;
     static const enum step steps[] = {STOP, END};
-    struct server server;
+    SERVER_AUTO server = {0};
     struct address relay;
     start(&server, steps, &relay);
     run(&server);
@@ -418,7 +418,7 @@ static void needs_a_relay(void **state)
 {
     (void)state;
     static const enum step steps[] = {GOOD, END};
-    struct server server;
+    SERVER_AUTO server = {0};
     struct address relay;
     start(&server, steps, &relay); /* its thread never runs, and nobody listens any more */
     close(server.listener);
@@ -429,7 +429,6 @@ static void needs_a_relay(void **state)
     assert_non_null(strstr(call.err.cause, relay.text));
     close(server.stop_pipe[0]);
     close(server.stop_pipe[1]);
-    buffer_clear(&server.request);
 }
 
 /* Refused before a connection is made: the relay's address leads nowhere. */
