@@ -6,8 +6,7 @@
 
 #define DENIED(type, message) \
     "{\"__type\":\"com.amazonaws.kms#" type "\",\"message\":\"" message "\"}"
-#define HOST_LINE "\r\nhost: " HOST "\r\n"
-#define KEY       "{\"KeyId\":\"" ARN "\","
+#define KEY "{\"KeyId\":\"" ARN "\","
 
 static const struct row {
     const char *name;
@@ -348,7 +347,7 @@ static void asks_as_kms_wants(void **state)
         check_body(body, bare == 1 ? NULL : CONTEXT);
         static const char *const lines[] = {
             "POST / HTTP/1.1\r\n",
-            HOST_LINE,
+            "\r\nhost: kms.eu-west-1.amazonaws.com\r\n",
             "\r\ncontent-type: application/x-amz-json-1.1\r\n",
             "\r\nx-amz-target: TrentService.Decrypt\r\n",
             "\r\nauthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/",
