@@ -28,6 +28,7 @@ struct options {
     const char *fault_file;
     const char *hosts[HOSTS_MAX + 1];
     size_t host_count;
+    char endpoint[64]; /* the first of hosts, if none is given */
     const char *faults[FAULTS_MAX];
     size_t fault_count;
     enum cms_content envelope;
@@ -252,10 +253,9 @@ static bool serve(struct kms_service *service, const struct options *o,
 static bool run(struct kms_service *service, struct options *o, const sigset_t *signals,
                 struct error *err)
 {
-    char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "kms.%.32s.amazonaws.com", o->region);
     if (o->host_count == 0) {
-        o->hosts[o->host_count++] = endpoint;
+        snprintf(o->endpoint, sizeof o->endpoint, "kms.%.32s.amazonaws.com", o->region);
+        o->hosts[o->host_count++] = o->endpoint;
         o->hosts[o->host_count++] = "localhost";
         o->hosts[o->host_count++] = "127.0.0.1";
     }

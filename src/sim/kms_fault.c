@@ -63,9 +63,11 @@ bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *e
 {
     struct rule rule;
     char name[32];
+    char count[8];
     char behind;
-    if (sscanf(line, "%63s %31s %7u %c", rule.operation, name, &rule.left, &behind) != 3 ||
-        rule.left == 0 || rule.left > COUNT_MAX)
+    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &behind);
+    rule.left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
+    if (rule.left == 0 || rule.left > COUNT_MAX)
         return error_set(err, ERROR_USAGE, "a fault is OPERATION FAULT COUNT, not: %s", line);
     if (faults->count == RULES_MAX)
         return error_set(err, ERROR_USAGE, "more than %d faults", RULES_MAX);
