@@ -14,16 +14,23 @@
 
 static const char *const names[] = {
     [KMS_FAULT_NONE] = "none",
+    [KMS_FAULT_400] = "400",
+    [KMS_FAULT_403] = "403",
     [KMS_FAULT_500] = "500",
     [KMS_FAULT_503] = "503",
     [KMS_FAULT_THROTTLE] = "throttle",
     [KMS_FAULT_GARBAGE] = "garbage",
+    [KMS_FAULT_LARGE] = "large",
     [KMS_FAULT_HALF] = "half",
     [KMS_FAULT_HANG] = "hang",
     [KMS_FAULT_RESET] = "reset",
     [KMS_FAULT_OTHER_KEY] = "other-key",
+    [KMS_FAULT_NO_KEY] = "no-key",
     [KMS_FAULT_OTHER_RECIPIENT] = "other-recipient",
+    [KMS_FAULT_BROKEN_ENVELOPE] = "broken-envelope",
+    [KMS_FAULT_PLAINTEXT] = "plaintext",
     [KMS_FAULT_SHORT_TSK] = "short-tsk",
+    [KMS_FAULT_LONG_TSK] = "long-tsk",
 };
 
 struct rule {

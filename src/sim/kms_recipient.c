@@ -10,6 +10,7 @@
 #include "sim/kms_call.h"
 
 #define DOCUMENT_MAX 262144 /* bytes: KMS API, RecipientInfo */
+#define BROKEN_BYTE  20     /* from the envelope's end: within its content, before the end marks */
 
 /* The one way an RSA-2048 SubjectPublicKeyInfo with exponent 65537 begins and ends (RFC 3279). */
 static const uint8_t spki_head[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a,
@@ -80,6 +81,8 @@ static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintex
     buffer_init(&envelope, 64u << 10);
     if (!cms_seal(&envelope, spki, plaintext, call->service->envelope, &err))
         return kms_fail_internal(call, err.cause);
+    if (call->fault == KMS_FAULT_BROKEN_ENVELOPE)
+        envelope.at[envelope.len - BROKEN_BYTE] ^= 1;
     json_base64(&call->out, "CiphertextForRecipient", buffer_bytes(&envelope));
     return true;
 }
@@ -96,15 +99,28 @@ static bool seal_to_nobody(struct kms_call *call, struct bytes plaintext)
     return ok;
 }
 
+/* For KMS_FAULT_LONG_TSK. */
+static bool answer_longer(struct kms_call *call, struct bytes plaintext)
+{
+    BUFFER_AUTO longer;
+    buffer_init_secret(&longer, plaintext.len + 1);
+    buffer_append(&longer, plaintext);
+    buffer_byte(&longer, 0);
+    return longer.failed ? kms_fail_internal(call, "no memory for a longer plaintext")
+                         : seal(call, call->attestation.public_key.value, buffer_bytes(&longer));
+}
+
 bool kms_answer_plaintext(struct kms_call *call, struct bytes plaintext)
 {
     if (call->fault == KMS_FAULT_SHORT_TSK && plaintext.len > 31)
         plaintext.len = 31;
-    if (!call->attested) {
+    if (!call->attested || call->fault == KMS_FAULT_PLAINTEXT) {
         json_base64(&call->out, "Plaintext", plaintext);
         return true;
     }
     if (call->fault == KMS_FAULT_OTHER_RECIPIENT)
         return seal_to_nobody(call, plaintext);
+    if (call->fault == KMS_FAULT_LONG_TSK)
+        return answer_longer(call, plaintext);
     return seal(call, call->attestation.public_key.value, plaintext);
 }
