@@ -14,7 +14,7 @@
  *     other-key        the answer names another key
  *     no-key           the answer names no key
  *     other-recipient  the envelope is for another RSA key
- *     broken-envelope  a bit of the envelope's content is turned
+ *     broken-envelope  the envelope's content does not end in padding
  *     plaintext        Plaintext in place of CiphertextForRecipient
  *     short-tsk        the plaintext is 31 bytes long
  *     long-tsk         the plaintext has a byte more

@@ -10,7 +10,6 @@
 #include "sim/kms_call.h"
 
 #define DOCUMENT_MAX 262144 /* bytes: KMS API, RecipientInfo */
-#define BROKEN_BYTE  20     /* from the envelope's end: within its content, before the end marks */
 
 /* The one way an RSA-2048 SubjectPublicKeyInfo with exponent 65537 begins and ends (RFC 3279). */
 static const uint8_t spki_head[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a,
@@ -74,6 +73,17 @@ bool kms_take_recipient(struct kms_call *call)
     return ok && verify(call);
 }
 
+/*
+ * For KMS_FAULT_BROKEN_ENVELOPE. A byte of the last ciphertext block but one turns the same bits of
+ * the last plaintext byte (CBC), which counts 1 to 16 bytes of padding and is then more than that.
+ * Behind the ciphertext are the end marks of four indefinite levels, or five.
+ */
+static void break_padding(struct buffer *envelope, enum cms_content form)
+{
+    size_t behind = form == CMS_CONSTRUCTED ? 10 : 8;
+    envelope->at[envelope->len - behind - 17] ^= 0x40;
+}
+
 static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintext)
 {
     struct error err = {.code = ERROR_NONE};
@@ -82,7 +92,7 @@ static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintex
     if (!cms_seal(&envelope, spki, plaintext, call->service->envelope, &err))
         return kms_fail_internal(call, err.cause);
     if (call->fault == KMS_FAULT_BROKEN_ENVELOPE)
-        envelope.at[envelope.len - BROKEN_BYTE] ^= 1;
+        break_padding(&envelope, call->service->envelope);
     json_base64(&call->out, "CiphertextForRecipient", buffer_bytes(&envelope));
     return true;
 }

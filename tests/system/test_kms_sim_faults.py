@@ -133,8 +133,7 @@ def test_broken_envelope(module, rsa_key, tmp_path, form):
             "GenerateRandom", NumberOfBytes=32, Recipient=recipient)["CiphertextForRecipient"])
             for _ in range(2))
         assert len(first) == len(second)
-        broken = open_envelope(tmp_path, first, rsa_key)
-        assert broken is None or len(broken) != 32
+        assert open_envelope(tmp_path, first, rsa_key) is None
         assert len(open_envelope(tmp_path, second, rsa_key)) == 32
     finally:
         assert server.stop() == 0
