@@ -2,16 +2,19 @@
 """`enclave-sim kms` from outside: each operation and each of its failures, its attested answers, its
 log and its store."""
 import base64
+import concurrent.futures
+import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import ssl
 import stat
 import subprocess
 
 import pytest
-from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, SIM, Client, Kms, Module, administration,
+from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, SIM, Kms, Module, Nsm, administration,
                        b64, new_rsa, open_envelope, policy, spki_of)
 
 PCR0 = bytes(range(48))
@@ -578,6 +581,27 @@ def test_nothing_secret_in_the_log(kms, key, module, rsa_key):
     assert line in log
 
 
+def test_documents_of_the_simulated_nsm(rsa_key, tmp_path):
+    (tmp_path / "nsm").mkdir()
+    nsm = Nsm(tmp_path / "nsm", {0: PCR0})
+    server = Kms(tmp_path, nsm.root_pem())
+    try:
+        recipient = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+                     "AttestationDocument": b64(nsm.document(spki_of(rsa_key)))}
+        for pcr0, allowed in ((PCR0, True), (bytes(48), False)):
+            key = attested_key(server, {"StringEqualsIgnoreCase": {
+                "kms:RecipientAttestation:ImageSha384": pcr0.hex()}})
+            reply = server.enclave().call("Decrypt", {
+                "CiphertextBlob": encrypt(server, key, b"t" * 32), "Recipient": recipient})
+            assert reply.type == (None if allowed else "AccessDeniedException")
+            if allowed:
+                envelope = base64.b64decode(reply.json["CiphertextForRecipient"])
+                assert open_envelope(tmp_path, envelope, rsa_key) == b"t" * 32
+    finally:
+        server.stop()
+        nsm.stop()
+
+
 # ---- HTTP
 
 
@@ -622,9 +646,32 @@ def test_many_requests_on_one_connection(kms):
     connection.close()
 
 
+def test_many_clients_at_once(kms, key):
+    def work(number):
+        client, plaintext = kms.admin(), bytes([number]) * 32
+        for _ in range(5):
+            blob = client.ok("Encrypt", KeyId=key["KeyId"], Plaintext=b64(plaintext))
+            got = client.ok("Decrypt", CiphertextBlob=blob["CiphertextBlob"])
+            assert base64.b64decode(got["Plaintext"]) == plaintext
+        return number
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert sorted(pool.map(work, range(24))) == list(range(24))
+
+
+def test_bytes_that_are_no_tls(kms):
+    for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + bytes(100), b""):
+        with socket.create_connection(("127.0.0.1", kms.port), timeout=30) as raw:
+            with contextlib.suppress(OSError):  # the server may have ended the connection by then
+                raw.sendall(data)
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(4096):
+                    pass
+    kms.admin().ok("GenerateRandom", NumberOfBytes=1)
+
+
 def test_tls_names_and_versions(kms):
-    import socket
-    for host in ("localhost", f"kms.{REGION}.amazonaws.com"):
+    for host in ("localhost", "127.0.0.1", f"kms.{REGION}.amazonaws.com"):
         context = ssl.create_default_context(cafile=kms.ca)
         with socket.create_connection(("127.0.0.1", kms.port)) as raw:
             with context.wrap_socket(raw, server_hostname=host) as tls:

@@ -40,6 +40,7 @@ def decrypt(kms, blob, **members):
 
 
 @pytest.mark.parametrize("fault, status, kind", [
+    ("400", 400, "ValidationException"), ("403", 403, "AccessDeniedException"),
     ("500", 500, "KMSInternalException"), ("503", 503, "DependencyTimeoutException"),
     ("throttle", 400, "ThrottlingException")])
 def test_exceptions(kms, blob, fault, status, kind):
@@ -113,11 +114,48 @@ def test_other_recipient(kms, blob, module, rsa_key, tmp_path):
                          rsa_key) == b"k" * 32
 
 
-def test_short_tsk(kms, blob, module, rsa_key, tmp_path):
-    kms.write_faults("Decrypt short-tsk 1")
+@pytest.mark.parametrize("fault, plaintext", [
+    ("short-tsk", b"k" * 31), ("long-tsk", b"k" * 32 + b"\0")])
+def test_length_of_tsk(kms, blob, module, rsa_key, tmp_path, fault, plaintext):
+    kms.write_faults(f"Decrypt {fault} 1")
     got = decrypt(kms, blob, Recipient=module.recipient(spki_of(rsa_key))).json
     assert open_envelope(tmp_path, base64.b64decode(got["CiphertextForRecipient"]),
-                         rsa_key) == b"k" * 31
+                         rsa_key) == plaintext
+
+
+@pytest.mark.parametrize("form", ["constructed", "primitive"])
+def test_broken_envelope(module, rsa_key, tmp_path, form):
+    server = Kms(tmp_path, module.root_pem(), "--envelope", form, "--fault",
+                 "GenerateRandom broken-envelope 1")
+    try:
+        recipient = module.recipient(spki_of(rsa_key))
+        first, second = (base64.b64decode(server.enclave().ok(
+            "GenerateRandom", NumberOfBytes=32, Recipient=recipient)["CiphertextForRecipient"])
+            for _ in range(2))
+        assert len(first) == len(second)
+        assert open_envelope(tmp_path, first, rsa_key) is None
+        assert len(open_envelope(tmp_path, second, rsa_key)) == 32
+    finally:
+        assert server.stop() == 0
+
+
+def test_plaintext_for_an_attested_recipient(kms, blob, module, rsa_key):
+    kms.write_faults("Decrypt plaintext 1")
+    got = decrypt(kms, blob, Recipient=module.recipient(spki_of(rsa_key))).json
+    assert base64.b64decode(got["Plaintext"]) == b"k" * 32
+    assert "CiphertextForRecipient" not in got
+
+
+def test_no_key(kms, blob):
+    kms.write_faults("Decrypt no-key 1")
+    assert "KeyId" not in decrypt(kms, blob).json
+    assert "KeyId" in decrypt(kms, blob).json
+
+
+def test_large(kms, blob):
+    kms.write_faults("Decrypt large 1")
+    assert len(decrypt(kms, blob).body) > 256 << 10
+    assert len(decrypt(kms, blob).body) < 1000
 
 
 def test_faults_are_logged_and_bad_lines_named(kms, blob):
