@@ -49,7 +49,7 @@ static void write_line(const char *line, size_t len)
     }
 }
 
-static void put(enum log_level level, const char *format, va_list args)
+PRINTF_LIKE(2, 0) static void put(enum log_level level, const char *format, va_list args)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     if (level < least_level)

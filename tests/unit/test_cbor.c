@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CBOR reader and writer, against RFC 8949's appendix A and against what strangers may send. */
-#include "tests/unit/check.h"
+#include "tests/unit/vectors.h"
 
-#include "base/hex.h"
 #include "codec/cbor.h"
 
 static struct buffer from_hex(const char *hex)
@@ -476,6 +475,97 @@ static void writes(void **state)
     assert_true(small.failed);
 }
 
+/* What appendix A says an item is, where it is of the subset: read it and compare. */
+static bool reads_as(const struct json *doc, json_value decoded, struct bytes item)
+{
+    struct cbor_reader r = cbor_reader(item);
+    BUFFER_AUTO text = {.limit = 4096};
+    int64_t number;
+    switch (json_type(doc, decoded)) {
+    case JSON_NULL:
+        return cbor_null(&r) && cbor_reader_done(&r);
+    case JSON_FALSE:
+    case JSON_TRUE:
+        return cbor_boolean(&r) == (json_type(doc, decoded) == JSON_TRUE) && cbor_reader_done(&r);
+    case JSON_STRING:
+        return json_string(doc, decoded, &text) &&
+               bytes_equal(cbor_text(&r), buffer_bytes(&text)) && cbor_reader_done(&r);
+    case JSON_NUMBER:
+        return json_int64(doc, decoded, &number) && cbor_integer(&r) == number &&
+               cbor_reader_done(&r);
+    default:
+        return false;
+    }
+}
+
+/* Whether the value of an item is within the subset: no tag, float, chunks, or 64-bit excess. */
+static bool in_subset(const struct json *doc, json_value decoded, struct bytes item)
+{
+    struct cbor_reader r = cbor_reader(item);
+    enum cbor_type type = cbor_peek(&r);
+    int64_t number;
+    if (type == CBOR_UNSIGNED || type == CBOR_NEGATIVE)
+        return json_int64(doc, decoded, &number);
+    return type == CBOR_SIMPLE || (type == CBOR_TEXT && item.at[0] != 0x7f);
+}
+
+/* Walks an array as the JSON does, two levels deep at most; the numbers in it must be the same. */
+static void assert_same_array(const struct json *doc, json_value array, struct cbor_reader *r)
+{
+    struct cbor_items items = cbor_enter_array(r);
+    json_value element = json_first(doc, array);
+    while (cbor_next(r, &items)) {
+        assert_true(element != JSON_NONE);
+        struct bytes item = cbor_skip(r);
+        if (json_type(doc, element) == JSON_NUMBER)
+            assert_true(reads_as(doc, element, item));
+        element = json_next(doc, array, element);
+    }
+    assert_true(element == JSON_NONE);
+}
+
+static void appendix_a_case(const struct json *doc, json_value v, size_t *read)
+{
+    BUFFER_AUTO item = vector_hex(doc, json_member(doc, v, "hex"));
+    struct cbor_reader r = cbor_reader(buffer_bytes(&item));
+    assert_int_equal(cbor_skip(&r).len, item.len);
+    assert_true(cbor_reader_done(&r));
+    for (size_t len = 0; len < item.len; len++) {
+        r = cbor_reader(bytes_of(item.at, len));
+        assert_int_equal(cbor_skip(&r).len, 0);
+        assert_true(r.failed);
+    }
+    json_value decoded = json_member(doc, v, "decoded");
+    if (decoded == JSON_NONE)
+        return;
+    r = cbor_reader(buffer_bytes(&item));
+    if (json_type(doc, decoded) == JSON_ARRAY) {
+        assert_same_array(doc, decoded, &r);
+        assert_true(cbor_reader_done(&r));
+        (*read)++;
+    } else if (in_subset(doc, decoded, buffer_bytes(&item))) {
+        if (!reads_as(doc, decoded, buffer_bytes(&item))) {
+            struct bytes raw = json_raw(doc, v);
+            fail_msg("%.*s", (int)raw.len, (const char *)raw.at);
+        }
+        (*read)++;
+    }
+}
+
+static void appendix_a(void **state)
+{
+    (void)state;
+    SKIP_WITHOUT_VECTORS("RFC 8949, appendix A");
+    BUFFER_AUTO text = {0};
+    struct json doc = vector_json("cbor/appendix_a.json", &text);
+    size_t count = 0, read = 0;
+    for (json_value v = json_first(&doc, 0); v != JSON_NONE; v = json_next(&doc, 0, v), count++)
+        appendix_a_case(&doc, v, &read);
+    json_clear(&doc);
+    assert_true(count > 80);
+    assert_true(read > 35);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +587,7 @@ int main(void)
         cmocka_unit_test(what_is_left_over_is_not_done),
         cmocka_unit_test(peek_names_every_type),
         cmocka_unit_test(writes),
+        cmocka_unit_test(appendix_a),
     };
     return cmocka_run_group_tests_name("cbor", tests, NULL, NULL);
 }

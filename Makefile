@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A small front to Meson. Every target installs what it lacks and needs no other step.
+BUILD  := build
+PYTHON := /usr/bin/python3
+
+.PHONY: all help demo check test check-peers bench tcb tidy format fuzz clean
+
+all: ## build enclaved, enclavectl and enclave-sim into build/
+	@scripts/build $(BUILD)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: all ## carry a payload from seal to open through simulated NSM and KMS
+	@scripts/install-deps run
+	@scripts/demo
+
+check: ## build and run all tests and checks: gcc, sanitizers, coverage, clang, style
+	@scripts/install-deps check
+	@$(PYTHON) tests/run
+
+test: ## only the tests, once, on the plain build
+	@scripts/install-deps check
+	@$(PYTHON) tests/run build test
+
+check-peers: ## the AWS SDKs against enclave-sim (needs npm and PyPI)
+	@scripts/install-deps peers
+	@$(PYTHON) tests/run build peers
+
+bench: all ## measure against an echo server and the Python reference
+	@scripts/install-deps run
+	@$(PYTHON) bench/run
+
+tcb: all ## list the files and lines that enclaved is made of
+	@$(PYTHON) scripts/tcb
+
+tidy: ## clang-tidy over all of src
+	@scripts/install-deps check
+	@$(PYTHON) tests/run tidy
+
+format: ## rewrite the C files in the project's style
+	@scripts/install-deps check
+	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+
+fuzz: ## fuzz each parser for a while (FUZZ_SECONDS, default 60)
+	@scripts/install-deps fuzz
+	@scripts/fuzz
+
+clean: ## remove everything that was built
+	rm -rf build build-*

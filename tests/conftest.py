@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run for all tests: the cases of the cmocka programs and the tests of the real binaries.
+
+$BUILD names the folder with the binaries (default: build). Where $SANITIZER_REPORTS names a folder,
+the sanitizers write their reports there, and a test that left one, in whatever process, fails.
+"""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import cmocka  # noqa: E402
+
+
+def pytest_configure(config):
+    config.build_folder = ROOT / os.environ.get("BUILD", "build")
+    reports = os.environ.get("SANITIZER_REPORTS")
+    config.reports_folder = pathlib.Path(reports) if reports else None
+    config.seen_reports = set()
+
+    def new_reports():
+        if config.reports_folder is None:
+            return []
+        return sorted(set(config.reports_folder.iterdir()) - config.seen_reports)
+
+    def take_reports():
+        new = new_reports()
+        config.seen_reports.update(new)
+        return [path.read_text(errors="replace") for path in new]
+
+    def program_env():
+        return dict(os.environ, CMOCKA_MESSAGE_OUTPUT="STDOUT")
+
+    config.new_reports = new_reports
+    config.take_reports = take_reports
+    config.program_env = program_env
+
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == ".c" and file_path.name.startswith("test_"):
+        return cmocka.Program.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_report_header(config):
+    return f"binaries: {config.build_folder}"
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report(request):
+    """Fails a test after which a process, its own or a server it started, left a report."""
+    yield
+    texts = request.config.take_reports()
+    if texts:
+        pytest.fail("\n".join(texts), pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """A process that wrote its report as the last test ended fails the run all the same."""
+    texts = session.config.take_reports()
+    if texts:
+        print("\n".join(["sanitizer reports after the last test:"] + texts))
+        session.exitstatus = 1

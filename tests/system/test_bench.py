@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark runs and its table comes out; no figure is judged here."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+
+
+def run_bench(tmp_path, *options):
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "run", "--build", BUILD,
+                           "--seconds", "0.02", "--repeat", "1", "--json", figures, *options],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=250,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads(figures.read_text())
+
+
+def test_echo_alone(tmp_path):
+    table, figures = run_bench(tmp_path, "--servers", "echo")
+    assert len(figures["rows"]) == 22
+    for row in figures["rows"]:
+        result = row["results"]["echo"]
+        assert result["requests_all"] > 0
+        assert result["p50_us"] <= result["p99_us"]
+    assert len(re.findall(r"^.*\becho +\d+", table, re.M)) == 22
+    assert figures["aims"] == []
+
+
+@pytest.mark.skipif(not (BUILD / "enclavectl").exists(), reason="enclavectl is not built")
+def test_table_and_aims(tmp_path):
+    table, figures = run_bench(tmp_path, "--servers", "echo,enclaved")
+    for row in figures["rows"]:
+        assert set(row["results"]) == {"echo", "enclaved"}
+        assert row["results"]["enclaved"]["requests_all"] > 0
+    # Without the reference: CPU and throughput against the echo, pipelining twice; for A and A->B.
+    assert len(figures["aims"]) == 8
+    assert len(re.findall(r"^  (met|missed) ", table, re.M)) == 8
+
+
+def test_load_refuses_a_wrong_answer():
+    """An echo is no answer to agent A: the load generator says so and fails."""
+    echo = subprocess.Popen([BUILD / "bench" / "echo", "tcp:127.0.0.1:0"], stdout=subprocess.PIPE,
+                            text=True)
+    try:
+        address = echo.stdout.readline().split()[1]
+        done = subprocess.run([BUILD / "bench" / "load", "--to", address, "--seconds", "0.05"],
+                              capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        echo.terminate()
+        echo.wait()
+    assert done.returncode == 1
+    assert "a wrong answer to mode A" in done.stderr
+
+
+def test_load_says_that_nobody_listens(tmp_path):
+    done = subprocess.run([BUILD / "bench" / "load", "--to", f"unix:{tmp_path}/none"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "cannot connect" in done.stderr
