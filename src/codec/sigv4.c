@@ -82,10 +82,10 @@ static int hex_value(uint8_t c)
 static void encode_query_part(struct buffer *out, struct bytes part)
 {
     for (size_t i = 0; i < part.len; i++) {
-        bool escape = part.at[i] == '%' && part.len - i > 2 && hex_value(part.at[i + 1]) >= 0 &&
-                      hex_value(part.at[i + 2]) >= 0;
-        if (escape) {
-            encode(out, (uint8_t)(hex_value(part.at[i + 1]) << 4 | hex_value(part.at[i + 2])));
+        int high = part.at[i] == '%' && part.len - i > 2 ? hex_value(part.at[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(part.at[i + 2]) : -1;
+        if (low >= 0) {
+            encode(out, (uint8_t)(high * 16 + low));
             i += 2;
         } else {
             encode(out, part.at[i]);

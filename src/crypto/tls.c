@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -242,13 +243,15 @@ static bool name_host(SSL *ssl, const char *host)
         return X509_VERIFY_PARAM_set1_ip(param, address, sizeof(struct in_addr)) == 1;
     if (inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip(param, address, sizeof(struct in6_addr)) == 1;
+    char name[TLSEXT_MAXLEN_host_name + 1]; /* SSL_set_tlsext_host_name takes it unqualified */
+    int len = snprintf(name, sizeof name, "%s", host);
     /* OpenSSL takes an empty name for "any" and one with a leading dot for "any below". */
-    if (host[0] == '\0' || host[0] == '.')
+    if (host[0] == '\0' || host[0] == '.' || len < 0 || (size_t)len >= sizeof name)
         return false;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
-           SSL_set_tlsext_host_name(ssl, host) == 1;
+    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
+           SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 static bool handshake(struct tls *tls, struct error *err)

@@ -193,7 +193,9 @@ bool kms_response_read(const struct kms_target *target, const struct http_respon
     json_init(&doc, JSON_DEPTH);
     bool parsed = json_parse(&doc, response->body, &not_json);
     bool ok = false;
-    if (response->status == 200) {
+    if (not_json.code == ERROR_MEMORY) {
+        error_set(err, ERROR_MEMORY, "no memory to read the answer of KMS");
+    } else if (response->status == 200) {
         ok = parsed ? read_envelope(target, &doc, envelope, err) : malformed(err, "not JSON");
     } else if (response->status >= 400) {
         refusal->http_status = response->status;

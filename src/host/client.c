@@ -7,10 +7,8 @@
 
 void client_init(struct client *client, int64_t timeout_ms, size_t frame_limit, int stop_fd)
 {
-    *client = (struct client){.fd = -1,
-                              .stop_fd = stop_fd,
-                              .timeout_ms = timeout_ms,
-                              .frame_limit = frame_limit};
+    *client = (struct client){
+        .fd = -1, .stop_fd = stop_fd, .timeout_ms = timeout_ms, .frame_limit = frame_limit};
     buffer_init(&client->text, frame_limit);
     json_init(&client->answer, JSON_DEPTH_MAX);
 }
@@ -40,7 +38,8 @@ bool client_connect(struct client *client, const char *address, struct error *er
     return address_connect(&to, &deadline, &client->fd, err);
 }
 
-/* An answer is an object with status "success" or "error"; the document's failures have error only. */
+/* An answer is an object with status "success" or "error"; the document's failures have error only.
+ */
 static bool check_shape(const struct client *client, struct error *err)
 {
     const struct json *doc = &client->answer;
@@ -49,8 +48,8 @@ static bool check_shape(const struct client *client, struct error *err)
     json_value status = json_member(doc, 0, "status");
     if (status == JSON_NONE && json_member(doc, 0, "error") != JSON_NONE)
         return true;
-    if (status == JSON_NONE || (!json_string_is(doc, status, "success") &&
-                                !json_string_is(doc, status, "error")))
+    if (status == JSON_NONE ||
+        (!json_string_is(doc, status, "success") && !json_string_is(doc, status, "error")))
         return error_set(err, ERROR_FORMAT, "the answer has no status");
     return true;
 }

@@ -27,9 +27,11 @@ static const struct command_help help = {
     .name = "configure",
     .synopsis = "[--to ADDRESS] [--wrapped-tsk-file FILE] [--profile NAME] [--watch]",
     .about =
-        "Delivers AWS credentials, and the wrapped session key if one is given, and waits until KMS\n"
+        "Delivers AWS credentials, and the wrapped session key if one is given, and waits until "
+        "KMS\n"
         "has unwrapped it. Credentials are found as AWS's tools find them: environment, profile\n"
-        "(files, credential_process), container, instance metadata (IMDSv2). They are never put on a\n"
+        "(files, credential_process), container, instance metadata (IMDSv2). They are never put on "
+        "a\n"
         "command line, into a log or into the environment of another program.",
     .options = options,
     .option_count = ARRAY_LEN(options),

@@ -13,9 +13,9 @@
 
 struct configure {
     struct common common;
-    const char *profile;          /* NULL: as the environment says */
-    const char *region;           /* NULL: not sent */
-    const char *wrapped_tsk_file; /* NULL: ENCRYPTED_TSK, else none is sent */
+    const char *profile;                        /* NULL: as the environment says */
+    const char *region;                         /* NULL: not sent */
+    const char *wrapped_tsk_file;               /* NULL: ENCRYPTED_TSK, else none is sent */
     const char *context[CONFIGURE_CONTEXT_MAX]; /* K=V */
     size_t context_count;
     bool watch;
@@ -27,8 +27,8 @@ struct configure {
  * context, not the credentials alone.
  */
 MUST_USE bool configure_build(const struct configure *configure,
-                              const struct credentials *credentials, bool whole,
-                              struct buffer *out, struct error *err);
+                              const struct credentials *credentials, bool whole, struct buffer *out,
+                              struct error *err);
 
 /*
  * Delivers credentials over a new connection. True if there is an answer, in client (initialized by

@@ -29,8 +29,8 @@ void iso_z(char out[ISO_Z_SIZE], int64_t wall_us)
     snprintf(out, ISO_Z_SIZE, "%.19sZ", iso);
 }
 
-bool credentials_set(struct buffer *field, struct bytes text, const char *name,
-                     const char *origin, struct error *err)
+bool credentials_set(struct buffer *field, struct bytes text, const char *name, const char *origin,
+                     struct error *err)
 {
     while (text.len > 0 && text.at[0] <= ' ')
         text = bytes_from(text, 1);
@@ -168,17 +168,18 @@ bool credentials_find(struct credentials *out, const char *profile, int stop_fd,
     if (profile == NULL)
         result = from_environment(out, err);
     if (result == PROVIDER_ABSENT)
-        result = credentials_from_profile(out, name, profile != NULL || in_environment, stop_fd,
-                                          err);
+        result =
+            credentials_from_profile(out, name, profile != NULL || in_environment, stop_fd, err);
     if (result == PROVIDER_ABSENT)
         result = credentials_from_container(out, err);
     struct error instance = {0};
     if (result == PROVIDER_ABSENT) {
         result = credentials_from_instance(out, &instance);
         if (result == PROVIDER_ABSENT)
-            error_set(err, ERROR_NO_CREDENTIALS,
-                      "no AWS credentials in the environment, profile %.60s or a container's; %.200s",
-                      name, instance.cause);
+            error_set(
+                err, ERROR_NO_CREDENTIALS,
+                "no AWS credentials in the environment, profile %.60s or a container's; %.200s",
+                name, instance.cause);
         else if (result == PROVIDER_FAILED)
             *err = instance;
     }

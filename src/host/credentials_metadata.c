@@ -25,8 +25,8 @@ static const char *value_of(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-static bool exchange(const char *method, const char *url, const char *header,
-                     struct buffer *answer, const char *origin, struct error *err)
+static bool exchange(const char *method, const char *url, const char *header, struct buffer *answer,
+                     const char *origin, struct error *err)
 {
     struct web_request request = {
         .method = method,
@@ -150,7 +150,7 @@ static const char container[] = "the container's credentials";
 static bool full_uri_allowed(const char *uri)
 {
     static const char *const plain[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]",
-                                        "localhost", "127.0.0.1", "[::1]"};
+                                        "localhost",     "127.0.0.1",      "[::1]"};
     if (strncmp(uri, "https://", 8) == 0)
         return true;
     if (strncmp(uri, "http://", 7) != 0)

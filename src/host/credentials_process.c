@@ -9,7 +9,7 @@
 #include "host/child.h"
 #include "host/credentials.h"
 
-#define OUTPUT_LIMIT 65536 /* bytes */
+#define OUTPUT_LIMIT  65536 /* bytes */
 #define TIME_LIMIT_MS 60000
 
 static bool run(struct buffer *out, const char *command, int stop_fd, struct error *err)
@@ -34,8 +34,8 @@ static bool run(struct buffer *out, const char *command, int stop_fd, struct err
         return true;
     char how[64];
     child_describe(&child, how, sizeof how);
-    return error_set(err, ERROR_NO_CREDENTIALS,
-                     "credential_process %s: run it by hand to see why", how);
+    return error_set(err, ERROR_NO_CREDENTIALS, "credential_process %s: run it by hand to see why",
+                     how);
 }
 
 bool credentials_from_process(struct credentials *out, struct bytes command, int stop_fd,

@@ -127,8 +127,8 @@ static enum provider_result search(struct credentials *out, const struct profile
     const char *unsupported = unsupported_setting(files, profile);
     if (unsupported != NULL)
         return refuse_unsupported(profile, unsupported, err);
-    enum provider_result result = take_keys(out, credentials, INI_CREDENTIALS, profile,
-                                            files->credentials_path, err);
+    enum provider_result result =
+        take_keys(out, credentials, INI_CREDENTIALS, profile, files->credentials_path, err);
     if (result != PROVIDER_ABSENT)
         return result;
     struct bytes command = setting(files, profile, "credential_process");

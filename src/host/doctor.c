@@ -27,10 +27,11 @@ static const struct option_spec options[] = {
 static const struct command_help help = {
     .name = "doctor",
     .synopsis = "[--to ADDRESS] [--relay ADDRESS] [--policy FILE --pcrs FILE]",
-    .about = "Checks what confidential computing on Nitro Enclaves hangs on: the NSM device, AF_VSOCK,\n"
-             "the clock; with --to (or ENCLAVED_ADDRESS) the state of enclaved and why KMS refused;\n"
-             "with --relay the way to KMS; with --policy and --pcrs which condition of a key policy\n"
-             "fails. Each check is ok, warn or fail, with cause and remedy. Exit code 1 if one failed.",
+    .about =
+        "Checks what confidential computing on Nitro Enclaves hangs on: the NSM device, AF_VSOCK,\n"
+        "the clock; with --to (or ENCLAVED_ADDRESS) the state of enclaved and why KMS refused;\n"
+        "with --relay the way to KMS; with --policy and --pcrs which condition of a key policy\n"
+        "fails. Each check is ok, warn or fail, with cause and remedy. Exit code 1 if one failed.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl doctor\n"
@@ -61,8 +62,9 @@ static bool take(void *context, const char *name, const char *value, struct erro
         const char *name;
         const char **place;
     } places[] = {
-        {"relay", &doctor->relay}, {"endpoint", &doctor->endpoint},   {"roots", &doctor->roots},
-        {"policy", &doctor->policy}, {"pcrs", &doctor->pcrs}, {"principal", &doctor->principal},
+        {"relay", &doctor->relay}, {"endpoint", &doctor->endpoint},
+        {"roots", &doctor->roots}, {"policy", &doctor->policy},
+        {"pcrs", &doctor->pcrs},   {"principal", &doctor->principal},
         {"root", &doctor->root},
     };
     if (name == NULL)

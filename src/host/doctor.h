@@ -38,8 +38,8 @@ struct doctor {
 void doctor_add(struct doctor *doctor, const char *name, enum check_result result,
                 const char *remedy, const char *cause, ...) PRINTF_LIKE(5, 6);
 
-void doctor_nsm(struct doctor *doctor);     /* /dev/nsm */
-void doctor_vsock(struct doctor *doctor);   /* AF_VSOCK */
+void doctor_nsm(struct doctor *doctor);   /* /dev/nsm */
+void doctor_vsock(struct doctor *doctor); /* AF_VSOCK */
 void doctor_clock(struct doctor *doctor);
 void doctor_service(struct doctor *doctor); /* --to: state, credentials, last error */
 void doctor_relay(struct doctor *doctor);   /* --relay: reachable, TLS, the clock of KMS */

@@ -16,8 +16,8 @@
 #include "host/doctor.h"
 #include "host/file.h"
 
-#define PATH_SIZE            512
-#define VIRTIO_ID_NSM        33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
+#define PATH_SIZE         512
+#define VIRTIO_ID_NSM     33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
 #define CLOCK_EARLIEST_US INT64_C(1704067200000000) /* 2024-01-01: older than this program */
 
 static bool path_of(const struct doctor *doctor, const char *path, char out[PATH_SIZE])
@@ -83,10 +83,11 @@ static void explain_missing(struct doctor *doctor)
         return;
     }
     if (has_virtio_nsm(doctor)) {
-        doctor_add(doctor, "nsm", CHECK_FAIL,
-                   "load the module nsm, or build the kernel with CONFIG_NSM (Linux 6.8 or later)",
-                   "this is an enclave (virtio device %d), but its kernel has no driver for the NSM",
-                   VIRTIO_ID_NSM);
+        doctor_add(
+            doctor, "nsm", CHECK_FAIL,
+            "load the module nsm, or build the kernel with CONFIG_NSM (Linux 6.8 or later)",
+            "this is an enclave (virtio device %d), but its kernel has no driver for the NSM",
+            VIRTIO_ID_NSM);
         return;
     }
     if (there(doctor, "/sys/module/nsm")) {
@@ -187,7 +188,8 @@ void doctor_clock(struct doctor *doctor)
     struct timex state = {0};
     int result = adjtimex(&state);
     if (clock_wall_us() < CLOCK_EARLIEST_US) {
-        doctor_add(doctor, "clock", CHECK_FAIL, "set the clock: signatures and certificates need it",
+        doctor_add(doctor, "clock", CHECK_FAIL,
+                   "set the clock: signatures and certificates need it",
                    "the clock stands before 2024");
         return;
     }

@@ -148,7 +148,8 @@ static void explain(void *context, const struct policy_finding *finding)
                              : "put the measurement of this image into the policy, or rebuild it",
                "%s, %.*s %.*s: wanted %.*s, actual %.*s", statement, (int)finding->condition.len,
                (const char *)finding->condition.at, (int)finding->key.len,
-               (const char *)finding->key.at, (int)(finding->wanted.len < 200 ? finding->wanted.len : 200),
+               (const char *)finding->key.at,
+               (int)(finding->wanted.len < 200 ? finding->wanted.len : 200),
                finding->wanted.len > 0 ? (const char *)finding->wanted.at : "",
                finding->actual.at != NULL ? (int)finding->actual.len : 4,
                finding->actual.at != NULL ? (const char *)finding->actual.at : "none");
@@ -181,8 +182,9 @@ static void evaluate(struct doctor *doctor, const struct policy *policy, struct 
     }
     doctor->count = before; /* conditions of statements that another one makes up for */
     if (debug)
-        doctor_add(doctor, "debug mode", CHECK_WARN, "run the enclave without --debug-mode",
-                   "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
+        doctor_add(
+            doctor, "debug mode", CHECK_WARN, "run the enclave without --debug-mode",
+            "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
     doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
                (int)(principal.len < 200 ? principal.len : 200), (const char *)principal.at);
 }
@@ -198,7 +200,8 @@ static bool compare(struct doctor *doctor, struct json *policy_doc, struct json 
     buffer_init(&policy_text, POLICY_TEXT_MAX);
     buffer_init(&pcrs_text, FILE_LIMIT);
     buffer_init(&principal, 2048);
-    if (!file_read(doctor->policy, &policy_text, err) || !file_read(doctor->pcrs, &pcrs_text, err) ||
+    if (!file_read(doctor->policy, &policy_text, err) ||
+        !file_read(doctor->pcrs, &pcrs_text, err) ||
         !json_parse(policy_doc, buffer_bytes(&policy_text), err) ||
         !json_parse(pcrs_doc, buffer_bytes(&pcrs_text), err) ||
         !take_pcrs(pcrs_doc, &all, &debug, err))

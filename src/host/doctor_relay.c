@@ -13,10 +13,10 @@
 #include "net/deadline.h"
 #include "net/resolve.h"
 
-#define SYSTEM_ROOTS   "/etc/ssl/certs/ca-certificates.crt"
-#define ROOTS_LIMIT    (4u << 20) /* bytes */
-#define SKEW_SECONDS   300        /* what AWS tolerates in a signature's date */
-#define ANSWER_LIMIT   65536
+#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
+#define ROOTS_LIMIT  (4u << 20) /* bytes */
+#define SKEW_SECONDS 300        /* what AWS tolerates in a signature's date */
+#define ANSWER_LIMIT 65536
 
 static bool wait_for(void *context, int fd, short events, struct error *err)
 {
@@ -90,9 +90,10 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
     }
     struct tls *tls = tls_connect(fd, roots, host, wait_for, deadline, &err);
     if (tls == NULL) {
-        doctor_add(doctor, "tls", CHECK_FAIL,
-                   "the relay must be raw TCP and lead to this name, port 443; check roots and clock",
-                   "no trusted TLS connection to %.100s: %.400s", host, err.cause);
+        doctor_add(
+            doctor, "tls", CHECK_FAIL,
+            "the relay must be raw TCP and lead to this name, port 443; check roots and clock",
+            "no trusted TLS connection to %.100s: %.400s", host, err.cause);
     } else {
         doctor_add(doctor, "tls", CHECK_OK, NULL, "%.100s shows a certificate that is trusted",
                    host);

@@ -8,7 +8,8 @@
 #include "host/doctor.h"
 #include "host/report.h"
 
-#define SOON_US INT64_C(300000000) /* credentials that end within five minutes are worth a warning */
+#define SOON_US \
+    INT64_C(300000000) /* credentials that end within five minutes are worth a warning */
 
 /*
  * Failures of the session key. The first row whose code is the failure's, and whose needle (NULL:
@@ -87,8 +88,7 @@ void doctor_explain(struct doctor *doctor, const char *code, const char *details
 {
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         if (strcmp(explanations[i].code, code) != 0 ||
-            (explanations[i].needle != NULL &&
-             strcasestr(details, explanations[i].needle) == NULL))
+            (explanations[i].needle != NULL && strcasestr(details, explanations[i].needle) == NULL))
             continue;
         doctor_add(doctor, "session key", CHECK_FAIL, explanations[i].remedy, "%s: %s%s%.280s%s",
                    code, explanations[i].why, details[0] != '\0' ? " (" : "", details,

@@ -9,13 +9,13 @@
 #include "base/error.h"
 
 /* identifier, code, what it means */
-#define EXIT_CODES(X)                                                                              \
-    X(EXIT_OK, 0, "done")                                                                          \
-    X(EXIT_REFUSED, 1, "the service answered with an error, a check or a child failed")            \
-    X(EXIT_USAGE, 2, "wrong usage: an option, an address or a payload")                            \
-    X(EXIT_NETWORK, 3, "no connection, or it was lost before an answer")                           \
-    X(EXIT_TIMEOUT, 4, "the time limit was reached")                                               \
-    X(EXIT_LOCAL, 5, "a local file, the credentials or the system failed")                         \
+#define EXIT_CODES(X)                                                                   \
+    X(EXIT_OK, 0, "done")                                                               \
+    X(EXIT_REFUSED, 1, "the service answered with an error, a check or a child failed") \
+    X(EXIT_USAGE, 2, "wrong usage: an option, an address or a payload")                 \
+    X(EXIT_NETWORK, 3, "no connection, or it was lost before an answer")                \
+    X(EXIT_TIMEOUT, 4, "the time limit was reached")                                    \
+    X(EXIT_LOCAL, 5, "a local file, the credentials or the system failed")              \
     X(EXIT_ANSWER, 6, "the answer is not one of this protocol")
 
 enum exit_code {

@@ -10,8 +10,9 @@ static const struct option_spec options[] = {OPTION_TO, OPTION_TIMEOUT, OPTION_J
 static const struct command_help help = {
     .name = "health",
     .synopsis = "[--to ADDRESS]",
-    .about = "Shows the state of enclaved (starting, awaiting_configuration, ready), its counts, the\n"
-             "pinned KMS key and the last failure of the session key, if any.",
+    .about =
+        "Shows the state of enclaved (starting, awaiting_configuration, ready), its counts, the\n"
+        "pinned KMS key and the last failure of the session key, if any.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl health --to tcp:127.0.0.1:5000\n"

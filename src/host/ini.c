@@ -116,8 +116,8 @@ bool ini_has_profile(struct bytes text, enum ini_kind kind, const char *profile)
     return scan.seen;
 }
 
-struct bytes ini_value(struct bytes text, enum ini_kind kind, const char *profile,
-                       const char *name, bool keep_comment)
+struct bytes ini_value(struct bytes text, enum ini_kind kind, const char *profile, const char *name,
+                       bool keep_comment)
 {
     struct scan scan = {
         .profile = profile, .name = name, .kind = kind, .keep_comment = keep_comment};

@@ -12,10 +12,10 @@ struct invoke {
 };
 
 static const struct option_spec options[] = {
-    OPTION_TO,           {"mode", "MODE", "the agent: A, B, or another that enclaved serves"},
-    OPTION_PAYLOAD,      OPTION_PAYLOAD_FILE,
-    OPTION_FRAME_LIMIT,  OPTION_TIMEOUT,
-    OPTION_JSON,         OPTION_HELP,
+    OPTION_TO,          {"mode", "MODE", "the agent: A, B, or another that enclaved serves"},
+    OPTION_PAYLOAD,     OPTION_PAYLOAD_FILE,
+    OPTION_FRAME_LIMIT, OPTION_TIMEOUT,
+    OPTION_JSON,        OPTION_HELP,
 };
 
 static const struct command_help help = {
@@ -26,9 +26,10 @@ static const struct command_help help = {
              "changes and reseals a ciphertext in hex, which needs no quotes here.",
     .options = options,
     .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl invoke --to tcp:127.0.0.1:5000 --mode A --payload '{\"amount\": 42}'\n"
-                "  enclavectl invoke --mode A --payload-file order.json > sealed.hex\n"
-                "  enclavectl invoke --mode B - < sealed.hex\n",
+    .examples =
+        "  enclavectl invoke --to tcp:127.0.0.1:5000 --mode A --payload '{\"amount\": 42}'\n"
+        "  enclavectl invoke --mode A --payload-file order.json > sealed.hex\n"
+        "  enclavectl invoke --mode B - < sealed.hex\n",
 };
 
 static bool take(void *context, const char *name, const char *value, struct error *err)

@@ -27,13 +27,14 @@ static void print_help(FILE *out)
     fprintf(out, "usage: enclavectl COMMAND [OPTION...]\n\ncommands:\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out,
-            "\nenclavectl COMMAND --help shows the options and examples of a command,\n"
-            "enclavectl --version the version.\n"
-            "\nADDRESS is vsock:CID:PORT, tcp:HOST:PORT or unix:PATH. Without --to it is taken from\n"
-            "ENCLAVED_ADDRESS, else it is %s.\n"
-            "\nexit codes:\n",
-            DEFAULT_ADDRESS);
+    fprintf(
+        out,
+        "\nenclavectl COMMAND --help shows the options and examples of a command,\n"
+        "enclavectl --version the version.\n"
+        "\nADDRESS is vsock:CID:PORT, tcp:HOST:PORT or unix:PATH. Without --to it is taken from\n"
+        "ENCLAVED_ADDRESS, else it is %s.\n"
+        "\nexit codes:\n",
+        DEFAULT_ADDRESS);
 #define PRINT_EXIT(id, code, text) fprintf(out, "  %d  %s\n", code, text);
     EXIT_CODES(PRINT_EXIT)
 #undef PRINT_EXIT

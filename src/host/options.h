@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-#define OPTIONS_MAX      24
+#define OPTIONS_MAX         24
 #define OPTIONS_SECONDS_MAX 86400 /* longest time limit, a day */
 
 /* Where a service is looked for without --to and $ENCLAVED_ADDRESS: the first CID that an enclave
@@ -18,8 +18,8 @@
 /* What every command understands, as far as its table lists it. */
 struct common {
     const char *command;
-    const char *to;     /* --to, else $ENCLAVED_ADDRESS, else DEFAULT_ADDRESS */
-    bool to_given;      /* not the default */
+    const char *to; /* --to, else $ENCLAVED_ADDRESS, else DEFAULT_ADDRESS */
+    bool to_given;  /* not the default */
     bool json;
     int64_t timeout_ms; /* set by the command to its default before parsing */
 };
@@ -30,11 +30,22 @@ struct option_spec {
     const char *help;
 };
 
-#define OPTION_TO                                                                                  \
-    {"to", "ADDRESS", "where enclaved listens: vsock:CID:PORT, tcp:HOST:PORT, unix:PATH"}
-#define OPTION_JSON    {"json", NULL, "print JSON, also for failures"}
-#define OPTION_TIMEOUT {"timeout", "SECONDS", "the time limit of one exchange"}
-#define OPTION_HELP    {"help", NULL, "print this help"}
+#define OPTION_TO                                                                           \
+    {                                                                                       \
+        "to", "ADDRESS", "where enclaved listens: vsock:CID:PORT, tcp:HOST:PORT, unix:PATH" \
+    }
+#define OPTION_JSON                                   \
+    {                                                 \
+        "json", NULL, "print JSON, also for failures" \
+    }
+#define OPTION_TIMEOUT                                         \
+    {                                                          \
+        "timeout", "SECONDS", "the time limit of one exchange" \
+    }
+#define OPTION_HELP                     \
+    {                                   \
+        "help", NULL, "print this help" \
+    }
 
 struct command_help {
     const char *name;

@@ -12,15 +12,16 @@ struct pipeline {
 };
 
 static const struct option_spec options[] = {
-    OPTION_TO,          OPTION_PAYLOAD, OPTION_PAYLOAD_FILE, OPTION_FRAME_LIMIT,
-    OPTION_TIMEOUT,     OPTION_JSON,    OPTION_HELP,
+    OPTION_TO,      OPTION_PAYLOAD, OPTION_PAYLOAD_FILE, OPTION_FRAME_LIMIT,
+    OPTION_TIMEOUT, OPTION_JSON,    OPTION_HELP,
 };
 
 static const struct command_help help = {
     .name = "pipeline",
     .synopsis = "[--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
-    .about = "Has Agent A seal the initial state around the payload (null if none is given), hands\n"
-             "the ciphertext to Agent B on the same connection, and prints both ciphertexts.",
+    .about =
+        "Has Agent A seal the initial state around the payload (null if none is given), hands\n"
+        "the ciphertext to Agent B on the same connection, and prints both ciphertexts.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl pipeline --to tcp:127.0.0.1:5000 --payload '{\"amount\": 42}'\n"

@@ -32,7 +32,8 @@ int report_print(const struct common *common, struct bytes text);
 /* Appends text with all that is not printable ASCII as \xNN. */
 void append_escaped(struct buffer *out, struct bytes text);
 
-/* Appends the string value v unescaped as JSON and escaped for a terminal; "-" if it is no string. */
+/* Appends the string value v unescaped as JSON and escaped for a terminal; "-" if it is no string.
+ */
 void append_json_text(struct buffer *out, const struct json *doc, json_value v);
 
 enum tone { TONE_PLAIN, TONE_GOOD, TONE_WARNING, TONE_BAD };

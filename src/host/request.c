@@ -4,12 +4,12 @@
 #include "codec/json_writer.h"
 #include "host/file.h"
 
-bool payload_option(struct payload_source *source, const char *name, const char *value,
-                    bool *known, struct error *err)
+bool payload_option(struct payload_source *source, const char *name, const char *value, bool *known,
+                    struct error *err)
 {
     bool operand = name == NULL && strcmp(value, "-") == 0;
-    *known = operand || (name != NULL && (strcmp(name, "payload") == 0 ||
-                                          strcmp(name, "payload-file") == 0));
+    *known = operand ||
+             (name != NULL && (strcmp(name, "payload") == 0 || strcmp(name, "payload-file") == 0));
     if (!*known)
         return true;
     if (source->text != NULL || source->path != NULL)
@@ -100,8 +100,8 @@ bool request_build(struct buffer *out, const char *mode, const struct payload_so
     }
     json_end(&w);
     if (out->failed)
-        return error_set(err, ERROR_USAGE, "the request is longer than the frame limit of %zu bytes",
-                         out->limit);
+        return error_set(err, ERROR_USAGE,
+                         "the request is longer than the frame limit of %zu bytes", out->limit);
     return true;
 }
 

@@ -33,9 +33,17 @@ MUST_USE bool request_ciphertext(const struct client *client, struct buffer *out
 /* Reads --frame-limit. */
 MUST_USE bool frame_limit_option(const char *value, size_t *limit, struct error *err);
 
-#define OPTION_PAYLOAD      {"payload", "JSON", "the payload"}
-#define OPTION_PAYLOAD_FILE {"payload-file", "FILE", "read the payload from FILE (-: standard input)"}
-#define OPTION_FRAME_LIMIT                                                                         \
-    {"frame-limit", "BYTES", "the longest frame (default 16777216, as enclaved's)"}
+#define OPTION_PAYLOAD                   \
+    {                                    \
+        "payload", "JSON", "the payload" \
+    }
+#define OPTION_PAYLOAD_FILE                                                      \
+    {                                                                            \
+        "payload-file", "FILE", "read the payload from FILE (-: standard input)" \
+    }
+#define OPTION_FRAME_LIMIT                                                            \
+    {                                                                                 \
+        "frame-limit", "BYTES", "the longest frame (default 16777216, as enclaved's)" \
+    }
 
 #endif

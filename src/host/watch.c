@@ -13,10 +13,10 @@
 #include "host/configure.h"
 #include "host/report.h"
 
-#define SECOND_US     INT64_C(1000000)
-#define LONG_LIFE_US  (600 * SECOND_US) /* longer than this: renewed */
-#define LEAD_US       (300 * SECOND_US) /* this long before the end; else at half the rest */
-#define REREAD_US     (300 * SECOND_US) /* sources that give no expiry are read again that often */
+#define SECOND_US      INT64_C(1000000)
+#define LONG_LIFE_US   (600 * SECOND_US) /* longer than this: renewed */
+#define LEAD_US        (300 * SECOND_US) /* this long before the end; else at half the rest */
+#define REREAD_US      (300 * SECOND_US) /* sources that give no expiry are read again that often */
 #define BACKOFF_MAX_MS 60000
 
 struct watch {

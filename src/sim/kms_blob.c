@@ -9,6 +9,7 @@
 
 #define VERSION     1
 #define HEADER_SIZE 17
+#define INFO_MAX    ((size_t)16 * KMS_CONTEXT_MAX) /* a pair costs 8 bytes more than its text */
 #define LABEL       "enclave-sim kms ciphertext"
 
 /* The hex digits of a UUID stand in groups of 8, 4, 4, 4 and 12. */
@@ -43,7 +44,7 @@ static struct aead *subkey(const struct kms_key *key, const struct kms_context *
                            const uint8_t header[HEADER_SIZE])
 {
     BUFFER_AUTO info;
-    buffer_init(&info, 16 * KMS_CONTEXT_MAX);
+    buffer_init(&info, INFO_MAX);
     buffer_append(&info, bytes_of(LABEL, sizeof LABEL)); /* with its end mark */
     buffer_append(&info, bytes_of(header, HEADER_SIZE));
     kms_context_canonical(context, &info);

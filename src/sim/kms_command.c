@@ -28,6 +28,7 @@ struct options {
     const char *fault_file;
     const char *hosts[HOSTS_MAX + 1];
     size_t host_count;
+    char endpoint[64]; /* the first of hosts, if none is given */
     const char *faults[FAULTS_MAX];
     size_t fault_count;
     enum cms_content envelope;
@@ -54,8 +55,9 @@ static const char help[] =
     "For tests only, to see how a client bears it:\n"
     "  --fault 'OPERATION FAULT COUNT'  spoil the next COUNT answers, repeatable. OPERATION: a "
     "name\n"
-    "                           or *. FAULT: 500, 503, throttle, garbage, half, hang, reset,\n"
-    "                           other-key, other-recipient, short-tsk\n"
+    "                           or *. FAULT: 400, 403, 500, 503, throttle, garbage, large,\n"
+    "                           half, hang, reset, other-key, no-key, other-recipient,\n"
+    "                           broken-envelope, plaintext, short-tsk, long-tsk\n"
     "  --fault-file FILE        such lines; read again when it changes, replacing all\n"
     "\n"
     "The credentials file, mode 0600:\n"
@@ -252,10 +254,9 @@ static bool serve(struct kms_service *service, const struct options *o,
 static bool run(struct kms_service *service, struct options *o, const sigset_t *signals,
                 struct error *err)
 {
-    char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "kms.%.32s.amazonaws.com", o->region);
     if (o->host_count == 0) {
-        o->hosts[o->host_count++] = endpoint;
+        snprintf(o->endpoint, sizeof o->endpoint, "kms.%.32s.amazonaws.com", o->region);
+        o->hosts[o->host_count++] = o->endpoint;
         o->hosts[o->host_count++] = "localhost";
         o->hosts[o->host_count++] = "127.0.0.1";
     }

@@ -13,6 +13,7 @@
 #include "sim/kms_operations.h"
 
 #define TARGET_PREFIX "TrentService."
+#define LARGE_BLANKS  (256 << 10) /* bytes, for KMS_FAULT_LARGE */
 
 static const struct operation {
     const char *name;
@@ -93,6 +94,10 @@ static bool parse_body(struct kms_call *call)
 static bool fails_instead(struct kms_call *call)
 {
     switch (call->fault) {
+    case KMS_FAULT_400:
+        return !kms_fail(&call->failure, "ValidationException", "This request is not valid");
+    case KMS_FAULT_403:
+        return !kms_fail(&call->failure, "AccessDeniedException", "This request is not allowed");
     case KMS_FAULT_500:
         return !kms_fail(&call->failure, "KMSInternalException", "%s", "");
     case KMS_FAULT_503:
@@ -139,8 +144,11 @@ static void log_result(const struct kms_call *call, bool ok, unsigned status)
                     call->fault != KMS_FAULT_NONE ? fault : "");
 }
 
-static unsigned status_of(const struct kms_failure *failure)
+static unsigned status_of(const struct kms_call *call)
 {
+    const struct kms_failure *failure = &call->failure;
+    if (call->fault == KMS_FAULT_403)
+        return 403;
     if (strcmp(failure->type, "KMSInternalException") == 0)
         return 500;
     if (strcmp(failure->type, "DependencyTimeoutException") == 0)
@@ -169,6 +177,10 @@ static void deliver(const struct kms_call *call, struct kms_answer *answer)
         buffer_reset(&answer->body);
         buffer_text(&answer->body, "{\"KeyId\": \"<html>\x01 this is not");
         break;
+    case KMS_FAULT_LARGE:
+        for (int i = 0; i < LARGE_BLANKS; i++)
+            buffer_byte(&answer->body, ' ');
+        break;
     case KMS_FAULT_HALF:
         answer->delivery = KMS_DELIVER_HALF;
         break;
@@ -194,8 +206,10 @@ static void finish(struct kms_call *call, struct kms_answer *answer, bool ok)
         write_failure(&answer->body, &call->failure);
     else if (empty)
         buffer_reset(&answer->body);
-    answer->status = ok ? 200 : status_of(&call->failure);
+    answer->status = ok ? 200 : status_of(call);
     deliver(call, answer);
+    if (answer->body.failed)
+        answer->delivery = KMS_DELIVER_RESET;
     log_result(call, ok, answer->status);
 }
 

@@ -14,16 +14,23 @@
 
 static const char *const names[] = {
     [KMS_FAULT_NONE] = "none",
+    [KMS_FAULT_400] = "400",
+    [KMS_FAULT_403] = "403",
     [KMS_FAULT_500] = "500",
     [KMS_FAULT_503] = "503",
     [KMS_FAULT_THROTTLE] = "throttle",
     [KMS_FAULT_GARBAGE] = "garbage",
+    [KMS_FAULT_LARGE] = "large",
     [KMS_FAULT_HALF] = "half",
     [KMS_FAULT_HANG] = "hang",
     [KMS_FAULT_RESET] = "reset",
     [KMS_FAULT_OTHER_KEY] = "other-key",
+    [KMS_FAULT_NO_KEY] = "no-key",
     [KMS_FAULT_OTHER_RECIPIENT] = "other-recipient",
+    [KMS_FAULT_BROKEN_ENVELOPE] = "broken-envelope",
+    [KMS_FAULT_PLAINTEXT] = "plaintext",
     [KMS_FAULT_SHORT_TSK] = "short-tsk",
+    [KMS_FAULT_LONG_TSK] = "long-tsk",
 };
 
 struct rule {
@@ -63,9 +70,11 @@ bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *e
 {
     struct rule rule;
     char name[32];
+    char count[8];
     char behind;
-    if (sscanf(line, "%63s %31s %7u %c", rule.operation, name, &rule.left, &behind) != 3 ||
-        rule.left == 0 || rule.left > COUNT_MAX)
+    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &behind);
+    rule.left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
+    if (rule.left == 0 || rule.left > COUNT_MAX)
         return error_set(err, ERROR_USAGE, "a fault is OPERATION FAULT COUNT, not: %s", line);
     if (faults->count == RULES_MAX)
         return error_set(err, ERROR_USAGE, "more than %d faults", RULES_MAX);

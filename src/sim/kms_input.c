@@ -105,14 +105,16 @@ bool kms_input_blob(struct kms_call *call, const char *name, enum kms_presence p
     if (json_type(&call->in, value) != JSON_STRING)
         return wrong_type(call, name, "a string of base64");
     BUFFER_AUTO text;
+    BUFFER_AUTO decoded;
     buffer_init(&text, KMS_BODY_MAX);
-    if (!json_string(&call->in, value, &text))
+    buffer_init(&decoded, KMS_BODY_MAX);
+    if (!json_string(&call->in, value, &text) || !base64_decode(&decoded, buffer_bytes(&text)))
         return wrong_type(call, name, "base64");
+    if (!check_length(call, name, decoded.len, 1, max))
+        return false;
     buffer_reset(out);
-    if (text.len / 4 * 3 <= out->limit && !base64_decode(out, buffer_bytes(&text)))
-        return wrong_type(call, name, "base64");
-    size_t len = text.len / 4 * 3 <= out->limit ? out->len : max + 1;
-    return check_length(call, name, len, 1, max);
+    buffer_append(out, buffer_bytes(&decoded));
+    return !out->failed || kms_fail_internal(call, "no memory for a member");
 }
 
 bool kms_input_integer(struct kms_call *call, const char *name, int64_t min, int64_t max,

@@ -18,9 +18,11 @@ static bool answer_blob(struct kms_call *call, struct bytes plaintext)
     return true;
 }
 
-/* The ARN of the key used; another one if the test asked for that. */
+/* The ARN of the key used; another one or none if the test asked for that. */
 static void answer_key_id(struct kms_call *call)
 {
+    if (call->fault == KMS_FAULT_NO_KEY)
+        return;
     if (call->fault != KMS_FAULT_OTHER_KEY) {
         json_text(&call->out, "KeyId", call->key.arn);
         return;

@@ -73,6 +73,17 @@ bool kms_take_recipient(struct kms_call *call)
     return ok && verify(call);
 }
 
+/*
+ * For KMS_FAULT_BROKEN_ENVELOPE. A byte of the last ciphertext block but one turns the same bits of
+ * the last plaintext byte (CBC), which counts 1 to 16 bytes of padding and is then more than that.
+ * Behind the ciphertext are the end marks of four indefinite levels, or five.
+ */
+static void break_padding(struct buffer *envelope, enum cms_content form)
+{
+    size_t behind = form == CMS_CONSTRUCTED ? 10 : 8;
+    envelope->at[envelope->len - behind - 17] ^= 0x40;
+}
+
 static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintext)
 {
     struct error err = {.code = ERROR_NONE};
@@ -80,6 +91,8 @@ static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintex
     buffer_init(&envelope, 64u << 10);
     if (!cms_seal(&envelope, spki, plaintext, call->service->envelope, &err))
         return kms_fail_internal(call, err.cause);
+    if (call->fault == KMS_FAULT_BROKEN_ENVELOPE)
+        break_padding(&envelope, call->service->envelope);
     json_base64(&call->out, "CiphertextForRecipient", buffer_bytes(&envelope));
     return true;
 }
@@ -96,15 +109,28 @@ static bool seal_to_nobody(struct kms_call *call, struct bytes plaintext)
     return ok;
 }
 
+/* For KMS_FAULT_LONG_TSK. */
+static bool answer_longer(struct kms_call *call, struct bytes plaintext)
+{
+    BUFFER_AUTO longer;
+    buffer_init_secret(&longer, plaintext.len + 1);
+    buffer_append(&longer, plaintext);
+    buffer_byte(&longer, 0);
+    return longer.failed ? kms_fail_internal(call, "no memory for a longer plaintext")
+                         : seal(call, call->attestation.public_key.value, buffer_bytes(&longer));
+}
+
 bool kms_answer_plaintext(struct kms_call *call, struct bytes plaintext)
 {
     if (call->fault == KMS_FAULT_SHORT_TSK && plaintext.len > 31)
         plaintext.len = 31;
-    if (!call->attested) {
+    if (!call->attested || call->fault == KMS_FAULT_PLAINTEXT) {
         json_base64(&call->out, "Plaintext", plaintext);
         return true;
     }
     if (call->fault == KMS_FAULT_OTHER_RECIPIENT)
         return seal_to_nobody(call, plaintext);
+    if (call->fault == KMS_FAULT_LONG_TSK)
+        return answer_longer(call, plaintext);
     return seal(call, call->attestation.public_key.value, plaintext);
 }

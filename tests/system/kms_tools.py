@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import urllib.parse
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
+BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 SIM = os.path.join(BUILD, "enclave-sim")
 REGION = "eu-central-1"
 ACCOUNT = "111122223333"
@@ -229,7 +230,7 @@ class Module:
         self.keys = [ec.generate_private_key(ec.SECP384R1()) for _ in range(3)]
         names = ["aws.nitro-enclaves", "zonal", "i-0123-enc0123"]
         self.certificates = []
-        now = datetime.datetime.utcnow()
+        now = utc_now().replace(tzinfo=None)
         for i, (name, key) in enumerate(zip(names, self.keys)):
             self.certificates.append(self.issue(i, name, key, now - datetime.timedelta(hours=1),
                                                 now + datetime.timedelta(days=1)))
@@ -256,7 +257,7 @@ class Module:
     def document(self, public_key, pcrs=None, expired=False, tamper=False, tag=False):
         der = [c.public_bytes(serialization.Encoding.DER) for c in self.certificates]
         if expired:
-            end = datetime.datetime.utcnow() - datetime.timedelta(minutes=10)
+            end = utc_now().replace(tzinfo=None) - datetime.timedelta(minutes=10)
             old = self.issue(2, "i-0123-enc0123", self.keys[2], end - datetime.timedelta(hours=3),
                              end)
             der[2] = old.public_bytes(serialization.Encoding.DER)
@@ -313,3 +314,34 @@ def administration():
             "Action": ["kms:Create*", "kms:Describe*", "kms:Get*", "kms:Put*", "kms:Enable*",
                        "kms:Disable*", "kms:Encrypt"],
             "Resource": "*"}
+
+
+class Nsm:
+    """One `enclave-sim nsm`, and its client: a packet a message."""
+
+    def __init__(self, folder, pcrs):
+        self.root = os.path.join(str(folder), "nsm-root.pem")
+        self.path = os.path.join(str(folder), "nsm.sock")
+        registers = [o for i, value in pcrs.items() for o in ("--pcr", f"{i}={value.hex()}")]
+        self.process = subprocess.Popen([SIM, "nsm", "--listen", f"unix:{self.path}", "--root",
+                                         self.root, *registers], stdout=subprocess.PIPE)
+        ready = self.process.stdout.readline().decode()
+        assert ready.startswith("ready "), ready
+
+    def root_pem(self):
+        with open(self.root, "rb") as file:
+            return file.read()
+
+    def document(self, public_key):
+        request = {"Attestation": {"user_data": None, "nonce": None, "public_key": public_key}}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(30)
+            client.connect(self.path)
+            client.send(cbor2.dumps(request))
+            return cbor2.loads(client.recv(0x3000))["Attestation"]["document"]
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(60)
+        self.process.stdout.close()
+        return code

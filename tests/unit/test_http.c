@@ -104,7 +104,7 @@ static void long_heads(void **state)
     static const char tail[] = "\r\nContent-Length: 0\r\n\r\n";
     for (int extra = 0; extra < 2; extra++) {
         BUFFER_AUTO head;
-        buffer_init(&head, 2 * HTTP_HEAD_MAX);
+        buffer_init(&head, (size_t)2 * HTTP_HEAD_MAX);
         buffer_text(&head, OK "X: ");
         while (head.len < HTTP_HEAD_MAX - (sizeof tail - 1) + (size_t)extra)
             buffer_byte(&head, 'x');

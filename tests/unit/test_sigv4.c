@@ -160,7 +160,7 @@ static void add_header(struct sample *s, struct bytes name, struct bytes value)
     s->headers[s->request.header_count++] = (struct sigv4_header){name, value};
 }
 
-static size_t find(struct bytes text, char c, size_t from)
+static size_t find(struct bytes text, uint8_t c, size_t from)
 {
     while (from < text.len && text.at[from] != c)
         from++;
