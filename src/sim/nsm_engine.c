@@ -6,18 +6,15 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
-#include "codec/attestation.h"
 #include "codec/cbor.h"
-#include "codec/cose.h"
 #include "crypto/hash.h"
+#include "sim/nsm_document.h"
 
 #define LOCKED_AT_BOOT 0xffffu /* registers 0..15 */
 #define RANDOM_SIZE    256     /* bytes one GetRandom gives */
 #define EXTEND_MAX     512
 #define USER_DATA_MAX  512 /* and of a nonce */
 #define PUBLIC_KEY_MAX 1024
-#define LEAF_LIFE_S    (3 * 3600)
-#define LEAF_RENEW_S   600 /* left of a leaf's life when a new one is made */
 #define MODULE_ID_SIZE 40
 
 _Static_assert(NSM_ENGINE_PCRS == PCR_COUNT && NSM_ENGINE_PCR_SIZE == PCR_SIZE, "one kind of PCR");
@@ -28,9 +25,7 @@ struct nsm_engine {
     uint8_t pcr[PCR_COUNT][PCR_SIZE];
     uint32_t locked;
     bool indefinite_map;
-    struct pki_key *leaf_key; /* NULL until the first document */
-    struct buffer leaf;
-    int64_t leaf_from_s, leaf_to_s;
+    struct nsm_leaf leaf;
 };
 
 /* NULL is success; otherwise the error's name. */
@@ -231,37 +226,6 @@ static verdict get_random(struct nsm_engine *engine, const struct arguments *arg
     return NULL;
 }
 
-/* A leaf for now: the one there is, or a new key and certificate when its three hours run out. */
-static bool ensure_leaf(struct nsm_engine *engine, int64_t now_s)
-{
-    if (engine->leaf_key != NULL && now_s >= engine->leaf_from_s &&
-        now_s < engine->leaf_to_s - LEAF_RENEW_S)
-        return true;
-    char name[64];
-    snprintf(name, sizeof name, "%s." NSM_REGION ".aws", engine->module_id);
-    struct pki_subject subject = {
-        .common_name = name,
-        .organizational_unit = "simulated NSM",
-        .not_before_s = now_s,
-        .not_after_s = now_s + LEAF_LIFE_S,
-        .role = PKI_NSM_LEAF,
-    };
-    pki_key_free(engine->leaf_key);
-    buffer_reset(&engine->leaf);
-    engine->leaf_key = pki_key_new(NULL);
-    bool made = engine->leaf_key != NULL &&
-                pki_issue(&engine->leaf, &subject, engine->leaf_key,
-                          buffer_bytes(&engine->identity->certs[NSM_CERT_INSTANCE]),
-                          engine->identity->instance_key, NULL);
-    if (!made) {
-        pki_key_free(engine->leaf_key);
-        engine->leaf_key = NULL;
-    }
-    engine->leaf_from_s = now_s;
-    engine->leaf_to_s = subject.not_after_s;
-    return made;
-}
-
 static struct attestation_optional claim(struct bytes value)
 {
     return (struct attestation_optional){.present = value.at != NULL, .value = value};
@@ -274,7 +238,7 @@ static struct attestation claims_of(const struct nsm_engine *engine,
         .module_id = bytes_text(engine->module_id),
         .timestamp_ms = (uint64_t)now_ms,
         .pcr_present = engine->locked, /* a document lists what can no longer change */
-        .certificate = buffer_bytes(&engine->leaf),
+        .certificate = buffer_bytes(&engine->leaf.der),
         .cabundle_count = NSM_CERT_COUNT,
         .public_key = claim(arguments->public_key),
         .user_data = claim(arguments->user_data),
@@ -287,24 +251,6 @@ static struct attestation claims_of(const struct nsm_engine *engine,
     return claims;
 }
 
-static bool sign_document(const struct nsm_engine *engine, const struct attestation *claims,
-                          struct buffer *document)
-{
-    BUFFER_AUTO header = {.limit = 64};
-    BUFFER_AUTO payload = {.limit = ATTESTATION_DOCUMENT_MAX};
-    BUFFER_AUTO to_be_signed = {.limit = ATTESTATION_DOCUMENT_MAX + 64};
-    uint8_t signature[96];
-    attestation_put(&payload, claims, engine->indefinite_map);
-    cose_put_protected(&header, COSE_ES384);
-    cose_sign1_to_be_signed(&to_be_signed, buffer_bytes(&header), buffer_bytes(&payload));
-    if (payload.failed || to_be_signed.failed ||
-        !pki_sign_es384(engine->leaf_key, buffer_bytes(&to_be_signed), signature))
-        return false;
-    cose_put_sign1(document, buffer_bytes(&header), buffer_bytes(&payload),
-                   bytes_of(signature, sizeof signature));
-    return !document->failed;
-}
-
 /* {"Attestation": {"document": bstr}} */
 static verdict attestation(struct nsm_engine *engine, const struct arguments *arguments,
                            int64_t now_ms, struct buffer *out)
@@ -314,11 +260,12 @@ static verdict attestation(struct nsm_engine *engine, const struct arguments *ar
         return INPUT_TOO_LARGE;
     if (arguments->public_key.at != NULL && arguments->public_key.len == 0)
         return INVALID_ARGUMENT;
-    if (now_ms < 0 || !ensure_leaf(engine, now_ms / 1000))
+    if (now_ms < 0 ||
+        !nsm_leaf_ensure(&engine->leaf, engine->identity, engine->module_id, now_ms / 1000))
         return INTERNAL_ERROR;
     struct attestation claims = claims_of(engine, arguments, now_ms);
     BUFFER_AUTO document = {.limit = ATTESTATION_DOCUMENT_MAX};
-    if (!sign_document(engine, &claims, &document))
+    if (!nsm_document_sign(&document, &engine->leaf, &claims, engine->indefinite_map))
         return INTERNAL_ERROR;
     cbor_put_map(out, 1);
     cbor_put_text(out, "Attestation");
@@ -479,7 +426,7 @@ struct nsm_engine *nsm_engine_new(const struct nsm_identity *identity,
     engine->identity = identity;
     engine->indefinite_map = config->indefinite_map;
     engine->locked = LOCKED_AT_BOOT;
-    buffer_init(&engine->leaf, ATTESTATION_CERT_MAX);
+    nsm_leaf_init(&engine->leaf);
     if (make_module_id(engine) && set_registers(engine, config))
         return engine;
     nsm_engine_free(engine);
@@ -491,7 +438,6 @@ void nsm_engine_free(struct nsm_engine *engine)
 {
     if (engine == NULL)
         return;
-    pki_key_free(engine->leaf_key);
-    buffer_clear(&engine->leaf);
+    nsm_leaf_clear(&engine->leaf);
     free(engine);
 }
