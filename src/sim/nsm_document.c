@@ -5,8 +5,8 @@
 
 #include "codec/cose.h"
 
-#define LEAF_LIFE_S  (3 * 3600) /* as AWS's */
-#define LEAF_RENEW_S 600        /* left of a leaf's life when a new one is made */
+#define LEAF_LIFE_S  10800L /* three hours, as AWS's */
+#define LEAF_RENEW_S 600L   /* left of a leaf's life when a new one is made */
 
 void nsm_leaf_init(struct nsm_leaf *leaf)
 {

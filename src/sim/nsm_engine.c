@@ -9,6 +9,7 @@
 #include "codec/cbor.h"
 #include "crypto/hash.h"
 #include "sim/nsm_document.h"
+#include "sim/nsm_request.h"
 
 #define LOCKED_AT_BOOT 0xffffu /* registers 0..15 */
 #define RANDOM_SIZE    256     /* bytes one GetRandom gives */
@@ -49,56 +50,7 @@ static struct bytes register_of(const struct nsm_engine *engine, uint64_t index)
     return bytes_of(engine->pcr[index], PCR_SIZE);
 }
 
-/*
- * What arguments a request may have; those it does not know are skipped. at stays NULL for an
- * argument that is absent or null.
- */
-struct arguments {
-    bool has_index, has_range;
-    uint64_t index, range;
-    struct bytes data, user_data, nonce, public_key;
-};
-
-/* A byte string, or null. */
-static struct bytes read_optional(struct cbor_reader *r)
-{
-    return cbor_null(r) ? bytes_of(NULL, 0) : cbor_bytes(r);
-}
-
-/* Data to extend with may be text as well, as QEMU has it. */
-static struct bytes read_data(struct cbor_reader *r)
-{
-    return cbor_peek(r) == CBOR_TEXT ? cbor_text(r) : cbor_bytes(r);
-}
-
-static verdict read_arguments(struct arguments *out, struct cbor_reader *r)
-{
-    *out = (struct arguments){0};
-    struct cbor_items map = cbor_enter_map(r);
-    while (cbor_next(r, &map)) {
-        struct bytes key = cbor_text(r);
-        if (bytes_equal_text(key, "index")) {
-            out->index = cbor_unsigned(r);
-            out->has_index = true;
-        } else if (bytes_equal_text(key, "range")) {
-            out->range = cbor_unsigned(r);
-            out->has_range = true;
-        } else if (bytes_equal_text(key, "data")) {
-            out->data = read_data(r);
-        } else if (bytes_equal_text(key, "user_data")) {
-            out->user_data = read_optional(r);
-        } else if (bytes_equal_text(key, "nonce")) {
-            out->nonce = read_optional(r);
-        } else if (bytes_equal_text(key, "public_key")) {
-            out->public_key = read_optional(r);
-        } else {
-            (void)cbor_skip(r);
-        }
-    }
-    return r->failed ? INVALID_OPERATION : NULL;
-}
-
-static verdict check_index(const struct arguments *arguments)
+static verdict check_index(const struct nsm_arguments *arguments)
 {
     if (!arguments->has_index)
         return INVALID_OPERATION;
@@ -106,7 +58,7 @@ static verdict check_index(const struct arguments *arguments)
 }
 
 /* {"DescribeNSM": {"version_major": u, …, "locked_pcrs": [u…], "digest": "SHA384"}} */
-static verdict describe_nsm(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict describe_nsm(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                             int64_t now_ms, struct buffer *out)
 {
     (void)arguments;
@@ -135,7 +87,7 @@ static verdict describe_nsm(struct nsm_engine *engine, const struct arguments *a
 }
 
 /* {"DescribePCR": {"lock": bool, "data": bstr}} */
-static verdict describe_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict describe_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                             int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -153,7 +105,7 @@ static verdict describe_pcr(struct nsm_engine *engine, const struct arguments *a
 }
 
 /* {"ExtendPCR": {"data": bstr}}: SHA-384 of the old value and the data */
-static verdict extend_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict extend_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                           int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -180,7 +132,7 @@ static verdict extend_pcr(struct nsm_engine *engine, const struct arguments *arg
     return NULL;
 }
 
-static verdict lock_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict lock_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                         int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -194,7 +146,7 @@ static verdict lock_pcr(struct nsm_engine *engine, const struct arguments *argum
     return NULL;
 }
 
-static verdict lock_pcrs(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict lock_pcrs(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                          int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -208,7 +160,7 @@ static verdict lock_pcrs(struct nsm_engine *engine, const struct arguments *argu
     return NULL;
 }
 
-static verdict get_random(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict get_random(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                           int64_t now_ms, struct buffer *out)
 {
     (void)engine;
@@ -232,7 +184,7 @@ static struct attestation_optional claim(struct bytes value)
 }
 
 static struct attestation claims_of(const struct nsm_engine *engine,
-                                    const struct arguments *arguments, int64_t now_ms)
+                                    const struct nsm_arguments *arguments, int64_t now_ms)
 {
     struct attestation claims = {
         .module_id = bytes_text(engine->module_id),
@@ -252,7 +204,7 @@ static struct attestation claims_of(const struct nsm_engine *engine,
 }
 
 /* {"Attestation": {"document": bstr}} */
-static verdict attestation(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict attestation(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                            int64_t now_ms, struct buffer *out)
 {
     if (arguments->user_data.len > USER_DATA_MAX || arguments->nonce.len > USER_DATA_MAX ||
@@ -278,7 +230,7 @@ static verdict attestation(struct nsm_engine *engine, const struct arguments *ar
 static const struct operation {
     const char *name;
     bool bare; /* a text alone, without arguments */
-    verdict (*run)(struct nsm_engine *engine, const struct arguments *arguments, int64_t now_ms,
+    verdict (*run)(struct nsm_engine *engine, const struct nsm_arguments *arguments, int64_t now_ms,
                    struct buffer *out);
 } operations[] = {
     {"DescribeNSM", true, describe_nsm},  {"GetRandom", true, get_random},
@@ -295,45 +247,18 @@ static const struct operation *find_operation(struct bytes name)
     return NULL;
 }
 
-/* A request is its name, or a map of one entry, its name; then value stands before the arguments.
- */
-static struct bytes open_request(struct cbor_reader *r, bool *bare)
-{
-    *bare = cbor_peek(r) == CBOR_TEXT;
-    if (*bare)
-        return cbor_text(r);
-    struct cbor_items map = cbor_enter_map(r);
-    if (!cbor_next(r, &map) || (!map.indefinite && map.left > 0)) {
-        r->failed = true;
-        return bytes_of(NULL, 0);
-    }
-    return cbor_text(r);
-}
-
-/* What follows the arguments: nothing, or the end of an outer map of indefinite length. */
-static bool at_end(struct cbor_reader *r, struct bytes request)
-{
-    bool indefinite = request.len > 0 && request.at[0] == 0xbf;
-    if (indefinite && cbor_peek(r) == CBOR_BREAK)
-        r->at++;
-    return cbor_reader_done(r);
-}
-
 static verdict dispatch(struct nsm_engine *engine, struct bytes request, int64_t now_ms,
                         struct buffer *out)
 {
     if (request.len > NSM_ENGINE_REQUEST_MAX)
         return INPUT_TOO_LARGE;
-    struct cbor_reader r = cbor_reader(request);
-    struct arguments arguments = {0};
-    bool bare;
-    const struct operation *operation = find_operation(open_request(&r, &bare));
-    if (r.failed || operation == NULL || operation->bare != bare)
+    struct nsm_request opened;
+    if (!nsm_request_parse(&opened, request))
         return INVALID_OPERATION;
-    verdict bad = bare ? NULL : read_arguments(&arguments, &r);
-    if (bad == NULL && !at_end(&r, request))
-        bad = INVALID_OPERATION;
-    return bad != NULL ? bad : operation->run(engine, &arguments, now_ms, out);
+    const struct operation *operation = find_operation(opened.name);
+    if (operation == NULL || operation->bare != opened.bare)
+        return INVALID_OPERATION;
+    return operation->run(engine, &opened.arguments, now_ms, out);
 }
 
 void nsm_engine_answer(struct nsm_engine *engine, struct bytes request, int64_t now_ms,
@@ -356,14 +281,6 @@ void nsm_engine_put_error(struct buffer *response, struct bytes name)
     cbor_put_map(response, 1);
     cbor_put_text(response, "Error");
     cbor_put_text_bytes(response, name);
-}
-
-struct bytes nsm_engine_request_name(struct bytes request)
-{
-    struct cbor_reader r = cbor_reader(request);
-    bool bare;
-    struct bytes name = open_request(&r, &bare);
-    return r.failed ? bytes_of(NULL, 0) : name;
 }
 
 bool nsm_engine_knows_error(struct bytes name)
