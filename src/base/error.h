@@ -22,6 +22,7 @@
     X(ERROR_NOT_JSON, "not_json", "the request is not valid JSON")                                 \
     X(ERROR_DUPLICATE_MEMBER, "duplicate_member", "an object has two members of one name")         \
     X(ERROR_TOO_DEEP, "too_deep", "the JSON is nested too deeply")                                 \
+    X(ERROR_TOO_MANY_VALUES, "too_many_values", "the JSON holds too many values")                  \
     X(ERROR_NOT_AN_OBJECT, "not_an_object", "the request is not a JSON object")                    \
     X(ERROR_MISSING_MODE, "missing_mode", "the request has neither mode nor op")                   \
     X(ERROR_UNKNOWN_MODE, "unknown_mode", "no agent serves this mode")                             \
@@ -91,11 +92,22 @@ struct error {
 const char *error_name(enum error_code code);
 const char *error_text(enum error_code code);
 
-/* Fills *err, unless err is NULL, and returns false: `return error_set(err, ERROR_TLS, "…");`. */
-bool error_set(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * error_set(err, code, format, …) fills *err, unless err is NULL, and is false, which compilers and
+ * analysers see: `return error_set(err, ERROR_TLS, "…");`.
+ */
+#define error_set(...) (error_put(__VA_ARGS__), error_false())
 
-/* As error_set, with ": " and the text of errno (as it was on entry) behind the cause. */
-bool error_set_errno(struct error *err, enum error_code code, const char *format, ...)
+/* The same, with ": " and the text of errno (as it was on entry) behind the cause. */
+#define error_set_errno(...) (error_put_errno(__VA_ARGS__), error_false())
+
+void error_put(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+void error_put_errno(struct error *err, enum error_code code, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+static inline bool error_false(void)
+{
+    return false;
+}
 
 #endif
