@@ -8,7 +8,7 @@
 #include "enclave/nsm.h"
 
 #include "base/secret.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 
 /* One exchange: what was asked, and the answer, which may hold random bytes and is wiped. */
 struct call {

@@ -7,7 +7,7 @@
 #include "base/hex.h"
 #include "base/secret.h"
 #include "codec/attestation.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "codec/cose.h"
 #include "crypto/hash.h"
 

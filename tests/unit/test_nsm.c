@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "enclave/entropy.h"
 #include "enclave/nsm.h"
 #include "enclave/nsm_unix.h"
