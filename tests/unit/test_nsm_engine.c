@@ -9,7 +9,7 @@
 #include "codec/cbor.h"
 #include "crypto/attestation_verify.h"
 #include "crypto/hash.h"
-#include "enclave/nsm.h"
+#include "enclave/nsm_more.h"
 #include "sim/nsm_engine.h"
 
 #define NOW_MS 1800000000000
