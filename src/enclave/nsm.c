@@ -105,7 +105,7 @@ bool nsm_call_exchange(struct nsm *nsm, struct nsm_call *call, const struct buff
 bool nsm_call_ask(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
                   struct error *err)
 {
-    struct bytes answer;
+    struct bytes answer = {0};
     return nsm_call_exchange(nsm, call, request, &answer, err) &&
            nsm_call_open_answer(call, answer, err);
 }

@@ -80,7 +80,7 @@ bool nsm_describe(struct nsm *nsm, struct nsm_description *out, struct error *er
 static bool command(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
                     struct error *err)
 {
-    struct bytes answer;
+    struct bytes answer = {0};
     if (!nsm_call_exchange(nsm, call, request, &answer, err))
         return false;
     struct cbor_reader r = cbor_reader(answer);

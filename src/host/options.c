@@ -100,7 +100,7 @@ int options_parse(const struct command_help *help, int argc, char **argv, struct
     opterr = 0;
     optind = 1;
     int found;
-    while ((found = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
+    while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
         const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
         if (found == ':')
             error_set(&err, ERROR_USAGE, "%.60s needs an argument", given);

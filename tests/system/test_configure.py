@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: Apache-2.0
+"""enclavectl configure: where credentials are found, what is delivered, renewal, and that no secret
+is seen on the way."""
+import base64
+import datetime
+import json
+import signal
+import subprocess
+
+import pytest
+
+from host_tools import (CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
+                        clean_environment, ctl, wait_until)
+
+STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key"}
+
+
+def later(seconds):
+    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture
+def env(tmp_path):
+    return clean_environment(tmp_path)
+
+
+@pytest.fixture
+def service():
+    with FakeEnclaved() as fake:
+        yield fake
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def configured(service, env, *arguments):
+    done = ctl("configure", "--to", service.address, *arguments, env=env)
+    assert done.returncode == 0, done.stderr
+    return service.configured()[-1]
+
+
+def refused(service, env, *arguments):
+    done = ctl("configure", "--to", service.address, *arguments, env=env)
+    assert done.returncode == 5, (done.returncode, done.stderr)
+    assert service.requests == [] and done.stderr.count(b"\n") == 1
+    return done.stderr.decode()
+
+
+# --- what is delivered ---
+
+def with_keys(env, **more):
+    return {**env, "AWS_ACCESS_KEY_ID": STATIC["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": STATIC["secret_access_key"], **more}
+
+
+def test_environment(env, service):
+    assert configured(service, with_keys(env)) == {"op": "configure", "credentials": STATIC}
+    expires = later(3600)
+    got = configured(service, with_keys(env, AWS_SESSION_TOKEN="tok",
+                                        AWS_CREDENTIAL_EXPIRATION=expires))
+    assert got["credentials"] == {**STATIC, "session_token": "tok", "expiration": expires}
+
+
+def test_everything_else(env, service, tmp_path):
+    blob = bytes(range(200))
+    text = base64.encodebytes(blob).decode()
+    got = configured(service, with_keys(env, ENCRYPTED_TSK=text), "--region", "eu-west-1",
+                     "--encryption-context", "app=pay=1", "--encryption-context", "wh\u00e4t=\u00fc")
+    assert base64.b64decode(got["wrapped_tsk"], validate=True) == blob
+    assert got["region"] == "eu-west-1"
+    assert got["encryption_context"] == {"app": "pay=1", "wh\u00e4t": "\u00fc"}
+    for content in (text.encode(), blob):  # base64 with line ends, and the blob itself
+        path = tmp_path / "tsk"
+        path.write_bytes(content)
+        got = configured(service, with_keys(env, ENCRYPTED_TSK="ignored"), "--wrapped-tsk-file",
+                         path)
+        assert base64.b64decode(got["wrapped_tsk"], validate=True) == blob
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n", b"\x01" * 6145, b"A" * 20000])
+def test_bad_wrapped_tsk(env, service, tmp_path, content):
+    (tmp_path / "tsk").write_bytes(content)
+    done = ctl("configure", "--to", service.address, "--wrapped-tsk-file", tmp_path / "tsk",
+               env=with_keys(env))
+    assert done.returncode in (2, 5) and service.requests == []
+
+
+def test_answer(env, service):
+    done = ctl("configure", "--to", service.address, env=with_keys(env))
+    assert done.returncode == 0
+    assert done.stdout.decode().startswith(f"ready: {KEY}, credentials from the environment")
+    done = ctl("configure", "--to", service.address, "--json", env=with_keys(env))
+    assert json.loads(done.stdout)["key_id"] == KEY
+
+
+def test_refusal_with_kms_words(env):
+    refusal = {"status": "error", "code": "kms_denied", "error": "KMS refused the request",
+               "cause": "AccessDeniedException: not authorized",
+               "kms": {"http_status": 400, "type": "AccessDeniedException",
+                       "message": "not authorized"}}
+    with FakeService(lambda request: refusal) as fake:
+        done = ctl("configure", "--to", fake.address, env=with_keys(env))
+        again = ctl("configure", "--to", fake.address, "--json", env=with_keys(env))
+    assert done.returncode == again.returncode == 1
+    assert b"AccessDeniedException" in done.stderr and b"enclavectl doctor" in done.stderr
+    assert json.loads(again.stdout) == refusal
+
+
+# --- the chain ---
+
+def credentials_file(tmp_path, text):
+    return write(tmp_path / ".aws" / "credentials", text)
+
+
+def config_file(tmp_path, text):
+    return write(tmp_path / ".aws" / "config", text)
+
+
+def keys(name):
+    return f"aws_access_key_id = AKID{name}\naws_secret_access_key = secret{name}\n"
+
+
+def id_of(got):
+    return got["credentials"]["access_key_id"]
+
+
+def test_default_profile(env, service, tmp_path):
+    credentials_file(tmp_path, "[other]\n" + keys("OTHER") + "[default]\n" + keys("DEFAULT"))
+    assert id_of(configured(service, env)) == "AKIDDEFAULT"
+    # the environment goes before a profile that is not named outright …
+    assert id_of(configured(service, with_keys(env, AWS_PROFILE="other"))) == "AKIDSTATIC"
+    assert id_of(configured(service, {**env, "AWS_PROFILE": "other"})) == "AKIDOTHER"
+    # … and behind one that is
+    assert id_of(configured(service, with_keys(env), "--profile", "other")) == "AKIDOTHER"
+
+
+def test_files_named_by_the_environment(env, service, tmp_path):
+    path = write(tmp_path / "elsewhere" / "c", "[default]\n" + keys("THERE"))
+    assert id_of(configured(service, {**env, "AWS_SHARED_CREDENTIALS_FILE": str(path)})) \
+        == "AKIDTHERE"
+    assert id_of(configured(service, {**env, "AWS_SHARED_CREDENTIALS_FILE": "~/elsewhere/c"})) \
+        == "AKIDTHERE"
+    config = write(tmp_path / "conf", "[profile x y]\n" + keys("CONF"))
+    assert id_of(configured(service, {**env, "AWS_CONFIG_FILE": str(config)},
+                            "--profile", "x y")) == "AKIDCONF"
+
+
+@pytest.mark.parametrize("text, profile, want", [
+    ("[p]\n" + keys("A") + keys("B"), "p", "AKIDB"),
+    ("[p]\r\naws_access_key_id=AKIDCR\r\naws_secret_access_key=s\r\n", "p", "AKIDCR"),
+    ("# c\n; c\n\n[ p ] # c\nAWS_ACCESS_KEY_ID=AKIDUP # comment\naws_secret_access_key = s;1\n", "p",
+     "AKIDUP"),
+    ("[p]\n  aws_access_key_id = AKIDIN\n  aws_secret_access_key = s\n", "p", "AKIDIN"),
+    ("[p]\ns3 =\n  aws_access_key_id = NESTED\naws_access_key_id = AKIDTOP\n"
+     "aws_secret_access_key = s\n", "p", "AKIDTOP"),
+    ("[p]\naws_access_key_id = AKIDM1\n[q]\n" + keys("Q") + "[p]\naws_secret_access_key = s\n", "p",
+     "AKIDM1"),
+    ("[p]\naws_access_key_id = AKIDEND\naws_secret_access_key = s", "p", "AKIDEND"),
+])
+def test_rules_of_the_files(env, service, tmp_path, text, profile, want):
+    credentials_file(tmp_path, text)
+    assert id_of(configured(service, env, "--profile", profile)) == want
+
+
+@pytest.mark.parametrize("header, profile", [
+    ("[profile x]", "x"), ("[default]", "default"), ("[profile default]", "default"),
+    ('[profile "a b"]', "a b"), ("[profile\tx]", "x"),
+])
+def test_config_file_sections(env, service, tmp_path, header, profile):
+    config_file(tmp_path, f"[x]\n{keys('BARE')}{header}\n{keys('GOOD')}")
+    assert id_of(configured(service, env, "--profile", profile)) == "AKIDGOOD"
+
+
+@pytest.mark.parametrize("credentials, config, profile, told", [
+    ("", "", "none", "profile none is neither in"),
+    ("[p]\naws_access_key_id = A\n", "", "p", "has no aws_secret_access_key"),
+    ("[p]\naws_secret_access_key = hush\n", "", "p", "has no aws_access_key_id"),
+    ("[p]\naws_access_key_id =\naws_secret_access_key = hush\n", "", "p", "is empty"),
+    ("[p]\naws_access_key_id = A\naws_secret_access_key = hush hush\n", "", "p", "holds a space"),
+    ("", "[profile p]\nrole_arn = arn\nsource_profile = q\n", "p", "uses role_arn"),
+    ("", "[profile p]\nsso_session = s\n", "p", "export-credentials --profile p"),
+    ("", "[x]\n" + keys("BARE"), "x", "neither in"),
+])
+def test_profiles_that_do_not_work(env, service, tmp_path, credentials, config, profile, told):
+    credentials_file(tmp_path, credentials)
+    config_file(tmp_path, config)
+    stderr = refused(service, env, "--profile", profile)
+    assert told in stderr and "hush" not in stderr
+
+
+@pytest.mark.parametrize("changes, told", [
+    ({"AWS_ACCESS_KEY_ID": "A"}, "AWS_SECRET_ACCESS_KEY is not"),
+    ({"AWS_SECRET_ACCESS_KEY": "hush"}, "AWS_ACCESS_KEY_ID is not"),
+    ({"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "hush",
+      "AWS_CREDENTIAL_EXPIRATION": "soon"}, "not a time"),
+    ({"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "hush",
+      "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "expired at 2020-01-01T00:00:00Z"),
+    ({}, "no AWS credentials"),
+    ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://evil.example/x"}, "must be https"),
+])
+def test_environment_that_does_not_work(env, service, changes, told):
+    stderr = refused(service, {**env, **changes})
+    assert told in stderr and "hush" not in stderr
+
+
+# --- credential_process ---
+
+def document(**more):
+    return json.dumps({"Version": 1, "AccessKeyId": "AKIDPROC", "SecretAccessKey": "hush",
+                       "SessionToken": "hushtoken", "Expiration": later(3600), **more})
+
+
+def test_process(env, service, tmp_path):
+    path = write(tmp_path / "give me",
+                 f"#!/bin/sh\nenv > {tmp_path}/seen\ncat <<'E'\n{document()}\nE\n")
+    path.chmod(0o700)
+    config_file(tmp_path, f"[profile p]\ncredential_process = '{tmp_path}/give me' arg # x\n")
+    got = configured(service, with_keys(env, ENCRYPTED_TSK="QUJD"), "--profile", "p")
+    assert id_of(got) == "AKIDPROC" and got["credentials"]["session_token"] == "hushtoken"
+    seen = (tmp_path / "seen").read_text()
+    assert "HOME=" in seen and "AWS_SECRET" not in seen and "ENCRYPTED_TSK" not in seen
+
+
+@pytest.mark.parametrize("script, told", [
+    ("echo hush; exit 3", "exited with status 3"),
+    ("echo hush >&2; exit 3", "exited with status 3"),
+    ("kill -9 $$", "exited with status 137"),
+    ("echo hush", "no valid JSON"),
+    ("echo '[\"hush\"]'", "no JSON object"),
+    ("echo '{\"Version\": 2, \"AccessKeyId\": \"hush\"}'", "no Version 1"),
+    ("echo '{\"Version\": 1, \"AccessKeyId\": \"hush\"}'", "no SecretAccessKey"),
+    ("echo '{\"Version\": 1, \"AccessKeyId\": \"h\", \"SecretAccessKey\": 1}'", "not a string"),
+    ("head -c 100000 /dev/zero", "more than 65536 bytes"),
+    ("printf ''", "no valid JSON"),
+])
+def test_process_that_does_not_work(env, service, tmp_path, script, told):
+    path = write(tmp_path / "give", "#!/bin/sh\n" + script)
+    path.chmod(0o700)
+    config_file(tmp_path, f"[profile p]\ncredential_process = {path}\n")
+    done = ctl("configure", "--to", service.address, "--profile", "p", env=env)
+    assert done.returncode in (5, 6) and service.requests == []
+    assert told in done.stderr.decode()
+    assert b"hush" not in done.stderr + done.stdout
+
+
+# --- instance metadata ---
+
+def instance(**more):
+    return {"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIAMETA",
+            "SecretAccessKey": "hush", "Token": "hushtoken", "Expiration": later(3600), **more}
+
+
+def with_metadata(env, metadata, **more):
+    env = {k: v for k, v in env.items() if k != "AWS_EC2_METADATA_DISABLED"}
+    return {**env, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url, **more}
+
+
+def test_instance_metadata(env, service):
+    with FakeMetadata(instance()) as metadata:
+        got = configured(service, with_metadata(env, metadata))
+        base = "/latest/meta-data/iam/security-credentials/"
+        assert metadata.paths == ["PUT /latest/api/token", f"GET {base}",
+                                  f"GET {base}{metadata.role}"]
+        assert got["credentials"] == {
+            "access_key_id": "ASIAMETA", "secret_access_key": "hush",
+            "session_token": "hushtoken", "expiration": metadata.credentials["Expiration"]}
+        # no proxy is asked, and files go first
+        proxied = with_metadata(env, metadata, http_proxy="http://127.0.0.1:1")
+        assert id_of(configured(service, proxied)) == "ASIAMETA"
+        assert id_of(configured(service, with_keys(proxied))) == "AKIDSTATIC"
+
+
+@pytest.mark.parametrize("credentials, options, told", [
+    (instance(Expiration="2020-01-01T00:00:00Z"), {}, "expired at"),
+    (instance(Expiration="hush"), {}, "not a time"),
+    ({"Code": "AssumeRoleUnauthorizedAccess"}, {}, "gave no AccessKeyId"),
+    (instance(), {"role": "../../hush"}, "names no role"),
+    (instance(), {"role": ""}, "names no role"),
+    (instance(), {"list_status": 404}, "HTTP 404"),
+])
+def test_instance_metadata_that_does_not_work(env, service, credentials, options, told):
+    with FakeMetadata(credentials, **options) as metadata:
+        stderr = refused(service, with_metadata(env, metadata))
+    assert told in stderr and "hush" not in stderr
+
+
+def test_instance_metadata_switched_off(env, service):
+    with FakeMetadata(instance()) as metadata:
+        off = with_metadata(env, metadata, AWS_EC2_METADATA_DISABLED="true")
+        assert "switched off" in refused(service, off)
+        assert metadata.paths == []
+
+
+# --- no secret is seen ---
+
+def test_no_secret_in_process_list_or_output(env, tmp_path):
+    """While it waits for the answer: its command line, its open files' names, its output."""
+    credentials_file(tmp_path, "[default]\naws_access_key_id = AKID\n"
+                               "aws_secret_access_key = hush-hush-hush\n")
+    with FakeService(lambda request: SILENCE) as fake:
+        process = subprocess.Popen([CTL, "configure", "--to", fake.address], env=env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_until(lambda: fake.requests)
+        folder = f"/proc/{process.pid}"
+        seen = b"".join(open(f"{folder}/{name}", "rb").read()
+                        for name in ("cmdline", "environ", "comm"))
+        limits = open(f"{folder}/limits").read()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert b"hush" not in seen + out + err
+    assert next(line for line in limits.splitlines() if "core file" in line).split()[4] == "0"
+
+
+# --- --watch ---
+
+class Watch:
+    def __init__(self, service, env, *arguments):
+        self.process = subprocess.Popen(
+            [CTL, "configure", "--watch", "--check", "1", "--json", "--to", service.address,
+             *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def line(self):
+        return json.loads(self.process.stdout.readline())
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_watch_ends_on_signals(env, service, number):
+    watch = Watch(service, with_keys(env))
+    event = watch.line()
+    assert (event["event"], event["expires"]) == ("configured", None)
+    assert event["answer"]["key_id"] == KEY
+    code, _, err = watch.stop(number)
+    assert (code, err) == (0, b"")
+
+
+def test_watch_renews_before_the_end(env, service):
+    with FakeMetadata(instance(Expiration=later(4))) as metadata:
+        watch = Watch(service, with_metadata(env, metadata, ENCRYPTED_TSK="QUJD"))
+        first = watch.line()
+        metadata.credentials = instance(AccessKeyId="ASIANEXT", Expiration=later(3600))
+        second = watch.line()
+        code, out, err = watch.stop()
+    assert second["time"] <= first["expires"] and second["expires"] > first["expires"]
+    sent = service.configured()
+    assert [id_of(r) for r in sent] == ["ASIAMETA", "ASIANEXT"]
+    assert sent[0]["wrapped_tsk"] == "QUJD" and "wrapped_tsk" not in sent[1]
+    assert code == 0 and b"hush" not in out + err
+
+
+def test_watch_configures_a_service_that_comes_back_empty(env, service):
+    watch = Watch(service, with_keys(env, ENCRYPTED_TSK="QUJD"))
+    watch.line()
+    service.state = "awaiting_configuration"
+    watch.line()
+    assert watch.stop()[0] == 0
+    assert [r["wrapped_tsk"] for r in service.configured()] == ["QUJD", "QUJD"]
+
+
+def test_watch_outlives_the_service_and_refusals(env):
+    service = FakeEnclaved()
+    watch = Watch(service, with_keys(env))
+    watch.line()
+    port = service.port
+    service.close()
+    failure = watch.line()
+    assert (failure["status"], failure["code"]) == ("error", "network")
+    refuse = {"status": "error", "code": "kms_denied", "error": "KMS refused the request"}
+
+    def again():
+        try:
+            return FakeEnclaved(address=("127.0.0.1", port))
+        except OSError:
+            return None
+    service = wait_until(again, what="the port again")
+    good, answers = service.answer, []
+
+    def answer(request):
+        if request["op"] == "configure" and not answers:
+            answers.append(request)
+            return refuse
+        return good(request)
+    service.answer = answer
+    events = []
+    while not events or "event" not in events[-1]:
+        events.append(watch.line())
+    assert refuse in events
+    assert watch.stop()[0] == 0
+    service.close()
+
+
+def test_watch_gives_up_on_wrong_usage(env):
+    done = ctl("configure", "--watch", "--to", "nonsense", env=with_keys(env))
+    assert done.returncode == 2

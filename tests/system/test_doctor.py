@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""enclavectl doctor: each of the three troubleshooting entries, told apart, with cause and remedy."""
+import datetime
+import json
+import os
+import socket
+import ssl
+import threading
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from host_tools import SILENCE, FakeEnclaved, FakeService, clean_environment, ctl
+
+HOST = "kms.us-east-1.amazonaws.com"
+PCR0 = "0f" * 48
+ROLE = "arn:aws:iam::111122223333:role/enclave"
+
+
+@pytest.fixture
+def env(tmp_path):
+    return clean_environment(tmp_path)
+
+
+def doctor(env, *arguments):
+    done = ctl("doctor", "--json", *arguments, env=env)
+    told = json.loads(done.stdout)
+    worst = max((c["result"] for c in told["checks"]), key=["ok", "warn", "fail"].index)
+    assert told["result"] == worst and done.returncode == (1 if worst == "fail" else 0)
+    assert all(c.get("remedy") for c in told["checks"] if c["result"] == "fail")
+    return told["checks"]
+
+
+def find(checks, name):
+    return next(c for c in checks if c["check"] == name)
+
+
+# --- no /dev/nsm ---
+
+def tree(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+@pytest.mark.parametrize("files, result, told", [
+    ({}, "warn", "not in an enclave"),
+    ({"sys/class/dmi/id/product_name": "X\x1b[31m\n"}, "warn", "X\x1b[31m"),
+    ({"dev/nitro_enclaves": ""}, "ok", "parent instance"),
+    ({"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.large\n"},
+     "warn", "an EC2 instance (m5.large) without /dev/nitro_enclaves"),
+    ({"sys/bus/virtio/devices/virtio0/device": "0x0021\n"}, "fail", "has no driver"),
+    ({"sys/bus/virtio/devices/virtio0/device": "0x0001\n"}, "warn", "not in an enclave"),
+    ({"sys/class/misc/nsm/dev": "10:144\n"}, "fail", "misc device 10:144"),
+    ({"sys/module/nsm/version": ""}, "fail", "the hypervisor offers no such device"),
+    ({"dev/nsm": ""}, "fail", "not a device"),
+])
+def test_nsm(env, tmp_path, files, result, told):
+    check = find(doctor(env, "--root", tree(tmp_path / "root", files)), "nsm")
+    assert check["result"] == result and told in check["cause"]
+
+
+def test_nsm_is_there(env, tmp_path):
+    (tmp_path / "dev").mkdir()
+    try:
+        os.mknod(tmp_path / "dev/nsm", 0o20666, os.makedev(1, 3))  # any device will do
+        os.close(os.open(tmp_path / "dev/nsm", os.O_RDWR))
+    except OSError:
+        pytest.skip("no right to make devices here")
+    assert find(doctor(env, "--root", tmp_path), "nsm")["result"] == "ok"
+
+
+# --- the service and why KMS refused ---
+
+@pytest.mark.parametrize("error, told", [
+    ({"code": "kms_denied", "cause": "AccessDeniedException: User is not authorized"}, "debug mode"),
+    ({"code": "kms_denied", "kms": {"type": "ExpiredTokenException", "message": "expired"}},
+     "credentials have expired"),
+    ({"code": "kms_denied", "cause": "InvalidSignatureException: Signature expired: 2026"},
+     "clock of the enclave is slow"),
+    ({"code": "kms_denied", "cause": "InvalidSignatureException: Signature not yet current"},
+     "clock of the enclave is fast"),
+    ({"code": "kms_denied", "cause": "InvalidSignatureException: does not match"},
+     "does not belong to the access key id"),
+    ({"code": "kms_denied", "cause": "UnrecognizedClientException"}, "does not know the access key"),
+    ({"code": "kms_denied", "cause": "InvalidCiphertextException"}, "another encryption context"),
+    ({"code": "kms_denied", "cause": "IncorrectKeyException"}, "under another KMS key"),
+    ({"code": "kms_denied", "cause": "ValidationException: document"}, "attestation document"),
+    ({"code": "kms_denied", "cause": "SurpriseException"}, "KMS refused"),
+    ({"code": "relay_unreachable", "cause": "refused"}, "nobody listens"),
+    ({"code": "tls_failed", "cause": "certificate has expired"}, "clock is fast"),
+    ({"code": "tls_failed", "cause": "not yet valid"}, "clock is slow"),
+    ({"code": "tls_failed", "cause": "unknown issuer"}, "configured root"),
+    ({"code": "tls_failed", "cause": "name mismatch"}, "relay leads elsewhere"),
+    ({"code": "credentials_expired"}, "credentials have expired"),
+    ({"code": "nsm_failed", "cause": "x"}, "no attestation document"),
+    ({"code": "brand_new", "cause": "x"}, "brand_new: x"),
+])
+def test_last_error(env, error, told):
+    with FakeEnclaved() as fake:
+        fake.last_error = {"error": "text", **error}
+        checks = doctor(env, "--to", fake.address)
+    check = find(checks, "session key")
+    assert check["result"] == "fail" and told in check["cause"]
+    assert error.get("cause", "") in check["cause"]
+
+
+@pytest.mark.parametrize("state, result", [
+    ("ready", "ok"), ("starting", "warn"), ("awaiting_configuration", "fail"), ("odd", "fail")])
+def test_state(env, state, result):
+    with FakeEnclaved() as fake:
+        fake.state = state
+        assert find(doctor(env, "--to", fake.address), "service")["result"] == result
+
+
+@pytest.mark.parametrize("seconds, result", [(-10, "fail"), (60, "warn"), (3600, "ok")])
+def test_credentials(env, seconds, result):
+    when = datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)
+    answer = {"status": "success", "state": "ready",
+              "credentials_expire": when.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    with FakeService(lambda request: answer) as fake:
+        assert find(doctor(env, "--to", fake.address), "credentials")["result"] == result
+
+
+@pytest.mark.parametrize("answer", [b"garbage", {"status": "error", "error": "x", "code": "busy"},
+                                    SILENCE, []])
+def test_service_that_is_none(env, answer):
+    with FakeService(lambda request: answer) as fake:
+        check = find(doctor(env, "--to", fake.address, "--timeout", "1"), "service")
+    assert check["result"] == "fail"
+
+
+# --- relay, TLS, clock ---
+
+def certificate(folder, name, days=(-1, 1)):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.utcnow()
+    cert = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
+            .add_extension(x509.BasicConstraints(True, None), True)
+            .sign(key, hashes.SHA256()))
+    (folder / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+
+
+class TlsServer:
+    def __init__(self, folder, date):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, args=(context, date), daemon=True).start()
+
+    def serve(self, context, date):
+        try:
+            peer, _ = self.listener.accept()
+            with context.wrap_socket(peer, server_side=True) as tls:
+                tls.recv(4096)
+                tls.sendall(f"HTTP/1.1 404 Not Found\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n"
+                            .encode())
+        except OSError:
+            pass
+
+
+def http_date(seconds=0):
+    when = datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)
+    return when.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+@pytest.mark.parametrize("name, days, date, tls, clock", [
+    (HOST, (-1, 1), http_date(), "ok", "ok"),
+    (HOST, (-1, 1), http_date(-900), "ok", "fail"),
+    (HOST, (-1, 1), "garbage", "ok", None),
+    ("other.example", (-1, 1), http_date(), "fail", None),
+    (HOST, (-2, -1), http_date(), "fail", None),
+    (HOST, (1, 2), http_date(), "fail", None),
+])
+def test_relay(env, tmp_path, name, days, date, tls, clock):
+    certificate(tmp_path, name, days)
+    server = TlsServer(tmp_path, date)
+    checks = doctor(env, "--relay", server.address, "--endpoint", HOST, "--roots",
+                    tmp_path / "cert.pem")
+    server.listener.close()
+    assert find(checks, "relay")["result"] == "ok"
+    assert find(checks, "tls")["result"] == tls
+    clocks = [c["result"] for c in checks if c["check"] == "kms clock"]
+    assert clocks == ([clock] if clock else [])
+
+
+def test_relay_that_is_not_there(env):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    listener.close()
+    check = find(doctor(env, "--relay", f"tcp:127.0.0.1:{port}"), "relay")
+    assert check["result"] == "fail" and "vsock-proxy" in check["remedy"]
+
+
+# --- policy against measurements ---
+
+def statement(**more):
+    return {"Sid": "Enclave", "Effect": "Allow", "Principal": {"AWS": ROLE},
+            "Action": "kms:Decrypt", "Resource": "*", **more}
+
+
+def equals(**conditions):
+    return {"Condition": {"StringEqualsIgnoreCase": {
+        f"kms:RecipientAttestation:{k}": v for k, v in conditions.items()}}}
+
+
+@pytest.mark.parametrize("statements, pcrs, result, conditions", [
+    ([statement(**equals(ImageSha384=PCR0.upper()))], {"PCR0": PCR0}, "ok", []),
+    ([statement(**equals(ImageSha384="ee" * 48))], {"PCR0": PCR0}, "fail",
+     ["wanted " + "ee" * 48 + ", actual " + PCR0]),
+    ([statement(**equals(PCR3="ee" * 48))], {"PCR0": PCR0}, "fail", ["actual none"]),
+    ([statement(**equals(PCR3="ee" * 48))], {"Measurements": {"PCR0": PCR0, "PCR3": "ee" * 48}},
+     "ok", []),
+    ([statement(**equals(ImageSha384=PCR0))], {"PCR0": "0" * 96, "PCR1": "0" * 96, "PCR2": "0" * 96},
+     "fail", ["actual " + "0" * 96]),
+    ([statement(), {**statement(**equals(ImageSha384=PCR0)), "Effect": "Deny", "Sid": "No"}],
+     {"PCR0": PCR0}, "fail", ["No, StringEqualsIgnoreCase"]),
+    ([statement(Action="kms:Encrypt")], {"PCR0": PCR0}, "fail", []),
+])
+def test_policy(env, tmp_path, statements, pcrs, result, conditions):
+    (tmp_path / "policy").write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    (tmp_path / "pcrs").write_text(json.dumps(pcrs))
+    checks = doctor(env, "--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs",
+                    "--principal", ROLE)
+    assert find(checks, "policy")["result"] == result
+    told = [c["cause"] for c in checks if c["check"] == "condition"]
+    assert len(told) == len(conditions)
+    assert all(part in cause for part, cause in zip(conditions, told))
+    debug = [c for c in checks if c["check"] == "debug mode"]
+    assert bool(debug) == (set(pcrs.get("PCR0", "1")) == {"0"})
+
+
+def test_policy_finds_the_principal_and_uses_the_context(env, tmp_path):
+    policy = {"Version": "2012-10-17", "Statement": [
+        statement(Sid="Root", Principal={"AWS": "arn:aws:iam::111122223333:root"},
+                  Action="kms:Put*"),
+        statement(Condition={"StringEquals": {"kms:EncryptionContext:app": "pay=1"}})]}
+    (tmp_path / "policy").write_text(json.dumps(policy))
+    (tmp_path / "pcrs").write_text(json.dumps({"PCR0": PCR0}))
+    arguments = ["--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs"]
+    check = find(doctor(env, *arguments, "--encryption-context", "app=pay=1"), "policy")
+    assert check["result"] == "ok" and ROLE in check["cause"]
+    assert find(doctor(env, *arguments), "policy")["result"] == "fail"
+
+
+@pytest.mark.parametrize("policy, pcrs", [
+    ("garbage", '{"PCR0": "%s"}' % PCR0), ('{"Statement": []}', "garbage"),
+    ('{"Version": "2012-10-17", "Statement": []}', "{}"),
+    ('{"Version": "2012-10-17", "Statement": []}', '{"PCR0": "00"}'),
+    ('{"Version": "2012-10-17", "Statement": []}', "[]"),
+    ('{"Version": "2012-10-17", "Statement": []}', "5"),
+    ("[]", '{"PCR0": "%s"}' % PCR0), ('{"Statement": 5}', '{"PCR0": "%s"}' % PCR0),
+])
+def test_files_that_are_none(env, tmp_path, policy, pcrs):
+    (tmp_path / "policy").write_text(policy)
+    (tmp_path / "pcrs").write_text(pcrs)
+    checks = doctor(env, "--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs")
+    assert find(checks, "policy")["result"] == "fail"
+
+
+def test_table(env, tmp_path):
+    done = ctl("doctor", "--root", tree(tmp_path / "r", {"dev/nsm": "x"}), env=env)
+    assert done.returncode == 1 and b"\x1b" not in done.stdout
+    assert done.stdout.startswith(b"fail  nsm          /dev/nsm is not a device\n")
+    assert b"remedy: remove the file" in done.stdout
