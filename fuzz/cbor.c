@@ -2,7 +2,7 @@
 /* CBOR: skipping and reading agree on every input, and neither looks beyond it. */
 #include "fuzz/fuzz.h"
 
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "codec/cose.h"
 
 /* Reads whatever stands next with the function for its type; containers one level deep. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/attestation.h"
 
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 
 /*
  * {"module_id": text, "digest": "SHA384", "timestamp": u, "pcrs": {u: bstr…}, "certificate": bstr,

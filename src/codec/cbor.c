@@ -2,108 +2,78 @@
 /* The reader works on heads (RFC 8949, 3): a major type, additional information and an argument. */
 #include "codec/cbor.h"
 
-#include "codec/cbor_head.h"
+#include "codec/cbor_parts.h"
+#include "codec/utf8.h"
+
+#define BREAK 0xff
 
 struct cbor_reader cbor_reader(struct bytes input)
 {
     return (struct cbor_reader){.input = input};
 }
 
-bool cbor_fail(struct cbor_reader *r)
+static size_t bytes_left(const struct cbor_reader *r)
+{
+    return r->input.len - r->at;
+}
+
+static bool fail(struct cbor_reader *r)
 {
     r->failed = true;
     return false;
 }
 
 /* Whether a head may say "indefinite length": strings, arrays, maps, and the break itself. */
-static bool may_be_indefinite(enum cbor_major major)
+static bool may_be_indefinite(enum cbor_type major)
 {
-    return major != CBOR_MAJOR_UNSIGNED && major != CBOR_MAJOR_NEGATIVE && major != CBOR_MAJOR_TAG;
+    return major != CBOR_UNSIGNED && major != CBOR_NEGATIVE && major != CBOR_TAG;
 }
 
 bool cbor_read_head(struct cbor_reader *r, struct cbor_head *head)
 {
-    *head = (struct cbor_head){.major = CBOR_MAJOR_OTHER};
-    if (r->failed || cbor_bytes_left(r) == 0)
-        return cbor_fail(r);
+    *head = (struct cbor_head){.major = CBOR_SIMPLE};
+    if (r->failed || bytes_left(r) == 0)
+        return fail(r);
     uint8_t first = r->input.at[r->at++];
-    head->major = (enum cbor_major)(first >> 5);
+    head->major = (enum cbor_type)(first >> 5);
     head->info = first & 0x1f;
     if (head->info < CBOR_INFO_1_BYTE) {
         head->argument = head->info;
         return true;
     }
     if (head->info == CBOR_INFO_INDEFINITE)
-        return may_be_indefinite(head->major) || cbor_fail(r);
+        return may_be_indefinite(head->major) || fail(r);
     if (head->info > CBOR_INFO_8_BYTES)
-        return cbor_fail(r);
+        return fail(r);
     size_t width = (size_t)1 << (head->info - CBOR_INFO_1_BYTE);
-    if (cbor_bytes_left(r) < width)
-        return cbor_fail(r);
+    if (bytes_left(r) < width)
+        return fail(r);
     for (size_t i = 0; i < width; i++)
         head->argument = head->argument << 8 | r->input.at[r->at++];
     /* RFC 8949, 3.3: a simple value below 32 in two bytes is not well-formed. */
-    if (head->major == CBOR_MAJOR_OTHER && head->info == CBOR_INFO_1_BYTE && head->argument < 32)
-        return cbor_fail(r);
+    if (head->major == CBOR_SIMPLE && head->info == CBOR_INFO_1_BYTE && head->argument < 32)
+        return fail(r);
     return true;
 }
 
-enum cbor_type cbor_peek(const struct cbor_reader *r)
-{
-    struct cbor_reader ahead = *r;
-    struct cbor_head head;
-    if (!cbor_read_head(&ahead, &head))
-        return CBOR_INVALID;
-    if (cbor_is_break(&head))
-        return CBOR_BREAK;
-    if (head.major == CBOR_MAJOR_OTHER)
-        return head.info <= CBOR_INFO_1_BYTE ? CBOR_SIMPLE : CBOR_FLOAT;
-    return (enum cbor_type)head.major;
-}
-
-/* A head of the wanted major type and a definite argument. */
-static bool read_definite(struct cbor_reader *r, enum cbor_major wanted, uint64_t *argument)
+uint64_t cbor_read_definite(struct cbor_reader *r, enum cbor_type major)
 {
     struct cbor_head head;
-    *argument = 0;
-    if (!cbor_read_head(r, &head) || head.major != wanted || head.info == CBOR_INFO_INDEFINITE)
-        return cbor_fail(r);
-    *argument = head.argument;
-    return true;
+    if (cbor_read_head(r, &head) && head.major == major && head.info != CBOR_INFO_INDEFINITE)
+        return head.argument;
+    fail(r);
+    return 0;
 }
 
 uint64_t cbor_unsigned(struct cbor_reader *r)
 {
-    uint64_t value;
-    (void)read_definite(r, CBOR_MAJOR_UNSIGNED, &value);
-    return value;
+    return cbor_read_definite(r, CBOR_UNSIGNED);
 }
 
-int64_t cbor_integer(struct cbor_reader *r)
+static struct bytes take(struct cbor_reader *r, uint64_t len)
 {
-    struct cbor_head head;
-    bool is_integer = cbor_read_head(r, &head) &&
-                      (head.major == CBOR_MAJOR_UNSIGNED || head.major == CBOR_MAJOR_NEGATIVE) &&
-                      head.argument <= INT64_MAX;
-    if (!is_integer) {
-        cbor_fail(r);
-        return 0;
-    }
-    int64_t value = (int64_t)head.argument;
-    return head.major == CBOR_MAJOR_UNSIGNED ? value : -1 - value;
-}
-
-uint64_t cbor_tag(struct cbor_reader *r)
-{
-    uint64_t number;
-    (void)read_definite(r, CBOR_MAJOR_TAG, &number);
-    return number;
-}
-
-struct bytes cbor_take(struct cbor_reader *r, uint64_t len)
-{
-    if (len > cbor_bytes_left(r)) {
-        cbor_fail(r);
+    if (r->failed || len > bytes_left(r)) {
+        fail(r);
         return bytes_of(NULL, 0);
     }
     struct bytes view = bytes_of(r->input.at + r->at, (size_t)len);
@@ -111,92 +81,41 @@ struct bytes cbor_take(struct cbor_reader *r, uint64_t len)
     return view;
 }
 
-static struct bytes read_string(struct cbor_reader *r, enum cbor_major wanted)
-{
-    uint64_t len;
-    if (!read_definite(r, wanted, &len))
-        return bytes_of(NULL, 0);
-    return cbor_take(r, len);
-}
-
 struct bytes cbor_bytes(struct cbor_reader *r)
 {
-    return read_string(r, CBOR_MAJOR_BYTES);
-}
-
-/*
- * The length of the UTF-8 sequence at the front of text, 0 if there is none (RFC 3629, 4: the
- * second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF).
- */
-static size_t utf8_sequence(struct bytes text)
-{
-    uint8_t first = text.at[0];
-    if (first < 0x80)
-        return 1;
-    size_t len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || text.len < len)
-        return 0;
-    uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (text.at[1] < low || text.at[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((text.at[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
+    return take(r, cbor_read_definite(r, CBOR_BYTES));
 }
 
 static bool is_utf8(struct bytes text)
 {
-    while (text.len > 0) {
-        size_t len = utf8_sequence(text);
+    const uint8_t *end = text.len > 0 ? text.at + text.len : text.at;
+    for (const uint8_t *at = text.at; at < end;) {
+        unsigned len = *at < 0x80 ? 1 : utf8_length(at, end);
         if (len == 0)
             return false;
-        text = bytes_from(text, len);
+        at += len;
     }
     return true;
 }
 
 struct bytes cbor_text(struct cbor_reader *r)
 {
-    struct bytes text = read_string(r, CBOR_MAJOR_TEXT);
+    struct bytes text = take(r, cbor_read_definite(r, CBOR_TEXT));
     if (is_utf8(text))
         return text;
-    cbor_fail(r);
+    fail(r);
     return bytes_of(NULL, 0);
-}
-
-bool cbor_boolean(struct cbor_reader *r)
-{
-    uint64_t value;
-    /* A float's argument could equal a simple value: ask for the type first. */
-    if (cbor_peek(r) != CBOR_SIMPLE || !read_definite(r, CBOR_MAJOR_OTHER, &value) ||
-        (value != CBOR_SIMPLE_FALSE && value != CBOR_SIMPLE_TRUE)) {
-        cbor_fail(r);
-        return false;
-    }
-    return value == CBOR_SIMPLE_TRUE;
-}
-
-bool cbor_null(struct cbor_reader *r)
-{
-    if (r->failed || cbor_bytes_left(r) == 0 ||
-        r->input.at[r->at] != (CBOR_MAJOR_OTHER << 5 | CBOR_SIMPLE_NULL))
-        return false;
-    r->at++;
-    return true;
 }
 
 /* Every item takes a byte at least, so a larger count is a lie that need not be walked to be told.
  */
-static struct cbor_items enter(struct cbor_reader *r, enum cbor_major wanted, size_t items_each)
+static struct cbor_items enter(struct cbor_reader *r, enum cbor_type wanted, size_t items_each)
 {
     struct cbor_head head;
-    struct cbor_items none = {0};
     if (!cbor_read_head(r, &head) || head.major != wanted ||
-        head.argument > cbor_bytes_left(r) / items_each) {
-        cbor_fail(r);
-        return none;
+        head.argument > bytes_left(r) / items_each) {
+        fail(r);
+        return (struct cbor_items){0};
     }
     return (struct cbor_items){.left = head.argument,
                                .indefinite = head.info == CBOR_INFO_INDEFINITE};
@@ -204,12 +123,12 @@ static struct cbor_items enter(struct cbor_reader *r, enum cbor_major wanted, si
 
 struct cbor_items cbor_enter_array(struct cbor_reader *r)
 {
-    return enter(r, CBOR_MAJOR_ARRAY, 1);
+    return enter(r, CBOR_ARRAY, 1);
 }
 
 struct cbor_items cbor_enter_map(struct cbor_reader *r)
 {
-    return enter(r, CBOR_MAJOR_MAP, 2);
+    return enter(r, CBOR_MAP, 2);
 }
 
 bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
@@ -222,9 +141,9 @@ bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
         items->left--;
         return true;
     }
-    if (cbor_bytes_left(r) == 0)
-        return cbor_fail(r);
-    if (r->input.at[r->at] != CBOR_BREAK_BYTE)
+    if (bytes_left(r) == 0)
+        return fail(r);
+    if (r->input.at[r->at] != BREAK)
         return true;
     r->at++;
     items->indefinite = false;
@@ -232,7 +151,91 @@ bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
     return false;
 }
 
+/* Passes over one item within so many levels of others. */
+/* NOLINTNEXTLINE(misc-no-recursion): at most CBOR_DEPTH_MAX deep */
+static void skip(struct cbor_reader *r, unsigned levels)
+{
+    struct cbor_head head;
+    if (levels > CBOR_DEPTH_MAX)
+        fail(r);
+    if (!cbor_read_head(r, &head))
+        return;
+    bool indefinite = head.info == CBOR_INFO_INDEFINITE;
+    struct cbor_items items = {.left = head.argument, .indefinite = indefinite};
+    switch (head.major) {
+    case CBOR_BYTES:
+    case CBOR_TEXT:
+        if (!indefinite)
+            (void)take(r, head.argument);
+        while (indefinite && cbor_next(r, &items)) /* in definite chunks of the same type */
+            (void)take(r, cbor_read_definite(r, head.major));
+        break;
+    case CBOR_ARRAY:
+        while (cbor_next(r, &items))
+            skip(r, levels + 1);
+        break;
+    case CBOR_MAP:
+        while (cbor_next(r, &items)) {
+            skip(r, levels + 1);
+            skip(r, levels + 1);
+        }
+        break;
+    case CBOR_TAG:
+        skip(r, levels + 1);
+        break;
+    default: /* numbers and simple values are their heads; a break ends nothing here */
+        r->failed = indefinite;
+        break;
+    }
+}
+
+struct bytes cbor_skip(struct cbor_reader *r)
+{
+    size_t start = r->at;
+    skip(r, 0);
+    return r->failed ? bytes_of(NULL, 0) : bytes_of(r->input.at + start, r->at - start);
+}
+
 bool cbor_reader_done(const struct cbor_reader *r)
 {
-    return !r->failed && cbor_bytes_left(r) == 0;
+    return !r->failed && bytes_left(r) == 0;
+}
+
+void cbor_put_head(struct buffer *out, enum cbor_type major, uint64_t argument)
+{
+    uint8_t type = (uint8_t)(major << 5);
+    if (argument < CBOR_INFO_1_BYTE) {
+        buffer_byte(out, (uint8_t)(type | argument));
+        return;
+    }
+    unsigned width_log2 = argument <= UINT8_MAX    ? 0
+                          : argument <= UINT16_MAX ? 1
+                          : argument <= UINT32_MAX ? 2
+                                                   : 3;
+    buffer_byte(out, (uint8_t)(type | (CBOR_INFO_1_BYTE + width_log2)));
+    for (unsigned left = 1u << width_log2; left > 0; left--)
+        buffer_byte(out, (uint8_t)(argument >> (8 * (left - 1))));
+}
+
+void cbor_put_bytes(struct buffer *out, struct bytes bytes)
+{
+    cbor_put_head(out, CBOR_BYTES, bytes.len);
+    buffer_append(out, bytes);
+}
+
+void cbor_put_text(struct buffer *out, const char *text)
+{
+    struct bytes bytes = bytes_text(text);
+    cbor_put_head(out, CBOR_TEXT, bytes.len);
+    buffer_append(out, bytes);
+}
+
+void cbor_put_map(struct buffer *out, uint64_t pairs)
+{
+    cbor_put_head(out, CBOR_MAP, pairs);
+}
+
+void cbor_put_null(struct buffer *out)
+{
+    cbor_put_head(out, CBOR_SIMPLE, CBOR_NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of CBOR (RFC 8949) that NSM messages, COSE and attestation documents are made of.
+ * The part of CBOR (RFC 8949) that NSM messages are made of; cbor_more.h has the rest of what COSE,
+ * attestation documents and the simulator need.
  *
  * The reader passes over one message by position and fails as a whole: after the first thing that
  * is malformed or of another type than asked for, every call answers zero or empty and
@@ -21,6 +22,7 @@
 
 #define CBOR_DEPTH_MAX 16
 
+/* The first eight are the major types of the format, in its order. */
 enum cbor_type {
     CBOR_UNSIGNED,
     CBOR_NEGATIVE,
@@ -49,21 +51,11 @@ struct cbor_items {
 
 struct cbor_reader cbor_reader(struct bytes input);
 
-/* The type of the next item; CBOR_INVALID at the end of the input or after a failure. */
-enum cbor_type cbor_peek(const struct cbor_reader *r);
-
 uint64_t cbor_unsigned(struct cbor_reader *r);
-/* An unsigned or negative integer that fits. */
-int64_t cbor_integer(struct cbor_reader *r);
 /* A view into the input. Definite length only: chunked strings do not occur in this field's formats
  * and are refused here (cbor_skip passes over them). Text is checked to be UTF-8. */
 struct bytes cbor_bytes(struct cbor_reader *r);
 struct bytes cbor_text(struct cbor_reader *r);
-bool cbor_boolean(struct cbor_reader *r);
-/* The number of a tag; the item it is put on follows. */
-uint64_t cbor_tag(struct cbor_reader *r);
-/* True, and the item is consumed, if the next item is null; false otherwise, consuming nothing. */
-bool cbor_null(struct cbor_reader *r);
 
 /* Definite or indefinite length. */
 struct cbor_items cbor_enter_array(struct cbor_reader *r);
@@ -78,16 +70,9 @@ struct bytes cbor_skip(struct cbor_reader *r);
 MUST_USE bool cbor_reader_done(const struct cbor_reader *r);
 
 /* Writing: shortest form (RFC 8949, 4.2.1), into a buffer whose failure is sticky. */
-void cbor_put_unsigned(struct buffer *out, uint64_t value);
-void cbor_put_integer(struct buffer *out, int64_t value);
 void cbor_put_bytes(struct buffer *out, struct bytes bytes);
 void cbor_put_text(struct buffer *out, const char *text);
-void cbor_put_text_bytes(struct buffer *out, struct bytes utf8);
-void cbor_put_array(struct buffer *out, uint64_t count);
 void cbor_put_map(struct buffer *out, uint64_t pairs);
-void cbor_put_map_indefinite(struct buffer *out);
-void cbor_put_break(struct buffer *out);
-void cbor_put_boolean(struct buffer *out, bool value);
 void cbor_put_null(struct buffer *out);
 
 #endif

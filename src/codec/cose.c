@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/cose.h"
 
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 
 /* RFC 9052, 4.2 and 3.1. */
 #define TAG_COSE_SIGN1  18

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AWS Signature Version 4, the header form (AWS General Reference, "Create a signed AWS API
- * request"). The signer is in enclaved; the simulator rebuilds the same strings from what a client
- * says it signed.
+ * request"), of a request that is in canonical form already; sigv4_canonical.h brings others there.
  */
 #ifndef CODEC_SIGV4_H
 #define CODEC_SIGV4_H
@@ -10,10 +9,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#define SIGV4_HEADERS_MAX 32
-
 struct sigv4_header {
-    struct bytes name; /* any case */
+    struct bytes name; /* in lower case */
     struct bytes value;
 };
 
@@ -21,10 +18,9 @@ struct sigv4_request {
     struct bytes method;
     struct bytes path;                  /* as on the request line, without the query */
     struct bytes query;                 /* without '?', may be empty */
-    const struct sigv4_header *headers; /* those to be signed, any order */
-    size_t header_count;                /* at most SIGV4_HEADERS_MAX */
+    const struct sigv4_header *headers; /* those to be signed, by name, each name once */
+    size_t header_count;
     struct bytes payload;
-    bool normalize_path; /* remove dot segments and double slashes (every service but S3) */
 };
 
 struct sigv4_scope {
@@ -33,7 +29,7 @@ struct sigv4_scope {
     char amz_date[17]; /* 20261122T131623Z */
 };
 
-/* Appends the canonical request; false if a limit is exceeded. */
+/* Appends the canonical request; false if out is full. */
 MUST_USE bool sigv4_canonical_request(struct buffer *out, const struct sigv4_request *request);
 
 /* Appends the string to sign for a canonical request. */

@@ -55,11 +55,11 @@ static void write_body(struct buffer *body, const struct kms_target *target, str
     json_end(&w);
 }
 
-static void header_line(struct buffer *head, struct bytes name, struct bytes value)
+static void put_header(struct buffer *head, const struct sigv4_header *header)
 {
-    buffer_append(head, name);
+    buffer_append(head, header->name);
     buffer_text(head, ": ");
-    buffer_append(head, value);
+    buffer_append(head, header->value);
     buffer_text(head, "\r\n");
 }
 
@@ -70,23 +70,25 @@ static bool write_head(struct buffer *head, struct bytes body, const struct kms_
     struct sigv4_scope scope = {.region = bytes_text(target->region),
                                 .service = bytes_text(SERVICE)};
     clock_format_basic(scope.amz_date, now_us);
-    struct sigv4_header headers[] = {
-        {bytes_text("host"), bytes_text(target->host)},
+    /* By name, as SigV4 wants them. */
+    struct sigv4_header headers[5] = {
         {bytes_text("content-type"), bytes_text(CONTENT_TYPE)},
+        {bytes_text("host"), bytes_text(target->host)},
         {bytes_text("x-amz-date"), bytes_text(scope.amz_date)},
-        {bytes_text("x-amz-target"), bytes_text(TARGET)},
-        {bytes_text("x-amz-security-token"), bytes_text(credentials->session_token)},
     };
-    size_t count = ARRAY_LEN(headers) - (credentials->session_token[0] == '\0' ? 1 : 0);
+    size_t count = 3;
+    if (credentials->session_token[0] != '\0')
+        headers[count++] = (struct sigv4_header){bytes_text("x-amz-security-token"),
+                                                 bytes_text(credentials->session_token)};
+    headers[count++] = (struct sigv4_header){bytes_text("x-amz-target"), bytes_text(TARGET)};
     struct sigv4_request request = {.method = bytes_text("POST"),
                                     .path = bytes_text("/"),
                                     .headers = headers,
                                     .header_count = count,
-                                    .payload = body,
-                                    .normalize_path = true};
+                                    .payload = body};
     buffer_text(head, "POST / HTTP/1.1\r\n");
     for (size_t i = 0; i < count; i++)
-        header_line(head, headers[i].name, headers[i].value);
+        put_header(head, &headers[i]);
     buffer_printf(head, "content-length: %zu\r\nconnection: close\r\nauthorization: ", body.len);
     if (!sigv4_authorization(head, &request, &scope, bytes_text(credentials->access_key_id),
                              bytes_text(credentials->secret_access_key)))

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "codec/sigv4_canonical.h"
 #include "sim/kms_credentials.h"
 
 #define SKEW_MAX_US (300 * INT64_C(1000000)) /* 5 minutes */
@@ -258,15 +259,16 @@ static bool compute(const struct kms_request *request, const struct authorizatio
         .headers = headers,
         .header_count = count,
         .payload = request->body,
-        .normalize_path = true,
     };
     struct sigv4_scope scope = {.region = a->region, .service = a->service};
     memcpy(scope.amz_date, basic, sizeof scope.amz_date);
+    SIGV4_CANONICAL_AUTO form;
     BUFFER_AUTO canonical;
     BUFFER_AUTO text;
     buffer_init(&canonical, 256u << 10);
     buffer_init(&text, 4096);
-    return sigv4_canonical_request(&canonical, &r) &&
+    return sigv4_canonicalize(&form, &r, true) &&
+           sigv4_canonical_request(&canonical, &form.request) &&
            sigv4_string_to_sign(&text, buffer_bytes(&canonical), &scope) &&
            sigv4_signature(signature, buffer_bytes(&text), secret, &scope);
 }

@@ -6,7 +6,7 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "crypto/hash.h"
 #include "sim/nsm_document.h"
 #include "sim/nsm_request.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/nsm_request.h"
 
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 
 /* A byte string, or null. */
 static struct bytes read_optional(struct cbor_reader *r)

@@ -3,7 +3,7 @@
 #include "tests/unit/vectors.h"
 
 #include "codec/attestation.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "codec/cose.h"
 #include "crypto/attestation_verify.h"
 #include "crypto/pki.h"

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "codec/cbor.h"
+#include "codec/cbor_more.h"
 #include "enclave/entropy.h"
-#include "enclave/nsm.h"
+#include "enclave/nsm_more.h"
 #include "enclave/nsm_unix.h"
 
 /* A module that answers each request with the next of its answers, the last one again and again. */

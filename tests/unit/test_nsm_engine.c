@@ -12,7 +12,7 @@
 #include "codec/cbor.h"
 #include "crypto/attestation_verify.h"
 #include "crypto/hash.h"
-#include "enclave/nsm.h"
+#include "enclave/nsm_more.h"
 #include "enclave/nsm_unix.h"
 #include "sim/nsm_engine.h"
 #include "sim/nsm_request.h"
