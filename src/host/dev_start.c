@@ -102,7 +102,7 @@ static bool start_kms(struct dev *dev, struct error *err)
         "--account",
         DEV_ACCOUNT,
         "--host",
-        DEV_HOST,
+        (DEV_HOST),
         "--credentials",
         credentials,
         NULL,
