@@ -4,6 +4,7 @@
 
 #include "codec/cbor.h"
 #include "sim/nsm_engine.h"
+#include "sim/nsm_request.h"
 
 #define NOW_MS 1800000000000
 
@@ -28,6 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cbor_reader r = cbor_reader(buffer_bytes(&response));
     (void)cbor_skip(&r);
     FUZZ_CHECK(cbor_reader_done(&r));
-    (void)nsm_engine_request_name(bytes_of(data, size));
+    (void)nsm_request_name(bytes_of(data, size));
     return 0;
 }

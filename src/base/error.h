@@ -22,6 +22,7 @@
     X(ERROR_NOT_JSON, "not_json", "the request is not valid JSON")                                 \
     X(ERROR_DUPLICATE_MEMBER, "duplicate_member", "an object has two members of one name")         \
     X(ERROR_TOO_DEEP, "too_deep", "the JSON is nested too deeply")                                 \
+    X(ERROR_TOO_MANY_VALUES, "too_many_values", "the JSON holds too many values")                  \
     X(ERROR_NOT_AN_OBJECT, "not_an_object", "the request is not a JSON object")                    \
     X(ERROR_MISSING_MODE, "missing_mode", "the request has neither mode nor op")                   \
     X(ERROR_UNKNOWN_MODE, "unknown_mode", "no agent serves this mode")                             \

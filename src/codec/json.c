@@ -62,6 +62,10 @@ bool json_reserve(struct json *doc, size_t more)
 static inline struct json_node *add_node(struct parser *p, position at, enum json_type type)
 {
     struct json *doc = p->doc;
+    if (doc->count == doc->value_limit) {
+        fail(p, at, ERROR_TOO_MANY_VALUES, "more values than the limit");
+        return NULL;
+    }
     if (doc->count == doc->cap && !json_reserve(doc, 1)) {
         fail(p, at, ERROR_MEMORY, "no memory for the index");
         return NULL;
@@ -296,15 +300,15 @@ static bool parse(struct parser *p)
 
 void json_init(struct json *doc, uint32_t depth_limit)
 {
-    *doc =
-        (struct json){.depth_limit = depth_limit < JSON_DEPTH_MAX ? depth_limit : JSON_DEPTH_MAX};
+    *doc = (struct json){.depth_limit = depth_limit < JSON_DEPTH_MAX ? depth_limit : JSON_DEPTH_MAX,
+                         .value_limit = JSON_VALUES};
 }
 
 void json_clear(struct json *doc)
 {
     wipe(doc->nodes, doc->cap * sizeof *doc->nodes);
     free(doc->nodes);
-    json_init(doc, doc->depth_limit);
+    *doc = (struct json){.depth_limit = doc->depth_limit, .value_limit = doc->value_limit};
 }
 
 bool json_parse(struct json *doc, struct bytes text, struct error *err)

@@ -18,6 +18,7 @@
 
 #define JSON_DEPTH_MAX 512 /* most nested arrays and objects; the default limit is 128 */
 #define JSON_DEPTH     128
+#define JSON_VALUES     (1u << 20) /* most values (names count as such); the default. 16 bytes each */
 #define JSON_TEXT_MAX  (1u << 30) /* longest text, bytes: offsets are 32 bits */
 
 enum json_type {
@@ -51,9 +52,10 @@ struct json {
     uint32_t count;
     uint32_t cap;
     uint32_t depth_limit;
+    uint32_t value_limit; /* may be set after json_init */
 };
 
-/* depth_limit: 1..JSON_DEPTH_MAX. Allocates nothing. */
+/* depth_limit: 1..JSON_DEPTH_MAX; value_limit becomes JSON_VALUES. Allocates nothing. */
 void json_init(struct json *doc, uint32_t depth_limit);
 /* Wipes and frees the index. */
 void json_clear(struct json *doc);

@@ -195,8 +195,8 @@ static bool check_signature(X509 *leaf, const struct cose_sign1 *cose, struct er
 bool attestation_verify(struct attestation *out, struct bytes document, struct bytes root_der,
                         int64_t at_ms, struct error *err)
 {
-    struct attestation claimed;
-    struct cose_sign1 cose;
+    struct attestation claimed = {0};
+    struct cose_sign1 cose = {0};
     *out = (struct attestation){0};
     if (!check_shape(&claimed, &cose, document, err))
         return false;

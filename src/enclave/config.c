@@ -294,24 +294,19 @@ bool config_read_file(const char *path, struct buffer *out, struct error *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, ERROR_CONFIG, "cannot open %s", path);
-    ssize_t n = 1;
-    while (n > 0) {
-        size_t want = out->limit - out->len < 4096 ? out->limit - out->len + 1 : 4096;
-        uint8_t *room = buffer_reserve(out, want);
-        if (room == NULL) {
-            close(fd);
-            return error_set(err, ERROR_CONFIG, "%s: longer than %zu bytes", path, out->limit);
-        }
-        do
-            n = read(fd, room, want);
-        while (n < 0 && errno == EINTR);
+    uint8_t chunk[4096];
+    ssize_t n;
+    do {
+        n = read(fd, chunk, sizeof chunk);
         if (n > 0)
-            buffer_commit(out, (size_t)n);
-    }
+            buffer_append(out, bytes_of(chunk, (size_t)n));
+    } while ((n > 0 && !out->failed) || (n < 0 && errno == EINTR));
     if (n < 0)
         error_set_errno(err, ERROR_CONFIG, "cannot read %s", path);
+    else if (out->failed)
+        error_set(err, ERROR_CONFIG, "%s: longer than %zu bytes", path, out->limit);
     close(fd);
-    return n == 0;
+    return n >= 0 && !out->failed;
 }
 
 bool config_load(struct config *config, const char *path, struct error *err)

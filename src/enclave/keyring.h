@@ -10,8 +10,9 @@
 #include "base/error.h"
 #include "crypto/aead.h"
 
-#define KEYRING_KEYS_MAX 4 /* the current key and three before it; an older one is dropped early \
-                            */
+#define KEYRING_KEYS_MAX                                                    \
+    4 /* the current key and three before it; an older one is dropped early \
+       */
 
 /* Each thread that serves requests has a number, because AEAD contexts are not shared. */
 enum keyring_thread { KEYRING_LOOP, KEYRING_WORKER, KEYRING_THREADS };

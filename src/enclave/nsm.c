@@ -118,7 +118,7 @@ static bool exchange(struct nsm *nsm, struct call *call, const struct buffer *re
 /* Sends a request and stands before the value in its answer. */
 static bool ask(struct nsm *nsm, struct call *call, const struct buffer *request, struct error *err)
 {
-    struct bytes answer;
+    struct bytes answer = {0};
     return exchange(nsm, call, request, &answer, err) && open_answer(call, answer, err);
 }
 
@@ -126,7 +126,7 @@ static bool ask(struct nsm *nsm, struct call *call, const struct buffer *request
 static bool command(struct nsm *nsm, struct call *call, const struct buffer *request,
                     struct error *err)
 {
-    struct bytes answer;
+    struct bytes answer = {0};
     if (!exchange(nsm, call, request, &answer, err))
         return false;
     struct cbor_reader r = cbor_reader(answer);

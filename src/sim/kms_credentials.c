@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sim/kms_file.h"
 
 #define FILE_MAX (1u << 20)
 
@@ -26,12 +27,6 @@ bool kms_principal_account(const char *arn, char account[13])
     memcpy(account, at, 12);
     account[12] = '\0';
     return true;
-}
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static bool read_all(int fd, struct buffer *out)
@@ -181,7 +176,7 @@ void kms_credentials_refresh(struct kms_service *service)
     struct stat st;
     struct error err = {.code = ERROR_NONE};
     if (service->credentials_path == NULL || stat(service->credentials_path, &st) != 0 ||
-        same_file(&st, &service->credentials_seen))
+        kms_same_file(&st, &service->credentials_seen))
         return;
     service->credentials_seen = st;
     if (kms_credentials_load(service, &err))

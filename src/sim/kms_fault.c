@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
+#include "sim/kms_file.h"
 
 #define RULES_MAX 32
 #define COUNT_MAX 1000000
@@ -88,17 +88,11 @@ bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *e
     return error_set(err, ERROR_USAGE, "no such fault: %s", name);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* A control file that was changed replaces all rules. */
 static void reload(struct kms_faults *faults)
 {
     struct stat st;
-    if (faults->path == NULL || stat(faults->path, &st) != 0 || same_file(&st, &faults->seen))
+    if (faults->path == NULL || stat(faults->path, &st) != 0 || kms_same_file(&st, &faults->seen))
         return;
     FILE *file = fopen(faults->path, "re");
     if (file == NULL) {

@@ -6,18 +6,16 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
-#include "codec/attestation.h"
 #include "codec/cbor.h"
-#include "codec/cose.h"
 #include "crypto/hash.h"
+#include "sim/nsm_document.h"
+#include "sim/nsm_request.h"
 
 #define LOCKED_AT_BOOT 0xffffu /* registers 0..15 */
 #define RANDOM_SIZE    256     /* bytes one GetRandom gives */
 #define EXTEND_MAX     512
 #define USER_DATA_MAX  512 /* and of a nonce */
 #define PUBLIC_KEY_MAX 1024
-#define LEAF_LIFE_S    (3 * 3600)
-#define LEAF_RENEW_S   600 /* left of a leaf's life when a new one is made */
 #define MODULE_ID_SIZE 40
 
 _Static_assert(NSM_ENGINE_PCRS == PCR_COUNT && NSM_ENGINE_PCR_SIZE == PCR_SIZE, "one kind of PCR");
@@ -28,9 +26,7 @@ struct nsm_engine {
     uint8_t pcr[PCR_COUNT][PCR_SIZE];
     uint32_t locked;
     bool indefinite_map;
-    struct pki_key *leaf_key; /* NULL until the first document */
-    struct buffer leaf;
-    int64_t leaf_from_s, leaf_to_s;
+    struct nsm_leaf leaf;
 };
 
 /* NULL is success; otherwise the error's name. */
@@ -54,56 +50,7 @@ static struct bytes register_of(const struct nsm_engine *engine, uint64_t index)
     return bytes_of(engine->pcr[index], PCR_SIZE);
 }
 
-/*
- * What arguments a request may have; those it does not know are skipped. at stays NULL for an
- * argument that is absent or null.
- */
-struct arguments {
-    bool has_index, has_range;
-    uint64_t index, range;
-    struct bytes data, user_data, nonce, public_key;
-};
-
-/* A byte string, or null. */
-static struct bytes read_optional(struct cbor_reader *r)
-{
-    return cbor_null(r) ? bytes_of(NULL, 0) : cbor_bytes(r);
-}
-
-/* Data to extend with may be text as well, as QEMU has it. */
-static struct bytes read_data(struct cbor_reader *r)
-{
-    return cbor_peek(r) == CBOR_TEXT ? cbor_text(r) : cbor_bytes(r);
-}
-
-static verdict read_arguments(struct arguments *out, struct cbor_reader *r)
-{
-    *out = (struct arguments){0};
-    struct cbor_items map = cbor_enter_map(r);
-    while (cbor_next(r, &map)) {
-        struct bytes key = cbor_text(r);
-        if (bytes_equal_text(key, "index")) {
-            out->index = cbor_unsigned(r);
-            out->has_index = true;
-        } else if (bytes_equal_text(key, "range")) {
-            out->range = cbor_unsigned(r);
-            out->has_range = true;
-        } else if (bytes_equal_text(key, "data")) {
-            out->data = read_data(r);
-        } else if (bytes_equal_text(key, "user_data")) {
-            out->user_data = read_optional(r);
-        } else if (bytes_equal_text(key, "nonce")) {
-            out->nonce = read_optional(r);
-        } else if (bytes_equal_text(key, "public_key")) {
-            out->public_key = read_optional(r);
-        } else {
-            (void)cbor_skip(r);
-        }
-    }
-    return r->failed ? INVALID_OPERATION : NULL;
-}
-
-static verdict check_index(const struct arguments *arguments)
+static verdict check_index(const struct nsm_arguments *arguments)
 {
     if (!arguments->has_index)
         return INVALID_OPERATION;
@@ -111,7 +58,7 @@ static verdict check_index(const struct arguments *arguments)
 }
 
 /* {"DescribeNSM": {"version_major": u, …, "locked_pcrs": [u…], "digest": "SHA384"}} */
-static verdict describe_nsm(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict describe_nsm(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                             int64_t now_ms, struct buffer *out)
 {
     (void)arguments;
@@ -140,7 +87,7 @@ static verdict describe_nsm(struct nsm_engine *engine, const struct arguments *a
 }
 
 /* {"DescribePCR": {"lock": bool, "data": bstr}} */
-static verdict describe_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict describe_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                             int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -158,7 +105,7 @@ static verdict describe_pcr(struct nsm_engine *engine, const struct arguments *a
 }
 
 /* {"ExtendPCR": {"data": bstr}}: SHA-384 of the old value and the data */
-static verdict extend_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict extend_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                           int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -185,7 +132,7 @@ static verdict extend_pcr(struct nsm_engine *engine, const struct arguments *arg
     return NULL;
 }
 
-static verdict lock_pcr(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict lock_pcr(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                         int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -199,7 +146,7 @@ static verdict lock_pcr(struct nsm_engine *engine, const struct arguments *argum
     return NULL;
 }
 
-static verdict lock_pcrs(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict lock_pcrs(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                          int64_t now_ms, struct buffer *out)
 {
     (void)now_ms;
@@ -213,7 +160,7 @@ static verdict lock_pcrs(struct nsm_engine *engine, const struct arguments *argu
     return NULL;
 }
 
-static verdict get_random(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict get_random(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                           int64_t now_ms, struct buffer *out)
 {
     (void)engine;
@@ -231,50 +178,19 @@ static verdict get_random(struct nsm_engine *engine, const struct arguments *arg
     return NULL;
 }
 
-/* A leaf for now: the one there is, or a new key and certificate when its three hours run out. */
-static bool ensure_leaf(struct nsm_engine *engine, int64_t now_s)
-{
-    if (engine->leaf_key != NULL && now_s >= engine->leaf_from_s &&
-        now_s < engine->leaf_to_s - LEAF_RENEW_S)
-        return true;
-    char name[64];
-    snprintf(name, sizeof name, "%s." NSM_REGION ".aws", engine->module_id);
-    struct pki_subject subject = {
-        .common_name = name,
-        .organizational_unit = "simulated NSM",
-        .not_before_s = now_s,
-        .not_after_s = now_s + LEAF_LIFE_S,
-        .role = PKI_NSM_LEAF,
-    };
-    pki_key_free(engine->leaf_key);
-    buffer_reset(&engine->leaf);
-    engine->leaf_key = pki_key_new(NULL);
-    bool made = engine->leaf_key != NULL &&
-                pki_issue(&engine->leaf, &subject, engine->leaf_key,
-                          buffer_bytes(&engine->identity->certs[NSM_CERT_INSTANCE]),
-                          engine->identity->instance_key, NULL);
-    if (!made) {
-        pki_key_free(engine->leaf_key);
-        engine->leaf_key = NULL;
-    }
-    engine->leaf_from_s = now_s;
-    engine->leaf_to_s = subject.not_after_s;
-    return made;
-}
-
 static struct attestation_optional claim(struct bytes value)
 {
     return (struct attestation_optional){.present = value.at != NULL, .value = value};
 }
 
 static struct attestation claims_of(const struct nsm_engine *engine,
-                                    const struct arguments *arguments, int64_t now_ms)
+                                    const struct nsm_arguments *arguments, int64_t now_ms)
 {
     struct attestation claims = {
         .module_id = bytes_text(engine->module_id),
         .timestamp_ms = (uint64_t)now_ms,
         .pcr_present = engine->locked, /* a document lists what can no longer change */
-        .certificate = buffer_bytes(&engine->leaf),
+        .certificate = buffer_bytes(&engine->leaf.der),
         .cabundle_count = NSM_CERT_COUNT,
         .public_key = claim(arguments->public_key),
         .user_data = claim(arguments->user_data),
@@ -287,26 +203,8 @@ static struct attestation claims_of(const struct nsm_engine *engine,
     return claims;
 }
 
-static bool sign_document(const struct nsm_engine *engine, const struct attestation *claims,
-                          struct buffer *document)
-{
-    BUFFER_AUTO header = {.limit = 64};
-    BUFFER_AUTO payload = {.limit = ATTESTATION_DOCUMENT_MAX};
-    BUFFER_AUTO to_be_signed = {.limit = ATTESTATION_DOCUMENT_MAX + 64};
-    uint8_t signature[96];
-    attestation_put(&payload, claims, engine->indefinite_map);
-    cose_put_protected(&header, COSE_ES384);
-    cose_sign1_to_be_signed(&to_be_signed, buffer_bytes(&header), buffer_bytes(&payload));
-    if (payload.failed || to_be_signed.failed ||
-        !pki_sign_es384(engine->leaf_key, buffer_bytes(&to_be_signed), signature))
-        return false;
-    cose_put_sign1(document, buffer_bytes(&header), buffer_bytes(&payload),
-                   bytes_of(signature, sizeof signature));
-    return !document->failed;
-}
-
 /* {"Attestation": {"document": bstr}} */
-static verdict attestation(struct nsm_engine *engine, const struct arguments *arguments,
+static verdict attestation(struct nsm_engine *engine, const struct nsm_arguments *arguments,
                            int64_t now_ms, struct buffer *out)
 {
     if (arguments->user_data.len > USER_DATA_MAX || arguments->nonce.len > USER_DATA_MAX ||
@@ -314,11 +212,12 @@ static verdict attestation(struct nsm_engine *engine, const struct arguments *ar
         return INPUT_TOO_LARGE;
     if (arguments->public_key.at != NULL && arguments->public_key.len == 0)
         return INVALID_ARGUMENT;
-    if (now_ms < 0 || !ensure_leaf(engine, now_ms / 1000))
+    if (now_ms < 0 ||
+        !nsm_leaf_ensure(&engine->leaf, engine->identity, engine->module_id, now_ms / 1000))
         return INTERNAL_ERROR;
     struct attestation claims = claims_of(engine, arguments, now_ms);
     BUFFER_AUTO document = {.limit = ATTESTATION_DOCUMENT_MAX};
-    if (!sign_document(engine, &claims, &document))
+    if (!nsm_document_sign(&document, &engine->leaf, &claims, engine->indefinite_map))
         return INTERNAL_ERROR;
     cbor_put_map(out, 1);
     cbor_put_text(out, "Attestation");
@@ -331,7 +230,7 @@ static verdict attestation(struct nsm_engine *engine, const struct arguments *ar
 static const struct operation {
     const char *name;
     bool bare; /* a text alone, without arguments */
-    verdict (*run)(struct nsm_engine *engine, const struct arguments *arguments, int64_t now_ms,
+    verdict (*run)(struct nsm_engine *engine, const struct nsm_arguments *arguments, int64_t now_ms,
                    struct buffer *out);
 } operations[] = {
     {"DescribeNSM", true, describe_nsm},  {"GetRandom", true, get_random},
@@ -348,45 +247,18 @@ static const struct operation *find_operation(struct bytes name)
     return NULL;
 }
 
-/* A request is its name, or a map of one entry, its name; then value stands before the arguments.
- */
-static struct bytes open_request(struct cbor_reader *r, bool *bare)
-{
-    *bare = cbor_peek(r) == CBOR_TEXT;
-    if (*bare)
-        return cbor_text(r);
-    struct cbor_items map = cbor_enter_map(r);
-    if (!cbor_next(r, &map) || (!map.indefinite && map.left > 0)) {
-        r->failed = true;
-        return bytes_of(NULL, 0);
-    }
-    return cbor_text(r);
-}
-
-/* What follows the arguments: nothing, or the end of an outer map of indefinite length. */
-static bool at_end(struct cbor_reader *r, struct bytes request)
-{
-    bool indefinite = request.len > 0 && request.at[0] == 0xbf;
-    if (indefinite && cbor_peek(r) == CBOR_BREAK)
-        r->at++;
-    return cbor_reader_done(r);
-}
-
 static verdict dispatch(struct nsm_engine *engine, struct bytes request, int64_t now_ms,
                         struct buffer *out)
 {
     if (request.len > NSM_ENGINE_REQUEST_MAX)
         return INPUT_TOO_LARGE;
-    struct cbor_reader r = cbor_reader(request);
-    struct arguments arguments = {0};
-    bool bare;
-    const struct operation *operation = find_operation(open_request(&r, &bare));
-    if (r.failed || operation == NULL || operation->bare != bare)
+    struct nsm_request opened;
+    if (!nsm_request_parse(&opened, request))
         return INVALID_OPERATION;
-    verdict bad = bare ? NULL : read_arguments(&arguments, &r);
-    if (bad == NULL && !at_end(&r, request))
-        bad = INVALID_OPERATION;
-    return bad != NULL ? bad : operation->run(engine, &arguments, now_ms, out);
+    const struct operation *operation = find_operation(opened.name);
+    if (operation == NULL || operation->bare != opened.bare)
+        return INVALID_OPERATION;
+    return operation->run(engine, &opened.arguments, now_ms, out);
 }
 
 void nsm_engine_answer(struct nsm_engine *engine, struct bytes request, int64_t now_ms,
@@ -409,14 +281,6 @@ void nsm_engine_put_error(struct buffer *response, struct bytes name)
     cbor_put_map(response, 1);
     cbor_put_text(response, "Error");
     cbor_put_text_bytes(response, name);
-}
-
-struct bytes nsm_engine_request_name(struct bytes request)
-{
-    struct cbor_reader r = cbor_reader(request);
-    bool bare;
-    struct bytes name = open_request(&r, &bare);
-    return r.failed ? bytes_of(NULL, 0) : name;
 }
 
 bool nsm_engine_knows_error(struct bytes name)
@@ -479,7 +343,7 @@ struct nsm_engine *nsm_engine_new(const struct nsm_identity *identity,
     engine->identity = identity;
     engine->indefinite_map = config->indefinite_map;
     engine->locked = LOCKED_AT_BOOT;
-    buffer_init(&engine->leaf, ATTESTATION_CERT_MAX);
+    nsm_leaf_init(&engine->leaf);
     if (make_module_id(engine) && set_registers(engine, config))
         return engine;
     nsm_engine_free(engine);
@@ -491,7 +355,6 @@ void nsm_engine_free(struct nsm_engine *engine)
 {
     if (engine == NULL)
         return;
-    pki_key_free(engine->leaf_key);
-    buffer_clear(&engine->leaf);
+    nsm_leaf_clear(&engine->leaf);
     free(engine);
 }

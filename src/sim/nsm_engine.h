@@ -46,9 +46,6 @@ const char *nsm_engine_module_id(const struct nsm_engine *engine);
 void nsm_engine_answer(struct nsm_engine *engine, struct bytes request, int64_t now_ms,
                        struct buffer *response);
 
-/* The name of what a request asks for, empty if it is none: "GetRandom", "DescribePCR", … */
-struct bytes nsm_engine_request_name(struct bytes request);
-
 /* Whether name is one of the module's errors ("InvalidIndex", …) or requests. */
 bool nsm_engine_knows_error(struct bytes name);
 bool nsm_engine_knows_request(struct bytes name);

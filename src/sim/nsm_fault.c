@@ -2,6 +2,7 @@
 #include "sim/nsm_fault.h"
 
 #include "sim/nsm_engine.h"
+#include "sim/nsm_request.h"
 
 /* The text up to the next colon, which is passed over. */
 static struct bytes next_part(const char **text)
@@ -58,8 +59,7 @@ bool nsm_fault_hits(const struct nsm_fault *fault, struct bytes request)
 {
     if (fault->kind == NSM_FAULT_NONE)
         return false;
-    return fault->request[0] == '\0' ||
-           bytes_equal_text(nsm_engine_request_name(request), fault->request);
+    return fault->request[0] == '\0' || bytes_equal_text(nsm_request_name(request), fault->request);
 }
 
 bool nsm_fault_apply(const struct nsm_fault *fault, struct buffer *response)

@@ -48,7 +48,7 @@ static bool issue_all(struct nsm_identity *identity, struct pki_key *const keys[
         int issuer = i == 0 ? 0 : i - 1;
         struct pki_subject subject = {
             .common_name = names[i],
-            .organizational_unit = "simulated NSM",
+            .organizational_unit = NSM_ORGANIZATIONAL_UNIT,
             .not_before_s = now_s - SKEW,
             .not_after_s = now_s + YEARS_20,
             .role = PKI_AUTHORITY,

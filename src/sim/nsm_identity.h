@@ -11,8 +11,9 @@
 #include "base/error.h"
 #include "crypto/pki.h"
 
-#define NSM_REGION           "us-east-1"
-#define NSM_INSTANCE_ID_SIZE 20 /* i-, 17 hex digits and a terminator */
+#define NSM_REGION              "us-east-1"
+#define NSM_ORGANIZATIONAL_UNIT "simulated NSM"
+#define NSM_INSTANCE_ID_SIZE    20 /* i-, 17 hex digits and a terminator */
 
 enum nsm_certificate {
     NSM_CERT_ROOT,

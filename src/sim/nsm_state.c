@@ -100,6 +100,11 @@ static struct pki_key *load_key(const char *folder, const char *name, struct err
     return read_file(&pem, folder, name, err) ? pki_key_from_pem(buffer_bytes(&pem), err) : NULL;
 }
 
+static bool is_hex_digit(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* i- and 17 hex digits. */
 static bool load_instance_id(struct nsm_identity *identity, const char *folder, struct error *err)
 {
@@ -108,7 +113,7 @@ static bool load_instance_id(struct nsm_identity *identity, const char *folder, 
         return false;
     bool ok = id.len == NSM_INSTANCE_ID_SIZE - 1 && memcmp(id.at, "i-", 2) == 0;
     for (size_t i = 2; ok && i < id.len; i++)
-        ok = memchr("0123456789abcdef", id.at[i], 16) != NULL;
+        ok = is_hex_digit(id.at[i]);
     if (!ok)
         return error_set(err, ERROR_FORMAT, "%s/" ID_FILE " holds no instance id", folder);
     memcpy(identity->instance_id, id.at, id.len);

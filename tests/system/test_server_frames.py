@@ -374,3 +374,20 @@ def test_connections_are_counted(server):
     assert after["requests"] == before["requests"] + 3
     assert after["errors"] == before["errors"] + 1
     assert Connection
+
+
+def test_running_out_of_memory_is_survived(start):
+    """With room for little more than the process itself, large requests fail by name and small
+    ones go on."""
+    enclave = start(wrapper=["prlimit", "--data=24000000:24000000"])
+    codes = set()
+    for size in (3_000_000, 5_000_000, 7_000_000):
+        with enclave.connect() as c:
+            try:
+                answer = c.ask({"mode": "A", "payload": "m" * size})
+                codes.add(answer.get("code", "success"))
+            except (ConnectionError, EOFError):
+                codes.add("closed")
+        assert is_sealed(enclave.ask(A))
+    assert "out_of_memory" in codes, codes
+    assert codes <= {"success", "out_of_memory", "closed"}

@@ -389,6 +389,15 @@ static void large_requests_give_memory_back(void **state)
                      REQUEST_SERVED);
     assert_true(w.sealed.cap <= 1u << 20);
     assert_true(w.request.cap * sizeof *w.request.nodes <= 1u << 20);
+    /* and the number of values is bounded, whatever the frame's limit */
+    buffer_truncate(&request, request.len - 2);
+    for (int i = 0; i < 100000; i++)
+        buffer_text(&request, ",0");
+    buffer_text(&request, "]}");
+    buffer_reset(&answer);
+    assert_int_equal(request_serve(&b->service, &w, buffer_bytes(&request), &answer),
+                     REQUEST_FAILED);
+    assert_non_null(memmem(answer.at, answer.len, "too_many_values", 15));
     workspace_clear(&w);
 }
 

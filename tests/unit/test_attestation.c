@@ -618,6 +618,33 @@ static void pem_goes_both_ways(void **state)
     chain_clear(&chain);
 }
 
+static void servers_are_named(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"kms.test", "127.0.0.1", "::1", NULL};
+    struct chain chain;
+    struct error err = {0};
+    chain_init(&chain);
+    chain_issue(&chain);
+    struct pki_subject subject = {.common_name = "server",
+                                  .not_before_s = NOW_S,
+                                  .not_after_s = NOW_S + HOUR,
+                                  .role = PKI_TLS_SERVER,
+                                  .host_names = names};
+    BUFFER_AUTO der = {.limit = 4096};
+    assert_true(pki_issue(&der, &subject, chain.keys[3], buffer_bytes(&chain.certs[0]),
+                          chain.keys[0], &err));
+    /* GeneralName: [2] IA5String and [7] OCTET STRING (RFC 5280, 4.2.1.6). */
+    assert_non_null(memmem(der.at, der.len, "\x82\x08kms.test", 10));
+    assert_non_null(memmem(der.at, der.len, "\x87\x04\x7f\0\0\1", 6));
+    assert_non_null(memmem(der.at, der.len, "\x87\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 18));
+    /* What cannot be issued says for whom. */
+    assert_false(
+        pki_issue(&der, &subject, chain.keys[3], bytes_text("no issuer"), chain.keys[0], &err));
+    assert_non_null(strstr(err.cause, "server"));
+    chain_clear(&chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +657,7 @@ int main(void)
         cmocka_unit_test(members_are_required_once),
         cmocka_unit_test(members_have_types_and_limits),
         cmocka_unit_test(pem_goes_both_ways),
+        cmocka_unit_test(servers_are_named),
     };
     return cmocka_run_group_tests_name("attestation", tests, NULL, NULL);
 }

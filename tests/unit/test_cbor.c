@@ -528,6 +528,11 @@ static void appendix_a_case(const struct json *doc, json_value v, size_t *read)
 {
     BUFFER_AUTO item = vector_hex(doc, json_member(doc, v, "hex"));
     struct cbor_reader r = cbor_reader(buffer_bytes(&item));
+    /* The vectors have simple(24) from RFC 7049; by RFC 8949, 3.3 it is not well-formed. */
+    if (json_string_is(doc, json_member(doc, v, "hex"), "f818")) {
+        assert_int_equal(cbor_skip(&r).len, 0);
+        return;
+    }
     assert_int_equal(cbor_skip(&r).len, item.len);
     assert_true(cbor_reader_done(&r));
     for (size_t len = 0; len < item.len; len++) {

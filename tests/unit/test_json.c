@@ -17,6 +17,7 @@ static enum error_code parse_copy(struct bytes text)
     if (text.len > 0)
         memcpy(copy, text.at, text.len);
     json_init(&doc, JSON_DEPTH_MAX);
+    doc.value_limit = UINT32_MAX;
     bool ok = json_parse(&doc, bytes_of(copy, text.len), &err);
     assert_int_equal(ok, err.code == ERROR_NONE);
     assert_int_equal(ok, doc.count > 0);
@@ -247,6 +248,29 @@ static void a_million_names(void **state)
         assert_false(text.failed);
         assert_int_equal(parse_copy(buffer_bytes(&text)),
                          duplicate ? ERROR_DUPLICATE_MEMBER : ERROR_NONE);
+    }
+}
+
+static void values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t values;
+    } rows[] = {{"0", 1}, {"[]", 1}, {"[[],0,\"x\"]", 4}, {"{\"a\":1,\"b\":{\"c\":[2]}}", 8}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (uint32_t limit = 0; limit < 10; limit++) {
+            struct json doc;
+            struct error err = {0};
+            json_init(&doc, JSON_DEPTH);
+            doc.value_limit = limit;
+            assert_int_equal(json_parse(&doc, bytes_text(rows[i].text), &err),
+                             limit >= rows[i].values);
+            if (limit < rows[i].values)
+                assert_int_equal(err.code, ERROR_TOO_MANY_VALUES);
+            json_clear(&doc);
+            assert_int_equal(doc.value_limit, limit);
+        }
     }
 }
 
@@ -546,6 +570,7 @@ int main(void)
         cmocka_unit_test(duplicates_among_many),
         cmocka_unit_test(a_million_names),
         cmocka_unit_test(depth),
+        cmocka_unit_test(values),
         cmocka_unit_test(truncated),
         cmocka_unit_test(too_long),
         cmocka_unit_test(causes_name_the_place),

@@ -5,12 +5,18 @@
  */
 #include "tests/unit/check.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include "base/hex.h"
 #include "codec/cbor.h"
 #include "crypto/attestation_verify.h"
 #include "crypto/hash.h"
 #include "enclave/nsm.h"
+#include "enclave/nsm_unix.h"
 #include "sim/nsm_engine.h"
+#include "sim/nsm_request.h"
+#include "sim/nsm_server.h"
 
 #define NOW_MS 1800000000000
 
@@ -205,12 +211,82 @@ static void request_names(void **state)
         uint8_t bytes[64];
         size_t len = strlen(cases[i].hex) / 2;
         assert_true(hex_decode(bytes, bytes_text(cases[i].hex)));
-        assert_bytes(nsm_engine_request_name(bytes_of(bytes, len)), cases[i].name);
+        assert_bytes(nsm_request_name(bytes_of(bytes, len)), cases[i].name);
     }
     assert_true(nsm_engine_knows_error(bytes_text("InvalidResponse")));
     assert_false(nsm_engine_knows_error(bytes_text("invalidresponse")));
     assert_true(nsm_engine_knows_request(bytes_text("LockPCRs")));
     assert_false(nsm_engine_knows_request(bytes_text("LockPCRss")));
+}
+
+/* The server in a thread, the enclave's client over its socket. */
+struct service {
+    struct bench *bench;
+    struct nsm_fault fault;
+    int listener;
+    int stop[2];
+    pthread_t thread;
+};
+
+static void *serve(void *context)
+{
+    struct service *service = context;
+    struct error err = {0};
+    bool ok = nsm_server_run(service->bench->engine, &service->fault, service->listener,
+                             service->stop[0], &err);
+    return ok ? NULL : service;
+}
+
+/* What the client makes of each fault; NULL: it is served. */
+static void the_client_meets_the_served_module(void **state)
+{
+    static const struct {
+        const char *fault;
+        const char *random, *lock; /* causes */
+    } cases[] = {
+        {NULL, NULL, NULL},
+        {"error:InternalError", "InternalError", "InternalError"},
+        {"error:InvalidResponse:GetRandom", "InvalidResponse", NULL},
+        {"short:GetRandom", "malformed", NULL},
+        {"garbage:LockPCRs", NULL, "malformed"},
+        {"silent:LockPCRs", NULL, "time limit"},
+    };
+    char folder[] = "/tmp/test_nsm_engine_XXXXXX";
+    char path[64], text[80];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/nsm", folder);
+    snprintf(text, sizeof text, "unix:%s", path);
+    struct address address;
+    struct error err = {0};
+    assert_true(address_parse(&address, text, &err));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct service service = {.bench = *state};
+        if (cases[i].fault != NULL)
+            assert_true(nsm_fault_parse(&service.fault, cases[i].fault, &err));
+        if (!nsm_server_listen(&address, &service.listener, &err))
+            fail_msg("%s", err.cause);
+        assert_int_equal(pipe(service.stop), 0);
+        assert_int_equal(pthread_create(&service.thread, NULL, serve, &service), 0);
+        struct nsm nsm;
+        uint8_t random[300];
+        bool silent = cases[i].fault != NULL && strncmp(cases[i].fault, "silent", 6) == 0;
+        assert_true(nsm_open_unix(&nsm, path, silent ? 1500 : 60000, &err));
+        bool got = nsm_get_random(&nsm, random, sizeof random, &err);
+        if (got != (cases[i].random == NULL) || (!got && !strstr(err.cause, cases[i].random)))
+            fail_msg("%s: %d %s", cases[i].fault, got, err.cause);
+        got = nsm_lock_pcrs(&nsm, 20, &err);
+        if (got != (cases[i].lock == NULL) || (!got && !strstr(err.cause, cases[i].lock)))
+            fail_msg("%s: %d %s", cases[i].fault, got, err.cause);
+        nsm_close(&nsm);
+        void *failed;
+        close(service.stop[1]);
+        assert_int_equal(pthread_join(service.thread, &failed), 0);
+        assert_null(failed);
+        close(service.stop[0]);
+        close(service.listener); /* leaves a stale socket, which the next case replaces */
+    }
+    unlink(path);
+    rmdir(folder);
 }
 
 int main(void)
@@ -221,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(leaves_are_renewed_before_they_expire, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_keep_to_the_room_there_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_time_before_1970_is_an_internal_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_client_meets_the_served_module, setup, teardown),
         cmocka_unit_test(request_names),
     };
     return cmocka_run_group_tests_name("nsm_engine", tests, NULL, NULL);
