@@ -133,7 +133,7 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[4])
             report_note("session credentials renewed");
         } else if (err.code != ERROR_SHUTTING_DOWN) {
             (void)report_failure(&dev->common, &err);
-            renew_us = clock_wall_us() + RETRY_MS * 1000;
+            renew_us = clock_wall_us() + INT64_C(1000) * RETRY_MS;
         }
     }
 }

@@ -27,13 +27,15 @@ bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX], s
 
 static bool find_programs(struct dev *dev, struct error *err)
 {
-    ssize_t len = readlink("/proc/self/exe", dev->programs, sizeof dev->programs - 1);
-    if (len <= 0 || (size_t)len >= sizeof dev->programs - 1)
+    char self[DEV_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0 || (size_t)len >= sizeof self - 1)
         return error_set_errno(err, ERROR_SYSTEM, "cannot tell where enclavectl lies");
-    dev->programs[len] = '\0';
-    char *slash = strrchr(dev->programs, '/');
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
     if (slash != NULL)
         *slash = '\0';
+    snprintf(dev->programs, sizeof dev->programs, "%s", self);
     return true;
 }
 
