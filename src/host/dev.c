@@ -16,6 +16,7 @@
 #include "host/configure.h"
 #include "host/file.h"
 #include "host/report.h"
+#include "net/address.h"
 
 #define RETRY_MS 5000 /* after a renewal that failed */
 
@@ -182,6 +183,10 @@ int command_dev(int argc, char **argv)
     int ended = options_parse(&help, argc, argv, &dev.common, take, &dev);
     if (ended != OPTIONS_GO_ON)
         return ended;
+    struct address listen;
+    struct error wrong;
+    if (!address_parse(&listen, dev.listen, &wrong))
+        return report_failure(&dev.common, &wrong);
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
