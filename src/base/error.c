@@ -24,23 +24,22 @@ const char *error_text(enum error_code code)
     return codes[code].text;
 }
 
-bool error_set(struct error *err, enum error_code code, const char *format, ...)
+void error_put(struct error *err, enum error_code code, const char *format, ...)
 {
     if (err == NULL)
-        return false;
+        return;
     va_list args;
     va_start(args, format);
     err->code = code;
     vsnprintf(err->cause, sizeof err->cause, format, args);
     va_end(args);
-    return false;
 }
 
-bool error_set_errno(struct error *err, enum error_code code, const char *format, ...)
+void error_put_errno(struct error *err, enum error_code code, const char *format, ...)
 {
     int number = errno;
     if (err == NULL)
-        return false;
+        return;
     va_list args;
     va_start(args, format);
     err->code = code;
@@ -48,5 +47,4 @@ bool error_set_errno(struct error *err, enum error_code code, const char *format
     va_end(args);
     if (len >= 0 && (size_t)len < sizeof err->cause)
         snprintf(err->cause + len, sizeof err->cause - (size_t)len, ": %s", strerror(number));
-    return false;
 }

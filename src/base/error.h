@@ -92,11 +92,22 @@ struct error {
 const char *error_name(enum error_code code);
 const char *error_text(enum error_code code);
 
-/* Fills *err, unless err is NULL, and returns false: `return error_set(err, ERROR_TLS, "…");`. */
-bool error_set(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * error_set(err, code, format, …) fills *err, unless err is NULL, and is false, which compilers and
+ * analysers see: `return error_set(err, ERROR_TLS, "…");`.
+ */
+#define error_set(...) (error_put(__VA_ARGS__), error_false())
 
-/* As error_set, with ": " and the text of errno (as it was on entry) behind the cause. */
-bool error_set_errno(struct error *err, enum error_code code, const char *format, ...)
+/* The same, with ": " and the text of errno (as it was on entry) behind the cause. */
+#define error_set_errno(...) (error_put_errno(__VA_ARGS__), error_false())
+
+void error_put(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+void error_put_errno(struct error *err, enum error_code code, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+static inline bool error_false(void)
+{
+    return false;
+}
 
 #endif

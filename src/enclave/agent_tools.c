@@ -121,7 +121,8 @@ static void append_new_member(struct buffer *out, bool first, const struct membe
     buffer_append(out, change->value);
 }
 
-void agent_copy_changed(struct workspace *w, json_value object,
+/* Recursion goes as deep as an agent's own table of changes, not as deep as a state. */
+void agent_copy_changed(struct workspace *w, json_value object, // NOLINT(misc-no-recursion)
                         const struct member_changes *changes)
 {
     const struct json *doc = &w->state;

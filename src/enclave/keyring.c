@@ -101,7 +101,8 @@ static void put_first(struct keyring *ring, struct session_key *key)
         ring->keys.key[0]->opens_until_ms = now + ring->previous_key_ms;
     if (ring->keys.count == KEYRING_KEYS_MAX)
         drop(ring->keys.key[--ring->keys.count]);
-    memmove(&ring->keys.key[1], &ring->keys.key[0], ring->keys.count * sizeof ring->keys.key[0]);
+    for (size_t i = ring->keys.count; i > 0; i--)
+        ring->keys.key[i] = ring->keys.key[i - 1];
     ring->keys.key[0] = key;
     ring->keys.count++;
     drop_expired(ring, now);

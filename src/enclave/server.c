@@ -113,15 +113,16 @@ static void close_listener(struct server *s)
     s->accept_again_ms = 0;
 }
 
-/* Closes connections with nothing under way; the others may finish. */
+/* What has arrived is still served; connections with nothing under way are closed. */
 static void begin_drain(struct server *s)
 {
     log_info("stopping: no new connections, finishing what is under way");
+    on_accept(s);
     close_listener(s);
     epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, s->ports.signal_fd, NULL);
     s->drain_until_ms = s->now_ms + s->limits->drain_ms;
     while (s->lists[WAITING_REQUEST].first != NULL)
-        traffic_close(s, s->lists[WAITING_REQUEST].first);
+        traffic_on_event(s, s->lists[WAITING_REQUEST].first, EPOLLIN); /* leaves that list */
 }
 
 static bool is_drained(const struct server *s)

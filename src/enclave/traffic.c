@@ -267,19 +267,19 @@ static void settle(struct server *s, struct connection *c, bool progress)
         partial = false;
     }
     account(s, c);
+    bool drained = s->drain_until_ms != 0 && !partial && !c->ending;
+    bool over = c->broken || (c->out.len == 0 && (c->ended_by_peer || drained));
     if (c->answering) {
         watch(s, c, 0);
         connection_wait(s->lists, c, WAITING_ANSWER, s->now_ms);
-    } else if (c->broken) {
+    } else if (over) {
         traffic_close(s, c);
     } else if (c->out.len > 0) {
         watch(s, c, EPOLLOUT);
         if (progress || c->waiting != WAITING_READER)
             connection_wait(s->lists, c, WAITING_READER, s->now_ms);
-    } else if (c->ending && !c->ended_by_peer) {
+    } else if (c->ending) {
         begin_end(s, c);
-    } else if (c->ended_by_peer || c->ending || (s->drain_until_ms != 0 && !partial)) {
-        traffic_close(s, c);
     } else {
         watch(s, c, EPOLLIN);
         if (!partial)

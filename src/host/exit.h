@@ -19,7 +19,7 @@
     X(EXIT_ANSWER, 6, "the answer is not one of this protocol")
 
 enum exit_code {
-#define EXIT_ENUM(id, code, text) id = code,
+#define EXIT_ENUM(id, code, text) id = (code),
     EXIT_CODES(EXIT_ENUM)
 #undef EXIT_ENUM
 };
