@@ -13,72 +13,36 @@
 #include "base/clock.h"
 #include "codec/json.h"
 
-/* What to do about a refusal; the hint is for the operator: cause and remedy. */
-struct rule {
+/*
+ * Refusals that are no denial, by type; the host has the hints (src/host/kms_hints.c). KMS API
+ * reference, Decrypt, "Errors"; AWS General Reference, "Common errors".
+ */
+static const struct {
     const char *type;
     enum error_code code;
-    bool retry;
-    const char *hint;
-};
-
-static const struct rule rules[] = {
-    {"AccessDeniedException", ERROR_KMS_DENIED, false,
-     "compare this image's PCRs with the kms:RecipientAttestation conditions of the key policy (in "
-     "debug mode they are all zeros), and check that the credentials may use kms:Decrypt"},
-    {"ExpiredTokenException", ERROR_CREDENTIALS_EXPIRED, false,
-     "the credentials have expired: configure with new ones"},
-    {"ExpiredToken", ERROR_CREDENTIALS_EXPIRED, false,
-     "the credentials have expired: configure with new ones"},
-    {"UnrecognizedClientException", ERROR_KMS_DENIED, false,
-     "AWS does not know these credentials in this region: configure with others"},
-    {"InvalidClientTokenId", ERROR_KMS_DENIED, false,
-     "AWS does not know these credentials: configure with others"},
-    {"MissingAuthenticationTokenException", ERROR_KMS_DENIED, false,
-     "the request reached AWS without credentials: configure with others"},
-    {"InvalidSignatureException", ERROR_KMS_DENIED, false,
-     "the secret access key is not that of the access key id, or the session token is another's"},
-    {"RequestExpired", ERROR_KMS_DENIED, false, NULL}, /* the clock: see below */
-    {"IncorrectKeyException", ERROR_KMS_DENIED, false,
-     "the wrapped TSK was made under another key than the pinned one: wrap it again"},
-    {"InvalidCiphertextException", ERROR_KMS_DENIED, false,
-     "the wrapped TSK is damaged, of another key, or was wrapped with another encryption context"},
-    {"NotFoundException", ERROR_KMS_DENIED, false,
-     "the pinned key does not exist in this region and account: check key ARN and endpoint"},
-    {"DisabledException", ERROR_KMS_DENIED, false, "the pinned key is disabled: enable it"},
-    {"KMSInvalidStateException", ERROR_KMS_DENIED, false,
-     "the pinned key is pending deletion or import: check its state"},
-    {"InvalidKeyUsageException", ERROR_KMS_DENIED, false,
-     "the pinned key is not a symmetric encryption key"},
-    {"InvalidGrantTokenException", ERROR_KMS_DENIED, false, "the grant is not valid"},
-    {"ValidationException", ERROR_KMS_DENIED, false,
-     "KMS could not use the request, perhaps the attestation document: see its message"},
-    {"KMSInternalException", ERROR_KMS_UNAVAILABLE, true, "KMS failed internally: try later"},
-    {"DependencyTimeoutException", ERROR_KMS_UNAVAILABLE, true, "KMS timed out: try later"},
-    {"KeyUnavailableException", ERROR_KMS_UNAVAILABLE, true,
-     "the pinned key is not available now: try later"},
-    {"ThrottlingException", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
-    {"Throttling", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
-    {"LimitExceededException", ERROR_KMS_THROTTLED, true, "a quota is used up: raise it"},
-    {"TooManyRequestsException", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
-    {"RequestLimitExceeded", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
-};
-
-static const struct rule by_status[] = {
-    {"", ERROR_KMS_DENIED, false, "see the message of KMS"},
-    {"", ERROR_KMS_THROTTLED, true, "too many requests: try later"},
-    {"", ERROR_KMS_UNAVAILABLE, true, "KMS has a failure of its own: try later"},
+} types[] = {
+    {"ExpiredTokenException", ERROR_CREDENTIALS_EXPIRED},
+    {"ExpiredToken", ERROR_CREDENTIALS_EXPIRED},
+    {"KMSInternalException", ERROR_KMS_UNAVAILABLE},
+    {"DependencyTimeoutException", ERROR_KMS_UNAVAILABLE},
+    {"KeyUnavailableException", ERROR_KMS_UNAVAILABLE},
+    {"ThrottlingException", ERROR_KMS_THROTTLED},
+    {"Throttling", ERROR_KMS_THROTTLED},
+    {"LimitExceededException", ERROR_KMS_THROTTLED},
+    {"TooManyRequestsException", ERROR_KMS_THROTTLED},
+    {"RequestLimitExceeded", ERROR_KMS_THROTTLED},
 };
 
 /* 5xx is KMS's own failure whatever it is called; a known type says more than 4xx. */
-static const struct rule *rule_for(const struct kms_refusal *refusal)
+static enum error_code code_for(const struct kms_refusal *refusal)
 {
     if (refusal->http_status >= 500)
-        return &by_status[2];
-    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        if (strcmp(rules[i].type, refusal->type) == 0)
-            return &rules[i];
+        return ERROR_KMS_UNAVAILABLE;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (strcmp(types[i].type, refusal->type) == 0)
+            return types[i].code;
     }
-    return &by_status[refusal->http_status == 429 ? 1 : 0];
+    return refusal->http_status == 429 ? ERROR_KMS_THROTTLED : ERROR_KMS_DENIED;
 }
 
 /* A refusal that comes of a wrong clock here; AWS allows five minutes. */
@@ -112,24 +76,20 @@ static void read_refusal(struct kms_refusal *refusal, const struct json *doc)
         if (name != NULL)
             memmove(refusal->type, name + 1, strlen(name + 1) + 1);
     }
-    if (!copy_text(refusal->message, sizeof refusal->message, doc, "message") &&
-        !copy_text(refusal->message, sizeof refusal->message, doc, "Message"))
-        refusal->message[0] = '\0';
+    if (!copy_text(refusal->message, sizeof refusal->message, doc, "message"))
+        (void)copy_text(refusal->message, sizeof refusal->message, doc, "Message");
 }
 
 static bool refused(const struct kms_refusal *refusal, bool *retry, struct error *err)
 {
-    const struct rule *rule = rule_for(refusal);
-    *retry = rule->retry;
-    const char *type = refusal->type[0] != '\0' ? refusal->type : "no type given";
+    enum error_code code = code_for(refusal);
+    *retry = code == ERROR_KMS_UNAVAILABLE || code == ERROR_KMS_THROTTLED;
+    const char *type = refusal->type[0] != '\0' ? refusal->type : "without a type";
     if (!is_clock_skew(refusal))
-        return error_set(err, rule->code, "KMS answered %u %s: %s", refusal->http_status, type,
-                         rule->hint);
+        return error_set(err, code, "KMS answered %u %s", refusal->http_status, type);
     char now[CLOCK_BASIC_SIZE];
     clock_format_basic(now, clock_wall_us());
-    return error_set(err, rule->code,
-                     "KMS answered %u %s: the clock here says %s and is off by more than five "
-                     "minutes: set it",
+    return error_set(err, code, "KMS answered %u %s: the clock here says %s and is off: set it",
                      refusal->http_status, type, now);
 }
 

@@ -6,6 +6,7 @@
 #include "host/client.h"
 #include "host/credentials.h"
 #include "host/doctor.h"
+#include "host/kms_hints.h"
 #include "host/report.h"
 
 #define SOON_US \
@@ -13,43 +14,11 @@
 
 /*
  * Failures of the session key. The first row whose code is the failure's, and whose needle (NULL:
- * any) stands in KMS's type, KMS's message or the cause, explains it. Types: KMS API reference,
- * Decrypt, "Errors"; AWS General Reference, "Common errors".
+ * any) stands in the cause, explains it; what KMS itself said is kms_hints.c's.
  */
 static const struct {
     const char *code, *needle, *why, *remedy;
 } explanations[] = {
-    {"kms_denied", "ExpiredToken", "the AWS credentials have expired",
-     "run enclavectl configure --watch, which renews them in time"},
-    {"kms_denied", "UnrecognizedClient",
-     "AWS does not know the access key, or the session token is missing or not its own",
-     "deliver all three: key id, secret and session token, of a role in the key's partition"},
-    {"kms_denied", "InvalidClientTokenId", "AWS does not know the access key",
-     "deliver credentials of a role in the key's partition"},
-    {"kms_denied", "Signature expired", "the clock of the enclave is slow",
-     "set the parent's clock (chrony); the enclave takes it from there"},
-    {"kms_denied", "not yet current", "the clock of the enclave is fast",
-     "set the parent's clock (chrony); the enclave takes it from there"},
-    {"kms_denied", "Signature", "the secret access key does not belong to the access key id",
-     "deliver the credentials again: enclavectl configure"},
-    {"kms_denied", "IncorrectKey", "the TSK was wrapped under another KMS key than the pinned one",
-     "wrap a TSK under the pinned key and deliver it"},
-    {"kms_denied", "InvalidCiphertext",
-     "the wrapped TSK is damaged, or was wrapped with another encryption context",
-     "wrap it with exactly the encryption context of the configuration"},
-    {"kms_denied", "NotFound", "there is no such KMS key in this region and account",
-     "correct kms.key_arn in the configuration; the image's measurement changes with it"},
-    {"kms_denied", "Disabled", "the KMS key is disabled", "enable it: aws kms enable-key"},
-    {"kms_denied", "InvalidState", "the KMS key is pending deletion or not usable",
-     "cancel its deletion, or wrap the TSK under another key"},
-    {"kms_denied", "Validation",
-     "KMS does not take the attestation document: expired, or not signed under AWS's root",
-     "check the clock; a simulated NSM works with the simulated KMS only"},
-    {"kms_denied", "AccessDenied",
-     "the key policy does not allow this: a condition on the measurements (an image built anew has "
-     "another PCR0; in debug mode all PCRs are zero) or the role",
-     "compare them: enclavectl doctor --policy FILE --pcrs FILE; put the new PCR0 into the policy; "
-     "run without --debug-mode"},
     {"kms_denied", NULL, "KMS refused", "look up the type that KMS gave"},
     {"relay_unreachable", NULL, "nobody listens at the relay's address",
      "on the parent: vsock-proxy 8000 kms.REGION.amazonaws.com 443, and kms.relay: vsock:3:8000"},
@@ -84,15 +53,25 @@ static const struct {
     {"deadline", NULL, "KMS did not answer in time", "check the relay and the network behind it"},
 };
 
+static void add_failure(struct doctor *doctor, const char *code, const char *why,
+                        const char *remedy, const char *details)
+{
+    doctor_add(doctor, "session key", CHECK_FAIL, remedy, "%s: %s%s%.280s%s", code, why,
+               details[0] != '\0' ? " (" : "", details, details[0] != '\0' ? ")" : "");
+}
+
 void doctor_explain(struct doctor *doctor, const char *code, const char *details)
 {
+    const struct kms_hint *hint = strcmp(code, "kms_denied") == 0 ? kms_hint(details) : NULL;
+    if (hint != NULL) {
+        add_failure(doctor, code, hint->why, hint->remedy, details);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         if (strcmp(explanations[i].code, code) != 0 ||
             (explanations[i].needle != NULL && strcasestr(details, explanations[i].needle) == NULL))
             continue;
-        doctor_add(doctor, "session key", CHECK_FAIL, explanations[i].remedy, "%s: %s%s%.280s%s",
-                   code, explanations[i].why, details[0] != '\0' ? " (" : "", details,
-                   details[0] != '\0' ? ")" : "");
+        add_failure(doctor, code, explanations[i].why, explanations[i].remedy, details);
         return;
     }
     doctor_add(doctor, "session key", CHECK_FAIL, "see docs/protocol.md for this code",

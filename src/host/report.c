@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codec/json_writer.h"
+#include "host/kms_hints.h"
 
 #define TEXT_LIMIT (1u << 20) /* longest text told about one failure, bytes */
 
@@ -185,6 +186,24 @@ int report_failure(const struct common *common, const struct error *err)
     return report_failure_with(common, err, remedy_for_name(error_name(err->code)));
 }
 
+/* Appends why KMS refused and what to do, if the answer says what KMS said. */
+static bool append_kms_hint(struct buffer *line, const struct json *answer)
+{
+    BUFFER_AUTO said;
+    buffer_init(&said, TEXT_LIMIT);
+    json_value kms = json_member(answer, 0, "kms");
+    if (!json_string_is(answer, json_member(answer, 0, "code"), "kms_denied") || kms == JSON_NONE)
+        return false;
+    append_json_text(&said, answer, json_member(answer, kms, "type"));
+    buffer_text(&said, ": ");
+    append_json_text(&said, answer, json_member(answer, kms, "message"));
+    buffer_byte(&said, 0);
+    const struct kms_hint *hint = said.failed ? NULL : kms_hint((const char *)said.at);
+    if (hint != NULL)
+        buffer_printf(line, "; %s: %s", hint->why, hint->remedy);
+    return hint != NULL;
+}
+
 int report_refusal(const struct common *common, const struct json *answer)
 {
     BUFFER_AUTO line;
@@ -209,7 +228,7 @@ int report_refusal(const struct common *common, const struct json *answer)
         append_json_text(&line, answer, cause);
     }
     const char *remedy = code.failed ? NULL : remedy_for_name((const char *)code.at);
-    if (remedy != NULL)
+    if (!append_kms_hint(&line, answer) && remedy != NULL)
         buffer_printf(&line, "; %s", remedy);
     tell(buffer_bytes(&line));
     return EXIT_REFUSED;

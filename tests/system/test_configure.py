@@ -107,6 +107,7 @@ def test_refusal_with_kms_words(env):
         again = ctl("configure", "--to", fake.address, "--json", env=with_keys(env))
     assert done.returncode == again.returncode == 1
     assert b"AccessDeniedException" in done.stderr and b"enclavectl doctor" in done.stderr
+    assert b"compare them" in done.stderr
     assert json.loads(again.stdout) == refusal
 
 
