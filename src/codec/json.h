@@ -18,7 +18,7 @@
 
 #define JSON_DEPTH_MAX 512 /* most nested arrays and objects; the default limit is 128 */
 #define JSON_DEPTH     128
-#define JSON_VALUES     (1u << 20) /* most values (names count as such); the default. 16 bytes each */
+#define JSON_VALUES    (1u << 20) /* most values (names count as such); the default. 16 bytes each */
 #define JSON_TEXT_MAX  (1u << 30) /* longest text, bytes: offsets are 32 bits */
 
 enum json_type {
