@@ -245,4 +245,4 @@ def is_sanitized():
     """Sanitizers want memory that a test may not take away."""
     with open(os.path.join(BUILD, "enclaved-dev"), "rb") as file:
         data = file.read()
-    return b"__asan_init" in data or b"__tsan_init" in data
+    return b"__asan_" in data or b"__tsan_" in data
