@@ -149,14 +149,10 @@ static enum http_progress parse_head(struct http_response *out, struct framing *
         return malformed(err, "no HTTP/1.1 status line");
     size_t start = *at;
     for (;;) {
-        size_t end = *at;
+        out->head = bytes_of(input.at + start, *at - start);
         progress = take_line(&line, input, at, err);
-        if (progress != HTTP_COMPLETE)
+        if (progress != HTTP_COMPLETE || line.len == 0)
             return progress;
-        if (line.len == 0) {
-            out->head = bytes_of(input.at + start, end - start);
-            return HTTP_COMPLETE;
-        }
         progress = note_header(framing, line, body_max, err);
         if (progress != HTTP_COMPLETE)
             return progress;
@@ -188,15 +184,4 @@ enum http_progress http_response_parse(struct http_response *out, struct bytes i
         return malformed(err, "bytes behind its body");
     out->body = bytes_from(input, at);
     return HTTP_COMPLETE;
-}
-
-struct bytes http_header(const struct http_response *response, const char *name)
-{
-    struct bytes line, found, value;
-    size_t at = 0;
-    while (take_line(&line, response->head, &at, NULL) == HTTP_COMPLETE) {
-        if (header_line(&found, &value, line) && is_name(found, name))
-            return value.at == NULL ? bytes_of("", 0) : value;
-    }
-    return bytes_of(NULL, 0);
 }
