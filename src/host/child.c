@@ -116,7 +116,7 @@ bool child_read_all(struct child *child, struct buffer *out, const struct deadli
                     struct error *err)
 {
     for (;;) {
-        size_t room = out->limit - out->len < 4096 ? out->limit - out->len : 4096, got;
+        size_t room = out->limit - out->len < 4096 ? out->limit - out->len : 4096, got = 0;
         uint8_t *at = room > 0 ? buffer_reserve(out, room) : NULL;
         if (at == NULL)
             return error_set(err, ERROR_FORMAT, "%.60s prints more than %zu bytes", child->name,
@@ -134,7 +134,7 @@ bool child_read_line(struct child *child, struct buffer *out, const struct deadl
 {
     for (;;) {
         uint8_t c;
-        size_t got;
+        size_t got = 0;
         if (!read_some(child, &c, 1, &got, deadline, err))
             return false;
         if (got == 0)

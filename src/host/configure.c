@@ -54,7 +54,7 @@ static bool take_context(struct configure *configure, const char *value, struct 
 static bool take(void *context, const char *name, const char *value, struct error *err)
 {
     struct configure *configure = context;
-    int64_t seconds;
+    int64_t seconds = 0;
     if (name == NULL)
         return error_set(err, ERROR_USAGE, "unexpected argument: configure takes options only");
     if (strcmp(name, "encryption-context") == 0)
@@ -90,7 +90,7 @@ static bool append_wrapped(struct buffer *out, const struct buffer *given, struc
 {
     BUFFER_AUTO text;
     BUFFER_AUTO blob;
-    buffer_init(&text, 2 * WRAPPED_TSK_MAX);
+    buffer_init(&text, (size_t)2 * WRAPPED_TSK_MAX);
     buffer_init(&blob, WRAPPED_TSK_MAX);
     buffer_append(&text, buffer_bytes(given));
     if (!text.failed)
@@ -114,8 +114,8 @@ static bool put_wrapped(const struct configure *configure, struct json_writer *w
     const char *variable = getenv("ENCRYPTED_TSK");
     BUFFER_AUTO given;
     BUFFER_AUTO encoded;
-    buffer_init(&given, 2 * WRAPPED_TSK_MAX);
-    buffer_init(&encoded, 3 * WRAPPED_TSK_MAX);
+    buffer_init(&given, (size_t)2 * WRAPPED_TSK_MAX);
+    buffer_init(&encoded, (size_t)3 * WRAPPED_TSK_MAX);
     if (configure->wrapped_tsk_file != NULL) {
         if (!file_read(configure->wrapped_tsk_file, &given, err))
             return false;
@@ -192,7 +192,7 @@ static int show(const struct common *common, const struct credentials *credentia
 {
     BUFFER_AUTO out;
     const struct json *answer = &client->answer;
-    buffer_init(&out, 2 * FRAME_LIMIT);
+    buffer_init(&out, (size_t)2 * FRAME_LIMIT);
     if (common->json) {
         buffer_append(&out, buffer_bytes(&client->text));
     } else {

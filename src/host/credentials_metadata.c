@@ -202,7 +202,7 @@ enum provider_result credentials_from_container(struct credentials *out, struct 
         return PROVIDER_FAILED;
     }
     struct buffer header, answer;
-    buffer_init_secret(&header, HEADER_SIZE * 2);
+    buffer_init_secret(&header, (size_t)2 * HEADER_SIZE);
     buffer_init_secret(&answer, ANSWER_LIMIT);
     snprintf(out->source, sizeof out->source, "%s", container);
     bool good = take_authorization(&header, err) &&

@@ -16,6 +16,7 @@
 #include "host/configure.h"
 #include "host/file.h"
 #include "host/report.h"
+#include "net/address.h"
 
 #define RETRY_MS 5000 /* after a renewal that failed */
 
@@ -133,7 +134,7 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[4])
             report_note("session credentials renewed");
         } else if (err.code != ERROR_SHUTTING_DOWN) {
             (void)report_failure(&dev->common, &err);
-            renew_us = clock_wall_us() + RETRY_MS * 1000;
+            renew_us = clock_wall_us() + INT64_C(1000) * RETRY_MS;
         }
     }
 }
@@ -182,6 +183,10 @@ int command_dev(int argc, char **argv)
     int ended = options_parse(&help, argc, argv, &dev.common, take, &dev);
     if (ended != OPTIONS_GO_ON)
         return ended;
+    struct address listen;
+    struct error wrong;
+    if (!address_parse(&listen, dev.listen, &wrong))
+        return report_failure(&dev.common, &wrong);
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);

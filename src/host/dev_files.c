@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `enclavectl dev` keeps in its folders. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "host/dev.h"
 #include "host/file.h"
 
+#define LOG_TAIL      8192         /* bytes at a log's end that its last line is looked for in */
 #define PROGRAM_LIMIT (256u << 20) /* bytes of an executable that is measured */
 
 bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX], struct error *err)
@@ -25,13 +27,15 @@ bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX], s
 
 static bool find_programs(struct dev *dev, struct error *err)
 {
-    ssize_t len = readlink("/proc/self/exe", dev->programs, sizeof dev->programs - 1);
-    if (len <= 0 || (size_t)len >= sizeof dev->programs - 1)
+    char self[DEV_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0 || (size_t)len >= sizeof self - 1)
         return error_set_errno(err, ERROR_SYSTEM, "cannot tell where enclavectl lies");
-    dev->programs[len] = '\0';
-    char *slash = strrchr(dev->programs, '/');
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
     if (slash != NULL)
         *slash = '\0';
+    snprintf(dev->programs, sizeof dev->programs, "%s", self);
     return true;
 }
 
@@ -206,11 +210,16 @@ void dev_last_line(const struct dev *dev, const char *log, char out[400])
     char path[DEV_PATH_MAX];
     struct error err;
     BUFFER_AUTO text;
-    buffer_init(&text, 64u << 20);
+    buffer_init(&text, LOG_TAIL);
     out[0] = '\0';
-    if (!dev_path(dev, log, path, &err) || !file_read(path, &text, &err))
+    int fd = dev_path(dev, log, path, &err) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
         return;
-    size_t end = text.len;
+    off_t size = lseek(fd, 0, SEEK_END);
+    bool read = lseek(fd, size > LOG_TAIL ? size - LOG_TAIL : 0, SEEK_SET) >= 0 &&
+                file_read_fd(fd, log, &text, &err);
+    close(fd);
+    size_t end = read ? text.len : 0;
     while (end > 0 && text.at[end - 1] <= ' ')
         end--;
     size_t start = end;

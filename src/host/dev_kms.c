@@ -234,7 +234,7 @@ static bool read_tsk(const char *path, uint8_t tsk[TSK_SIZE], struct error *err)
     if (good) {
         while (text.len > 0 && text.at[text.len - 1] <= ' ')
             text.len--;
-        good = text.len == 2 * TSK_SIZE && hex_decode(tsk, buffer_bytes(&text));
+        good = text.len == (size_t)2 * TSK_SIZE && hex_decode(tsk, buffer_bytes(&text));
         if (!good)
             error_set(err, ERROR_USAGE, "%.200s does not hold 64 hex digits", path);
     }

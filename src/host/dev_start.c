@@ -8,9 +8,8 @@
 #include "host/dev.h"
 #include "host/report.h"
 
-#define NO_PCR0                                          \
-    "0=000000000000000000000000000000000000000000000000" \
-    "000000000000000000000000000000000000000000000000"
+#define ZEROS_24 "000000000000000000000000"
+#define NO_PCR0  ("0=" ZEROS_24 ZEROS_24 ZEROS_24 ZEROS_24)
 
 static bool open_log(const struct dev *dev, const char *name, int *fd, struct error *err)
 {
@@ -102,7 +101,7 @@ static bool start_kms(struct dev *dev, struct error *err)
         "--account",
         DEV_ACCOUNT,
         "--host",
-        DEV_HOST,
+        (DEV_HOST),
         "--credentials",
         credentials,
         NULL,

@@ -106,7 +106,7 @@ int command_health(int argc, char **argv)
     BUFFER_AUTO out;
     CLIENT_AUTO client;
     struct error err = {0};
-    buffer_init(&out, 2 * FRAME_LIMIT);
+    buffer_init(&out, (size_t)2 * FRAME_LIMIT);
     client_init(&client, common.timeout_ms, FRAME_LIMIT, -1);
     if (!client_connect(&client, common.to, &err) ||
         !client_ask(&client, bytes_text("{\"op\": \"health\"}"), &err))

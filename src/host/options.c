@@ -53,7 +53,7 @@ static bool take_common(struct common *common, const char *name, const char *val
         return true;
     }
     if (strcmp(name, "timeout") == 0) {
-        int64_t seconds;
+        int64_t seconds = 0;
         if (!options_integer("--timeout", value, 1, OPTIONS_SECONDS_MAX, &seconds, err))
             return false;
         common->timeout_ms = seconds * 1000;

@@ -139,7 +139,7 @@ int report_print(const struct common *common, struct bytes text)
 static void tell(struct bytes line)
 {
     BUFFER_AUTO out;
-    buffer_init(&out, 2 * TEXT_LIMIT);
+    buffer_init(&out, (size_t)2 * TEXT_LIMIT);
     buffer_text(&out, "enclavectl: ");
     append_escaped(&out, line);
     buffer_byte(&out, '\n');

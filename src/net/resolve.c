@@ -10,9 +10,11 @@ bool address_resolve(struct address *out, const char *text, struct error *err)
     if (address_parse(out, text, &numeric))
         return true;
     const char *colon = strrchr(text, ':');
-    char host[256];
+    char host[256], port[32] = "";
+    if (colon != NULL)
+        snprintf(port, sizeof port, "tcp:127.0.0.1%s", colon); /* getaddrinfo takes any number */
     if (strncmp(text, "tcp:", 4) != 0 || colon == NULL || colon <= text + 4 ||
-        (size_t)(colon - text - 4) >= sizeof host)
+        (size_t)(colon - text - 4) >= sizeof host || !address_parse(out, port, NULL))
         return error_set(err, numeric.code, "%s", numeric.cause);
     memcpy(host, text + 4, (size_t)(colon - text - 4));
     host[colon - text - 4] = '\0';

@@ -49,12 +49,6 @@ def test_it_runs_in_an_empty_root(tmp_path):
     assert result.returncode == 3 and b"/etc/enclaved/enclaved.json" in result.stderr
 
 
-def test_it_is_small():
-    if not is_static():
-        pytest.skip("this build of enclaved is not static (a sanitizer's)")
-    assert os.path.getsize(ENCLAVED) <= 6 * 1024 * 1024
-
-
 def test_it_has_no_switch_for_a_simulator(config):
     for arguments in (["--nsm", "unix:/tmp/x"], ["--nsm=unix:/tmp/x"]):
         result = run("--config", config, *arguments)

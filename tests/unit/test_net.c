@@ -205,7 +205,11 @@ static void names_resolve_outside(void **state)
     assert_true(address_resolve(&address, "tcp:localhost:7", &err));
     assert_false(address_resolve(&address, "tcp:name.invalid:7", &err));
     assert_int_equal(err.code, ERROR_ADDRESS);
-    assert_false(address_resolve(&address, "tcp::7", &err));
+    static const char *const bad[] = {
+        "tcp::7",           "tcp:localhost:99999", "tcp:127.0.0.1:65536",
+        "tcp:localhost:7x", "tcp:localhost:",      "localhost:7"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(address_resolve(&address, bad[i], &err));
 }
 
 int main(void)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""enclavectl with a real enclaved-dev and the simulators: why KMS refuses, told to the operator."""
+import json
+import os
+import socket
+
+import pytest
+
+from host_tools import BUILD, clean_environment, ctl
+
+if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
+    pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
+
+from enclave_tools import Enclaved, World, key_policy  # noqa: E402
+from kms_tools import ENCLAVE, REGION  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("world"))
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def env(tmp_path, world):
+    return clean_environment(
+        tmp_path, AWS_ACCESS_KEY_ID=ENCLAVE["access_key_id"],
+        AWS_SECRET_ACCESS_KEY=ENCLAVE["secret_access_key"],
+        AWS_SESSION_TOKEN=ENCLAVE["session_token"], ENCRYPTED_TSK=world.wrapped)
+
+
+def session_key(enclaved, env):
+    told = ctl("doctor", "--to", enclaved.address, "--json", env=env)
+    checks = json.loads(told.stdout)["checks"]
+    return [c for c in checks if c["check"] == "session key"]
+
+
+def test_configure_and_pipeline(world, env, tmp_path):
+    enclaved = Enclaved(world, tmp_path)
+    try:
+        refused = ctl("pipeline", "--to", enclaved.address, "--payload", "1", env=env)
+        assert refused.returncode == 1 and b"not_configured" in refused.stderr
+        done = ctl("configure", "--to", enclaved.address, "--region", REGION, env=env)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode().startswith(f"ready: {world.key_arn}")
+        assert ctl("pipeline", "--to", enclaved.address, "--payload", "1", env=env).returncode == 0
+        assert session_key(enclaved, env) == []
+        wrong = ctl("configure", "--to", enclaved.address, "--region", "us-east-1", env=env)
+        assert wrong.returncode == 1 and b"region_mismatch" in wrong.stderr
+        wrong = ctl("configure", "--to", enclaved.address, "--encryption-context", "a=b", env=env)
+        assert wrong.returncode == 1 and b"encryption_context_mismatch" in wrong.stderr
+    finally:
+        enclaved.stop()
+
+
+@pytest.mark.parametrize("change, code, told", [
+    ("policy", "kms_denied", "measurements"),
+    ("secret", "kms_denied", "secret access key does not belong"),
+    ("key id", "kms_denied", "does not know the access key"),
+    ("blob", "kms_denied", "damaged"),
+    ("relay", "relay_unreachable", "nobody listens"),
+    ("name", "tls_failed", "another name"),
+])
+def test_refusals_are_explained(world, env, tmp_path, change, code, told):
+    kms = {}
+    if change == "policy":
+        world.kms.admin().ok("PutKeyPolicy", KeyId=world.key_arn, PolicyName="default",
+                             Policy=key_policy("cd" * 48))
+    elif change == "secret":
+        env["AWS_SECRET_ACCESS_KEY"] += "x"
+    elif change == "key id":
+        env["AWS_ACCESS_KEY_ID"] = "ASIANOBODYKNOWSME"
+    elif change == "blob":
+        env["ENCRYPTED_TSK"] = "AAAA" + world.wrapped[4:]
+    elif change == "relay":
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            kms = {"relay": f"tcp:127.0.0.1:{closed.getsockname()[1]}", "total_seconds": 2}
+    else:
+        kms = {"endpoint": "kms.elsewhere.example", "total_seconds": 2}
+    enclaved = Enclaved(world, tmp_path, kms=kms)
+    try:
+        done = ctl("configure", "--to", enclaved.address, "--json", env=env)
+        assert done.returncode == 1 and json.loads(done.stdout)["code"] == code, done.stdout
+        assert ENCLAVE["secret_access_key"].encode() not in done.stdout + done.stderr
+        checks = session_key(enclaved, env)
+        assert len(checks) == 1 and told in checks[0]["cause"], checks
+    finally:
+        enclaved.stop()
+        if change == "policy":
+            world.kms.admin().ok("PutKeyPolicy", KeyId=world.key_arn, PolicyName="default",
+                                 Policy=key_policy())
