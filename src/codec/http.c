@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/http.h"
 
+#include <strings.h>
+
 static enum http_progress malformed(struct error *err, const char *what)
 {
     error_set(err, ERROR_KMS_RESPONSE, "the HTTP answer: %s", what);
@@ -86,16 +88,7 @@ static bool header_line(struct bytes *name, struct bytes *value, struct bytes li
 
 static bool is_name(struct bytes name, const char *wanted)
 {
-    if (name.len != strlen(wanted))
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t a = name.at[i], b = (uint8_t)wanted[i];
-        a = a >= 'A' && a <= 'Z' ? a | 0x20 : a;
-        b = b >= 'A' && b <= 'Z' ? b | 0x20 : b;
-        if (a != b)
-            return false;
-    }
-    return true;
+    return name.len == strlen(wanted) && strncasecmp((const char *)name.at, wanted, name.len) == 0;
 }
 
 static bool body_length(size_t *length, struct bytes digits, size_t max)
