@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/http.h"
 
+#include <strings.h>
+
 static enum http_progress malformed(struct error *err, const char *what)
 {
     error_set(err, ERROR_KMS_RESPONSE, "the HTTP answer: %s", what);
@@ -86,16 +88,7 @@ static bool header_line(struct bytes *name, struct bytes *value, struct bytes li
 
 static bool is_name(struct bytes name, const char *wanted)
 {
-    if (name.len != strlen(wanted))
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t a = name.at[i], b = (uint8_t)wanted[i];
-        a = a >= 'A' && a <= 'Z' ? a | 0x20 : a;
-        b = b >= 'A' && b <= 'Z' ? b | 0x20 : b;
-        if (a != b)
-            return false;
-    }
-    return true;
+    return name.len == strlen(wanted) && strncasecmp((const char *)name.at, wanted, name.len) == 0;
 }
 
 static bool body_length(size_t *length, struct bytes digits, size_t max)
@@ -149,14 +142,10 @@ static enum http_progress parse_head(struct http_response *out, struct framing *
         return malformed(err, "no HTTP/1.1 status line");
     size_t start = *at;
     for (;;) {
-        size_t end = *at;
+        out->head = bytes_of(input.at + start, *at - start);
         progress = take_line(&line, input, at, err);
-        if (progress != HTTP_COMPLETE)
+        if (progress != HTTP_COMPLETE || line.len == 0)
             return progress;
-        if (line.len == 0) {
-            out->head = bytes_of(input.at + start, end - start);
-            return HTTP_COMPLETE;
-        }
         progress = note_header(framing, line, body_max, err);
         if (progress != HTTP_COMPLETE)
             return progress;
@@ -188,15 +177,4 @@ enum http_progress http_response_parse(struct http_response *out, struct bytes i
         return malformed(err, "bytes behind its body");
     out->body = bytes_from(input, at);
     return HTTP_COMPLETE;
-}
-
-struct bytes http_header(const struct http_response *response, const char *name)
-{
-    struct bytes line, found, value;
-    size_t at = 0;
-    while (take_line(&line, response->head, &at, NULL) == HTTP_COMPLETE) {
-        if (header_line(&found, &value, line) && is_name(found, name))
-            return value.at == NULL ? bytes_of("", 0) : value;
-    }
-    return bytes_of(NULL, 0);
 }

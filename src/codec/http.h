@@ -27,8 +27,4 @@ enum http_progress { HTTP_INCOMPLETE, HTTP_COMPLETE, HTTP_MALFORMED };
 MUST_USE enum http_progress http_response_parse(struct http_response *out, struct bytes input,
                                                 size_t body_max, struct error *err);
 
-/* The value of header name (case-insensitive), trimmed; at is NULL if absent. The first, if many.
- */
-struct bytes http_header(const struct http_response *response, const char *name);
-
 #endif

@@ -92,6 +92,9 @@ MUST_USE bool json_string(const struct json *doc, json_value v, struct buffer *o
 /* Whether v is a string that, unescaped, equals text (ASCII). */
 bool json_string_is(const struct json *doc, json_value v, const char *text);
 
+/* Whether va of a and vb of b are strings that, unescaped, are the same. */
+bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb);
+
 /* Reads an integer (no fraction, no exponent) that fits; false otherwise. */
 MUST_USE bool json_int64(const struct json *doc, json_value v, int64_t *out);
 

@@ -26,6 +26,12 @@ static bool unescaped_equal(struct json_pieces a, struct json_pieces b)
     return x.len == y.len;
 }
 
+bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb)
+{
+    return json_type(a, va) == JSON_STRING && json_type(b, vb) == JSON_STRING &&
+           unescaped_equal(json_pieces(a, va), json_pieces(b, vb));
+}
+
 static inline bool names_equal(const struct json *doc, json_value a, json_value b)
 {
     const struct json_node *x = &doc->nodes[a], *y = &doc->nodes[b];

@@ -2,7 +2,6 @@
 #include "codec/json_writer.h"
 
 #include "base/base64.h"
-#include "base/hex.h"
 #include "codec/json_plain.h"
 #include "codec/utf8.h"
 
@@ -32,7 +31,7 @@ static void put_escape(struct buffer *out, uint8_t c)
         buffer_printf(out, "\\u%04x", c);
 }
 
-static void put_string(struct buffer *out, struct bytes text)
+void json_put_string(struct buffer *out, struct bytes text)
 {
     buffer_byte(out, '"');
     const uint8_t *run = text.at, *at = text.at, *end = text.len > 0 ? at + text.len : at;
@@ -56,19 +55,18 @@ static void put_string(struct buffer *out, struct bytes text)
     buffer_byte(out, '"');
 }
 
-/* The separator and the name: what stands before every value. */
-static void begin(struct json_writer *w, const char *name)
+void json_begin(struct json_writer *w, const char *name)
 {
     separate(w);
     if (name == NULL)
         return;
-    put_string(w->out, bytes_text(name));
+    json_put_string(w->out, bytes_text(name));
     buffer_text(w->out, ": ");
 }
 
 static void open_level(struct json_writer *w, const char *name, bool array)
 {
-    begin(w, name);
+    json_begin(w, name);
     buffer_byte(w->out, array ? '[' : '{');
     if (w->depth + 1 == JSON_WRITER_DEPTH) {
         w->out->failed = true;
@@ -106,27 +104,13 @@ void json_text(struct json_writer *w, const char *name, const char *text)
 
 void json_text_bytes(struct json_writer *w, const char *name, struct bytes text)
 {
-    begin(w, name);
-    put_string(w->out, text);
-}
-
-void json_hex(struct json_writer *w, const char *name, struct bytes bytes)
-{
-    begin(w, name);
-    buffer_byte(w->out, '"');
-    uint8_t *room = bytes.len > SIZE_MAX / 2 ? NULL : buffer_reserve(w->out, 2 * bytes.len);
-    if (room == NULL) {
-        w->out->failed = true;
-        return;
-    }
-    hex_encode((char *)room, bytes);
-    buffer_commit(w->out, 2 * bytes.len);
-    buffer_byte(w->out, '"');
+    json_begin(w, name);
+    json_put_string(w->out, text);
 }
 
 void json_base64(struct json_writer *w, const char *name, struct bytes bytes)
 {
-    begin(w, name);
+    json_begin(w, name);
     buffer_byte(w->out, '"');
     base64_encode(w->out, bytes);
     buffer_byte(w->out, '"');
@@ -134,7 +118,7 @@ void json_base64(struct json_writer *w, const char *name, struct bytes bytes)
 
 void json_integer(struct json_writer *w, const char *name, int64_t value)
 {
-    begin(w, name);
+    json_begin(w, name);
     char digits[20]; /* -9223372036854775808, written from the end */
     size_t at = sizeof digits;
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -148,26 +132,18 @@ void json_integer(struct json_writer *w, const char *name, int64_t value)
 
 void json_boolean(struct json_writer *w, const char *name, bool value)
 {
-    begin(w, name);
+    json_begin(w, name);
     buffer_text(w->out, value ? "true" : "false");
 }
 
 void json_null(struct json_writer *w, const char *name)
 {
-    begin(w, name);
+    json_begin(w, name);
     buffer_text(w->out, "null");
 }
 
 void json_verbatim(struct json_writer *w, const char *name, struct bytes json)
 {
-    begin(w, name);
+    json_begin(w, name);
     buffer_append(w->out, json);
-}
-
-void json_text_named(struct json_writer *w, struct bytes name, struct bytes text)
-{
-    separate(w);
-    put_string(w->out, name);
-    buffer_text(w->out, ": ");
-    put_string(w->out, text);
 }

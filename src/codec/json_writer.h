@@ -36,14 +36,14 @@ void json_end(struct json_writer *w); /* closes the innermost object or array */
 /* A string: valid UTF-8 is escaped as needed; bytes that are not UTF-8 become U+FFFD. */
 void json_text(struct json_writer *w, const char *name, const char *text);
 void json_text_bytes(struct json_writer *w, const char *name, struct bytes text);
-void json_hex(struct json_writer *w, const char *name, struct bytes bytes);
 void json_base64(struct json_writer *w, const char *name, struct bytes bytes);
 void json_integer(struct json_writer *w, const char *name, int64_t value);
 void json_boolean(struct json_writer *w, const char *name, bool value);
 void json_null(struct json_writer *w, const char *name);
 /* Valid JSON, taken over as it is. */
 void json_verbatim(struct json_writer *w, const char *name, struct bytes json);
-/* For member names from outside: as json_text_bytes with an arbitrary (UTF-8) name. */
-void json_text_named(struct json_writer *w, struct bytes name, struct bytes text);
+/* For further kinds of value (json_writer_more.c): what stands before one, and a quoted string. */
+void json_begin(struct json_writer *w, const char *name);
+void json_put_string(struct buffer *out, struct bytes text);
 
 #endif

@@ -74,31 +74,12 @@ bool crypto_start(void)
     return started;
 }
 
-static bool digest(uint8_t *out, const EVP_MD *md, struct bytes a, struct bytes b)
+bool sha256(uint8_t out[SHA256_SIZE], struct bytes in)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
-              EVP_DigestUpdate(ctx, a.at, a.len) == 1 && EVP_DigestUpdate(ctx, b.at, b.len) == 1 &&
-              EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
+    bool ok = EVP_Digest(in.at, in.len, out, NULL, EVP_sha256(), NULL) == 1;
     if (!ok)
         ERR_clear_error();
     return ok;
-}
-
-bool sha256(uint8_t out[SHA256_SIZE], struct bytes in)
-{
-    return digest(out, EVP_sha256(), in, bytes_of(NULL, 0));
-}
-
-bool sha384(uint8_t out[SHA384_SIZE], struct bytes in)
-{
-    return digest(out, EVP_sha384(), in, bytes_of(NULL, 0));
-}
-
-bool sha384_pair(uint8_t out[SHA384_SIZE], struct bytes a, struct bytes b)
-{
-    return digest(out, EVP_sha384(), a, b);
 }
 
 bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct bytes in)

@@ -7,7 +7,6 @@
 #include "base/bytes.h"
 
 #define SHA256_SIZE 32
-#define SHA384_SIZE 48
 
 /*
  * Prepares OpenSSL: no configuration file, and every allocation wiped when freed. Call once, first,
@@ -16,9 +15,6 @@
 MUST_USE bool crypto_start(void);
 
 MUST_USE bool sha256(uint8_t out[SHA256_SIZE], struct bytes in);
-MUST_USE bool sha384(uint8_t out[SHA384_SIZE], struct bytes in);
-/* SHA-384 of a ‖ b: how a PCR is extended. */
-MUST_USE bool sha384_pair(uint8_t out[SHA384_SIZE], struct bytes a, struct bytes b);
 MUST_USE bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct bytes in);
 
 /* Random bytes for keys and nonces, from OpenSSL's generator, which the kernel's seeds. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/recipient.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -23,8 +21,7 @@ struct recipient {
     uint8_t spki[RECIPIENT_SPKI_SIZE];
 };
 
-/* Takes ownership of key, which may be NULL. */
-static struct recipient *from_key(EVP_PKEY *key, struct error *err)
+struct recipient *recipient_take(struct evp_pkey_st *key, struct error *err)
 {
     struct recipient *recipient = calloc(1, sizeof *recipient);
     bool fits = recipient != NULL && key != NULL && EVP_PKEY_is_a(key, "RSA") &&
@@ -44,25 +41,7 @@ static struct recipient *from_key(EVP_PKEY *key, struct error *err)
 
 struct recipient *recipient_new(struct error *err)
 {
-    return from_key(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS), err);
-}
-
-/* An encrypted PEM is refused: OpenSSL would otherwise ask on the terminal. */
-static int no_passphrase(char *at, int size, int writing, void *context)
-{
-    (void)at;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return -1;
-}
-
-struct recipient *recipient_from_pem(struct bytes pem, struct error *err)
-{
-    BIO *bio = pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.at, (int)pem.len);
-    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-    BIO_free(bio);
-    return from_key(key, err);
+    return recipient_take(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS), err);
 }
 
 void recipient_free(struct recipient *recipient)

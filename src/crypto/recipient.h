@@ -14,12 +14,13 @@
 #define RECIPIENT_ENVELOPE_MAX 6144 /* KMS's limit on CiphertextForRecipient, bytes */
 #define RECIPIENT_SECRET_MAX   4096 /* KMS's limit on a plaintext, bytes */
 
+struct evp_pkey_st;
 struct recipient; /* may be used by one thread at a time */
 
 /* Generates the key: 0.2 s on average, up to a second. NULL and *err on failure. */
 MUST_USE struct recipient *recipient_new(struct error *err);
-/* For tests with others' vectors: a key in PEM (PKCS#8 or PKCS#1). */
-MUST_USE struct recipient *recipient_from_pem(struct bytes pem, struct error *err);
+/* The same of a given key (OpenSSL's EVP_PKEY, or NULL), which it takes ownership of. */
+MUST_USE struct recipient *recipient_take(struct evp_pkey_st *key, struct error *err);
 void recipient_free(struct recipient *recipient);
 
 /* The public key, valid as long as the recipient. */

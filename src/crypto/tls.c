@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -20,8 +19,6 @@
 /* Forward secrecy and authenticated encryption only; TLS 1.3 has nothing else anyway. */
 #define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-#define NAME_TEXT_MAX 160
-
 struct tls_roots {
     SSL_CTX *ctx;
 };
@@ -33,51 +30,7 @@ struct tls {
     void *context;
     const char *host; /* of tls_connect's caller, during the handshake only */
     bool broken;      /* a fatal error: no close_notify any more */
-    /* What the verifier objected to first. */
-    int verify_error;
-    char issuer[NAME_TEXT_MAX];
-    char bound[32]; /* the certificate's notBefore or notAfter */
 };
-
-/* RFC 2253 form with everything outside printable ASCII escaped; cut to what fits. */
-static void name_text(char out[NAME_TEXT_MAX], const X509_NAME *name)
-{
-    unsigned long flags = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_UTF8_CONVERT;
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL;
-    long len = 0;
-    if (bio != NULL && name != NULL && X509_NAME_print_ex(bio, name, 0, flags) >= 0)
-        len = BIO_get_mem_data(bio, &text);
-    size_t n = 0;
-    for (; n < (size_t)(len < 0 ? 0 : len) && n + 1 < NAME_TEXT_MAX; n++)
-        out[n] = (char)(text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?');
-    out[n] = '\0';
-    BIO_free(bio);
-}
-
-static void time_text(char *out, size_t size, const ASN1_TIME *time)
-{
-    struct tm tm;
-    if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1 ||
-        strftime(out, size, "%Y%m%dT%H%M%SZ", &tm) == 0)
-        out[0] = '\0';
-}
-
-/* Only takes notes: the verdict is OpenSSL's. */
-static int note_failure(int ok, X509_STORE_CTX *store)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls *tls = ssl == NULL ? NULL : SSL_get_app_data(ssl);
-    const X509 *cert = X509_STORE_CTX_get_current_cert(store);
-    if (ok || tls == NULL || cert == NULL || tls->verify_error != X509_V_OK)
-        return ok;
-    tls->verify_error = X509_STORE_CTX_get_error(store);
-    name_text(tls->issuer, X509_get_issuer_name(cert));
-    time_text(tls->bound, sizeof tls->bound,
-              tls->verify_error == X509_V_ERR_CERT_NOT_YET_VALID ? X509_get0_notBefore(cert)
-                                                                 : X509_get0_notAfter(cert));
-    return ok;
-}
 
 static SSL_CTX *new_context(void)
 {
@@ -86,7 +39,7 @@ static SSL_CTX *new_context(void)
         return NULL;
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, note_failure);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_security_level(ctx, 2);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
         SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) == 1)
@@ -140,39 +93,39 @@ void tls_roots_free(struct tls_roots *roots)
     free(roots);
 }
 
+/* Codes: X509_STORE_CTX_get_error(3). */
 static bool certificate_failure(const struct tls *tls, struct error *err)
 {
     char now[CLOCK_BASIC_SIZE];
     clock_format_basic(now, clock_wall_us());
-    switch (tls->verify_error) {
+    long verdict = SSL_get_verify_result(tls->ssl);
+    switch (verdict) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        return error_set(err, ERROR_TLS,
-                         "the certificate of %s, or one above it, expired at %s; the clock here "
-                         "says %s: if that is wrong, set the clock",
-                         tls->host, tls->bound, now);
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return error_set(err, ERROR_TLS,
-                         "the certificate of %s, or one above it, is not yet valid before %s; the "
-                         "clock here says %s: if that is wrong, set the clock",
-                         tls->host, tls->bound, now);
+        return error_set(
+            err, ERROR_TLS,
+            "the certificate of %s, or one above it, %s; the clock here says %s: if "
+            "that is wrong, set the clock",
+            tls->host, verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "has expired" : "is not yet valid",
+            now);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return error_set(err, ERROR_TLS,
-                         "name mismatch: the server's certificate is not for %s (issued by %s): "
-                         "does the relay lead to another server?",
-                         tls->host, tls->issuer);
+                         "name mismatch: the server's certificate is not for %s: does the relay "
+                         "lead to another server?",
+                         tls->host);
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         return error_set(err, ERROR_TLS,
-                         "unknown issuer: the certificate chain of %s ends at \"%s\", which is "
-                         "not among the configured roots",
-                         tls->host, tls->issuer);
+                         "unknown issuer: the certificate chain of %s does not lead to a "
+                         "configured root",
+                         tls->host);
     default:
         return error_set(err, ERROR_TLS, "the certificate of %s is not trusted: %s", tls->host,
-                         X509_verify_cert_error_string(tls->verify_error));
+                         X509_verify_cert_error_string(verdict));
     }
 }
 
@@ -183,7 +136,7 @@ static bool protocol_failure(struct tls *tls, struct error *err)
     const char *reason = ERR_reason_error_string(code);
     switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-        if (tls->verify_error != X509_V_OK && tls->host != NULL)
+        if (tls->host != NULL)
             return certificate_failure(tls, err);
         break;
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
@@ -281,8 +234,7 @@ struct tls *tls_connect(int fd, const struct tls_roots *roots, const char *host,
     tls->wait = wait;
     tls->context = context;
     tls->host = host;
-    bool ready = SSL_set_fd(tls->ssl, fd) == 1 && SSL_set_app_data(tls->ssl, tls) == 1 &&
-                 name_host(tls->ssl, host);
+    bool ready = SSL_set_fd(tls->ssl, fd) == 1 && name_host(tls->ssl, host);
     if (!ready)
         error_set(err, ERROR_TLS, "\"%s\" is no host name to verify", host);
     ready = ready && handshake(tls, err);

@@ -25,7 +25,7 @@ typedef bool (*tls_wait)(void *context, int fd, short events, struct error *err)
 
 /*
  * Handshake. Does not own fd. ERROR_TLS with the reason (unknown issuer, name mismatch, expired or
- * not yet valid: then the clock is named too), or the error of wait.
+ * not yet valid: then the clock is told too), or the error of wait.
  */
 MUST_USE struct tls *tls_connect(int fd, const struct tls_roots *roots, const char *host,
                                  tls_wait wait, void *context, struct error *err);

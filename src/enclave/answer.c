@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/answer.h"
 
-#include "codec/json_writer.h"
 #include "net/frame.h"
 
 size_t answer_begin(struct buffer *out)
@@ -12,36 +11,39 @@ size_t answer_begin(struct buffer *out)
     return frame;
 }
 
-static void put_head(struct json_writer *w, enum error_code code)
+void answer_put_details(struct json_writer *w, const struct error *err,
+                        const struct kms_refusal *refusal)
 {
-    json_object(w, NULL);
-    json_text(w, "status", "error");
-    json_text(w, "code", error_name(code));
-    json_text(w, "error", error_text(code));
-}
-
-void answer_put_error(struct buffer *out, enum error_code code)
-{
-    struct json_writer w = json_writer(out);
-    put_head(&w, code);
-    json_end(&w);
+    json_text(w, "code", error_name(err->code));
+    json_text(w, "error", error_text(err->code));
+    if (err->cause[0] != '\0')
+        json_text(w, "cause", err->cause);
+    if (refusal->http_status == 0)
+        return;
+    json_object(w, "kms");
+    json_integer(w, "http_status", refusal->http_status);
+    json_text(w, "type", refusal->type);
+    json_text(w, "message", refusal->message);
+    json_end(w);
 }
 
 void answer_put_failure(struct buffer *out, const struct error *err,
                         const struct kms_refusal *refusal)
 {
     struct json_writer w = json_writer(out);
-    put_head(&w, err->code);
-    if (err->cause[0] != '\0')
-        json_text(&w, "cause", err->cause);
-    if (refusal->http_status != 0) {
-        json_object(&w, "kms");
-        json_integer(&w, "http_status", refusal->http_status);
-        json_text(&w, "type", refusal->type);
-        json_text(&w, "message", refusal->message);
-        json_end(&w);
-    }
+    json_object(&w, NULL);
+    json_text(&w, "status", "error");
+    answer_put_details(&w, err, refusal);
     json_end(&w);
+}
+
+void answer_put_error(struct buffer *out, enum error_code code)
+{
+    static const struct kms_refusal none;
+    struct error err;
+    err.code = code;
+    err.cause[0] = '\0';
+    answer_put_failure(out, &err, &none);
 }
 
 static bool finish(struct buffer *out, size_t frame, size_t frame_bytes)

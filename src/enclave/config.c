@@ -10,140 +10,159 @@
 #include "codec/json.h"
 #include "net/frame.h"
 
-#define RELAY_DEFAULT  "vsock:3:8000" /* the parent, where vsock-proxy listens by habit */
-#define LISTEN_DEFAULT "vsock:any:5000"
+enum kind { TEXT, ADDRESS, CONTEXT, SIZE, DEPTH, NUMBER, SECONDS };
 
-/* The parse of one object: which document, what to call it, where a failure goes. */
-struct section {
-    const struct json *doc;
-    json_value object;
-    const char *name;
-    struct error *err;
+/* A member, where it goes in struct config, and what it may be. */
+struct setting {
+    const char *section, *member;
+    enum kind kind;
+    size_t offset;
+    int64_t least, most; /* of a number; of a text most is the size of its array */
+    int64_t number;      /* what an absent one is */
+    const char *text;
 };
 
-static bool wrong(const struct section *s, const char *member, const char *want)
+#define AT(member) offsetof(struct config, member)
+
+static const struct setting settings[] = {
+    {"", "listen", ADDRESS, AT(listen), .text = "vsock:any:5000"},
+    {"kms", "key_arn", TEXT, AT(key_arn), .most = CONFIG_ARN_MAX},
+    {"kms", "endpoint", TEXT, AT(host), .most = CONFIG_HOST_MAX},
+    /* the parent, where vsock-proxy listens by habit */
+    {"kms", "relay", ADDRESS, AT(relay), .text = "vsock:3:8000"},
+    {"kms", "roots_file", TEXT, AT(roots_file), .most = CONFIG_PATH_MAX},
+    {"kms", "wrapped_tsk_file", TEXT, AT(wrapped_tsk_file), .most = CONFIG_PATH_MAX},
+    {"kms", "encryption_context", CONTEXT, AT(encryption_context), .text = "{}"},
+    {"kms", "attempt_seconds", SECONDS, AT(attempt_ms), 1, 600, 10, NULL},
+    {"kms", "total_seconds", SECONDS, AT(total_ms), 1, 3600, 60, NULL},
+    {"rotation", "previous_key_seconds", SECONDS, AT(previous_key_ms), 0, 31536000, 3600, NULL},
+    {"limits", "frame_bytes", SIZE, AT(limits.frame_bytes), 64, FRAME_LIMIT_MAX, FRAME_LIMIT, NULL},
+    {"limits", "buffered_bytes", SIZE, AT(limits.buffered_bytes), 64, INT64_C(1) << 40, 0, NULL},
+    {"limits", "connections", NUMBER, AT(limits.connections), 1, 100000, 4096, NULL},
+    {"limits", "json_depth", DEPTH, AT(limits.json_depth), 4, JSON_DEPTH_MAX, JSON_DEPTH, NULL},
+    {"limits", "idle_seconds", SECONDS, AT(limits.idle_ms), 1, 86400, 300, NULL},
+    {"limits", "frame_seconds", SECONDS, AT(limits.frame_ms), 1, 3600, 30, NULL},
+    {"limits", "write_seconds", SECONDS, AT(limits.write_ms), 1, 3600, 30, NULL},
+    {"limits", "drain_seconds", SECONDS, AT(limits.drain_ms), 1, 600, 5, NULL},
+};
+
+static const char *const sections[] = {"", "kms", "rotation", "limits"};
+
+static bool wrong(struct error *err, const char *section, const char *member, const char *want)
 {
-    return error_set(s->err, ERROR_CONFIG, "%s%s%s: %s", s->name, *s->name ? "." : "", member,
-                     want);
+    return error_set(err, ERROR_CONFIG, "%s%s%s: %s", section, *section ? "." : "", member, want);
 }
 
-/* A member absent leaves *out as it is. */
-static bool read_number(const struct section *s, const char *member, int64_t min, int64_t max,
-                        int64_t *out)
+static bool read_number(void *out, const struct setting *s, const struct json *doc, json_value v,
+                        struct error *err)
 {
-    json_value v = json_member(s->doc, s->object, member);
-    if (v == JSON_NONE)
-        return true;
-    int64_t number;
-    if (json_int64(s->doc, v, &number) && number >= min && number <= max) {
-        *out = number;
-        return true;
+    int64_t number = s->number;
+    if (v != JSON_NONE && (!json_int64(doc, v, &number) || number < s->least || number > s->most)) {
+        char want[80];
+        snprintf(want, sizeof want, "must be an integer from %lld to %lld", (long long)s->least,
+                 (long long)s->most);
+        return wrong(err, s->section, s->member, want);
     }
-    char want[80];
-    snprintf(want, sizeof want, "must be an integer from %lld to %lld", (long long)min,
-             (long long)max);
-    return wrong(s, member, want);
-}
-
-static bool read_seconds(const struct section *s, const char *member, int64_t max, int64_t *ms)
-{
-    int64_t seconds = *ms / 1000;
-    if (!read_number(s, member, 1, max, &seconds))
-        return false;
-    *ms = seconds * 1000;
+    if (s->kind == SIZE)
+        *(size_t *)out = (size_t)number;
+    else if (s->kind == DEPTH)
+        *(uint32_t *)out = (uint32_t)number;
+    else
+        *(int64_t *)out = s->kind == SECONDS ? number * 1000 : number;
     return true;
 }
 
-static bool read_text(const struct section *s, const char *member, char *out, size_t size)
+static bool read_text(char *out, size_t size, const struct setting *s, const struct json *doc,
+                      json_value v, struct error *err)
 {
-    json_value v = json_member(s->doc, s->object, member);
-    if (v == JSON_NONE)
-        return true;
     BUFFER_AUTO text;
     buffer_init(&text, size - 1);
-    if (!json_string(s->doc, v, &text) || text.len == 0 || memchr(text.at, 0, text.len) != NULL) {
+    if (v == JSON_NONE)
+        return true;
+    if (!json_string(doc, v, &text) || text.len == 0 || memchr(text.at, 0, text.len) != NULL) {
         char want[80];
         snprintf(want, sizeof want, "must be a string of 1 to %zu bytes", size - 1);
-        return wrong(s, member, want);
+        return wrong(err, s->section, s->member, want);
     }
     memcpy(out, text.at, text.len);
     out[text.len] = '\0';
     return true;
 }
 
-static bool read_address(const struct section *s, const char *member, const char *otherwise,
-                         struct address *out)
+static bool read_address(struct address *out, const struct setting *s, const struct json *doc,
+                         json_value v, struct error *err)
 {
     char text[ADDRESS_TEXT_MAX];
-    snprintf(text, sizeof text, "%s", otherwise);
     struct error cause = {0};
-    if (!read_text(s, member, text, sizeof text))
-        return false;
-    return address_parse(out, text, &cause) || wrong(s, member, cause.cause);
+    snprintf(text, sizeof text, "%s", s->text);
+    return read_text(text, sizeof text, s, doc, v, err) &&
+           (address_parse(out, text, &cause) || wrong(err, s->section, s->member, cause.cause));
 }
 
-static bool only_known(const struct section *s, const char *const *known)
+static bool read_context(struct buffer *out, const struct setting *s, const struct json *doc,
+                         json_value v, struct error *err)
 {
-    for (json_value m = json_first(s->doc, s->object); m != JSON_NONE;
-         m = json_next(s->doc, s->object, m)) {
-        bool found = false;
-        for (const char *const *k = known; *k != NULL && !found; k++)
-            found = json_string_is(s->doc, m, *k);
-        if (!found) {
-            struct bytes raw = json_raw(s->doc, m);
-            return error_set(s->err, ERROR_CONFIG, "%s%s%.*s: no such setting", s->name,
-                             *s->name ? "." : "", (int)(raw.len > 60 ? 60 : raw.len),
-                             (const char *)raw.at);
-        }
+    buffer_init(out, CONFIG_CONTEXT_MAX);
+    bool strings = v == JSON_NONE || json_type(doc, v) == JSON_OBJECT;
+    for (json_value m = strings ? json_first(doc, v) : JSON_NONE; m != JSON_NONE;
+         m = json_next(doc, v, m))
+        strings = strings && json_type(doc, m + 1) == JSON_STRING;
+    buffer_append(out, v == JSON_NONE ? bytes_text(s->text) : json_raw(doc, v));
+    return (strings && !out->failed) ||
+           wrong(err, s->section, s->member, "must be an object of strings, at most 8192 bytes");
+}
+
+static json_value section_of(const struct json *doc, const char *section)
+{
+    return *section == '\0' ? 0 : json_member(doc, 0, section);
+}
+
+static bool read_setting(struct config *c, const struct setting *s, const struct json *doc,
+                         struct error *err)
+{
+    void *out = (char *)c + s->offset;
+    json_value v = json_member(doc, section_of(doc, s->section), s->member);
+    switch (s->kind) {
+    case TEXT:
+        return read_text(out, (size_t)s->most, s, doc, v, err);
+    case ADDRESS:
+        return read_address(out, s, doc, v, err);
+    case CONTEXT:
+        return read_context(out, s, doc, v, err);
+    default:
+        return read_number(out, s, doc, v, err);
     }
-    return true;
 }
 
-/* The object under member of the root; an absent one reads as empty. */
-static bool enter(const struct json *doc, const char *member, const char *const *known,
-                  struct section *s, struct error *err)
+static bool is_known(const struct json *doc, json_value name, const char *section)
 {
-    *s = (struct section){doc, json_member(doc, 0, member), member, err};
-    if (s->object == JSON_NONE)
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (strcmp(settings[i].section, section) == 0 &&
+            json_string_is(doc, name, settings[i].member))
+            return true;
+    for (size_t i = 1; i < ARRAY_LEN(sections) && *section == '\0'; i++)
+        if (json_string_is(doc, name, sections[i]))
+            return true;
+    return false;
+}
+
+/* An absent section reads as an empty one. */
+static bool check_section(const struct json *doc, const char *section, struct error *err)
+{
+    json_value object = section_of(doc, section);
+    if (object == JSON_NONE)
         return true;
-    if (json_type(doc, s->object) != JSON_OBJECT)
-        return error_set(err, ERROR_CONFIG, "%s: must be an object", member);
-    return only_known(s, known);
-}
-
-static bool parse_limits(struct config *c, const struct json *doc, struct error *err)
-{
-    static const char *const known[] = {"frame_bytes",   "buffered_bytes", "connections",
-                                        "idle_seconds",  "frame_seconds",  "write_seconds",
-                                        "drain_seconds", "json_depth",     NULL};
-    struct limits *l = &c->limits;
-    *l = (struct limits){
-        .frame_bytes = FRAME_LIMIT,
-        .connections = 4096,
-        .idle_ms = 300000,
-        .frame_ms = 30000,
-        .write_ms = 30000,
-        .drain_ms = 5000,
-        .json_depth = JSON_DEPTH,
-    };
-    struct section s;
-    int64_t frame = FRAME_LIMIT, depth = JSON_DEPTH;
-    if (!enter(doc, "limits", known, &s, err) ||
-        !read_number(&s, "frame_bytes", 64, FRAME_LIMIT_MAX, &frame) ||
-        !read_number(&s, "connections", 1, 100000, &l->connections) ||
-        !read_number(&s, "json_depth", 4, JSON_DEPTH_MAX, &depth) ||
-        !read_seconds(&s, "idle_seconds", 86400, &l->idle_ms) ||
-        !read_seconds(&s, "frame_seconds", 3600, &l->frame_ms) ||
-        !read_seconds(&s, "write_seconds", 3600, &l->write_ms) ||
-        !read_seconds(&s, "drain_seconds", 600, &l->drain_ms))
-        return false;
-    l->frame_bytes = (size_t)frame;
-    l->json_depth = (uint32_t)depth;
-    /* Room for a few of the largest requests and their answers, whatever that is. */
-    int64_t buffered = frame * 8;
-    if (!read_number(&s, "buffered_bytes", frame, INT64_C(1) << 40, &buffered))
-        return false;
-    l->buffered_bytes = (size_t)buffered;
+    if (json_type(doc, object) != JSON_OBJECT)
+        return wrong(err, "", *section ? section : "the whole", "must be an object");
+    for (json_value m = json_first(doc, object); m != JSON_NONE; m = json_next(doc, object, m)) {
+        if (is_known(doc, m, section))
+            continue;
+        struct bytes raw = json_raw(doc, m);
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(raw.len > 60 ? 60 : raw.len),
+                 (const char *)raw.at);
+        return wrong(err, section, name, "no such setting");
+    }
     return true;
 }
 
@@ -202,74 +221,39 @@ static const char *domain_of(const char *partition)
     return NULL;
 }
 
-static bool parse_context(struct config *c, const struct section *s)
+/* What depends on more than one setting. */
+static bool settle_kms(struct config *c, struct error *err)
 {
-    buffer_init(&c->encryption_context, CONFIG_CONTEXT_MAX);
-    json_value v = json_member(s->doc, s->object, "encryption_context");
-    if (v == JSON_NONE) {
-        buffer_text(&c->encryption_context, "{}");
-        return !c->encryption_context.failed || wrong(s, "encryption_context", "out of memory");
-    }
-    bool strings = json_type(s->doc, v) == JSON_OBJECT;
-    for (json_value m = strings ? json_first(s->doc, v) : JSON_NONE; m != JSON_NONE;
-         m = json_next(s->doc, v, m))
-        strings = strings && json_type(s->doc, m + 1) == JSON_STRING;
-    buffer_append(&c->encryption_context, json_raw(s->doc, v));
-    if (!strings || c->encryption_context.failed)
-        return wrong(s, "encryption_context", "must be an object of strings, at most 8192 bytes");
-    return true;
-}
-
-static bool parse_kms(struct config *c, const struct json *doc, struct error *err)
-{
-    static const char *const known[] = {"key_arn",         "encryption_context", "endpoint",
-                                        "relay",           "roots_file",         "wrapped_tsk_file",
-                                        "attempt_seconds", "total_seconds",      NULL};
-    struct section s;
     char partition[32];
-    c->attempt_ms = 10000;
-    c->total_ms = 60000;
-    if (!enter(doc, "kms", known, &s, err) ||
-        !read_text(&s, "key_arn", c->key_arn, sizeof c->key_arn) ||
-        !read_text(&s, "endpoint", c->host, sizeof c->host) ||
-        !read_text(&s, "roots_file", c->roots_file, sizeof c->roots_file) ||
-        !read_text(&s, "wrapped_tsk_file", c->wrapped_tsk_file, sizeof c->wrapped_tsk_file) ||
-        !read_address(&s, "relay", RELAY_DEFAULT, &c->relay) ||
-        !read_seconds(&s, "attempt_seconds", 600, &c->attempt_ms) ||
-        !read_seconds(&s, "total_seconds", 3600, &c->total_ms) || !parse_context(c, &s))
-        return false;
     if (!parse_arn(c, partition))
-        return wrong(&s, "key_arn",
+        return wrong(err, "kms", "key_arn",
                      "required: the key's own ARN, arn:aws:kms:REGION:ACCOUNT:key/ID (no alias)");
     if (c->roots_file[0] == '\0')
-        return wrong(&s, "roots_file",
-                     "required: a PEM file with the CA roots that KMS's "
-                     "certificate must chain to");
+        return wrong(err, "kms", "roots_file",
+                     "required: a PEM file with the CA roots that KMS's certificate must chain to");
     const char *domain = domain_of(partition);
     if (c->host[0] == '\0' && domain == NULL)
-        return wrong(&s, "endpoint", "required for a partition that is not known");
+        return wrong(err, "kms", "endpoint", "required for a partition that is not known");
     if (c->host[0] == '\0')
         snprintf(c->host, sizeof c->host, "kms.%s.%s", c->region, domain);
-    if (!only(c->host, ".-"))
-        return wrong(&s, "endpoint", "must be a host name in lower case, without a port");
-    return true;
+    return only(c->host, ".-") ||
+           wrong(err, "kms", "endpoint", "must be a host name in lower case, without a port");
 }
 
 static bool parse_root(struct config *c, const struct json *doc, struct error *err)
 {
-    static const char *const known[] = {"listen", "kms", "rotation", "limits", NULL};
-    static const char *const known_rotation[] = {"previous_key_seconds", NULL};
-    struct section root = {doc, 0, "", err}, rotation;
-    if (json_type(doc, 0) != JSON_OBJECT)
-        return error_set(err, ERROR_CONFIG, "must be a JSON object");
-    int64_t previous = 3600;
-    if (!only_known(&root, known) || !read_address(&root, "listen", LISTEN_DEFAULT, &c->listen) ||
-        !parse_limits(c, doc, err) || !parse_kms(c, doc, err) ||
-        !enter(doc, "rotation", known_rotation, &rotation, err) ||
-        !read_number(&rotation, "previous_key_seconds", 0, 31536000, &previous))
-        return false;
-    c->previous_key_ms = previous * 1000;
-    return true;
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+        if (!check_section(doc, sections[i], err))
+            return false;
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (!read_setting(c, &settings[i], doc, err))
+            return false;
+    struct limits *limits = &c->limits;
+    if (limits->buffered_bytes == 0) /* room for a few of the largest requests and their answers */
+        limits->buffered_bytes = 8 * limits->frame_bytes;
+    if (limits->buffered_bytes < limits->frame_bytes)
+        return wrong(err, "limits", "buffered_bytes", "must be at least frame_bytes");
+    return settle_kms(c, err);
 }
 
 bool config_parse(struct config *config, struct bytes text, const char *name, struct error *err)

@@ -69,7 +69,7 @@ static bool read_credentials(struct configure_request *r, const struct json *doc
          !clock_parse(bytes_text(expiration), &c->expires_us)))
         return wrong(err, "expiration must be a time such as 2026-11-22T13:16:23Z");
     r->has_credentials = true;
-    return credentials_fresh(c, clock_wall_us(), err);
+    return kms_credentials_fresh(c, err);
 }
 
 static bool read_wrapped(struct configure_request *r, const struct json *doc, json_value v,
@@ -83,29 +83,17 @@ static bool read_wrapped(struct configure_request *r, const struct json *doc, js
     return true;
 }
 
-/* Whether two objects of strings hold the same members, in any order. Names are unescaped first. */
-static bool same_strings(const struct json *a, json_value object_a, const struct json *b)
+/* Whether the object holds the members of b's root, which are strings, in any order. */
+static bool same_strings(const struct json *a, json_value object, const struct json *b)
 {
     size_t left = 0;
     for (json_value m = json_first(b, 0); m != JSON_NONE; m = json_next(b, 0, m))
         left++;
-    for (json_value m = json_first(a, object_a); m != JSON_NONE; m = json_next(a, object_a, m)) {
-        BUFFER_AUTO name, value, other_name, other_value;
-        buffer_init(&name, CONFIG_CONTEXT_MAX);
-        buffer_init(&value, CONFIG_CONTEXT_MAX);
-        buffer_init(&other_name, CONFIG_CONTEXT_MAX);
-        buffer_init(&other_value, CONFIG_CONTEXT_MAX);
-        if (!json_string(a, m, &name) || !json_string(a, m + 1, &value))
-            return false;
-        bool found = false;
-        for (json_value n = json_first(b, 0); n != JSON_NONE && !found; n = json_next(b, 0, n)) {
-            buffer_reset(&other_name);
-            buffer_reset(&other_value);
-            found = json_string(b, n, &other_name) && json_string(b, n + 1, &other_value) &&
-                    bytes_equal(buffer_bytes(&name), buffer_bytes(&other_name)) &&
-                    bytes_equal(buffer_bytes(&value), buffer_bytes(&other_value));
-        }
-        if (!found)
+    for (json_value m = json_first(a, object); m != JSON_NONE; m = json_next(a, object, m)) {
+        json_value n = json_first(b, 0);
+        while (n != JSON_NONE && !json_same_string(a, m, b, n))
+            n = json_next(b, 0, n);
+        if (n == JSON_NONE || !json_same_string(a, m + 1, b, n + 1))
             return false;
         left--;
     }
@@ -165,19 +153,4 @@ bool configure_parse(struct configure_request *request, struct bytes content,
         ok = wrong(err, "wrapped_tsk must be base64 of 1 to 6144 bytes");
     json_clear(&doc);
     return ok;
-}
-
-bool credentials_fresh(const struct kms_credentials *credentials, int64_t wall_us,
-                       struct error *err)
-{
-    if (credentials->expires_us > wall_us)
-        return true;
-    char expired[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
-    clock_format_iso(expired, credentials->expires_us);
-    clock_format_iso(now, wall_us);
-    return error_set(
-        err, ERROR_CREDENTIALS_EXPIRED,
-        "the credentials expired at %.19sZ and this clock says %.19sZ; send fresh ones "
-        "with configure (enclavectl configure --watch keeps them fresh)",
-        expired, now);
 }

@@ -16,8 +16,4 @@ struct configure_request {
 MUST_USE bool configure_parse(struct configure_request *request, struct bytes content,
                               const struct config *config, struct error *err);
 
-/* Whether credentials are good at wall_us: ERROR_CREDENTIALS_EXPIRED. */
-MUST_USE bool credentials_fresh(const struct kms_credentials *credentials, int64_t wall_us,
-                                struct error *err);
-
 #endif

@@ -37,6 +37,9 @@ struct kms_credentials {
     int64_t expires_us;       /* wall clock; INT64_MAX: not known */
 };
 
+/* Whether credentials have not expired by the clock here: ERROR_CREDENTIALS_EXPIRED. */
+MUST_USE bool kms_credentials_fresh(const struct kms_credentials *credentials, struct error *err);
+
 /* What KMS said when it said no; for the log and the answer to configure. Printable ASCII. */
 struct kms_refusal {
     unsigned http_status; /* 0: there was none */

@@ -14,16 +14,7 @@ static void put_last_error(struct json_writer *w, const struct session_status *s
         return;
     }
     json_object(w, "last_error");
-    json_text(w, "code", error_name(status->last_error.code));
-    json_text(w, "error", error_text(status->last_error.code));
-    json_text(w, "cause", status->last_error.cause);
-    if (status->refusal.http_status != 0) {
-        json_object(w, "kms");
-        json_integer(w, "http_status", status->refusal.http_status);
-        json_text(w, "type", status->refusal.type);
-        json_text(w, "message", status->refusal.message);
-        json_end(w);
-    }
+    answer_put_details(w, &status->last_error, &status->refusal);
     json_end(w);
 }
 

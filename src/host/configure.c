@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
-#include "codec/json_writer.h"
+#include "codec/json_writer_more.h"
 #include "host/command.h"
 #include "host/file.h"
 #include "host/report.h"

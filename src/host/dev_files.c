@@ -11,7 +11,7 @@
 #include "base/hex.h"
 #include "base/secret.h"
 #include "codec/json_writer.h"
-#include "crypto/hash.h"
+#include "crypto/sha384.h"
 #include "host/dev.h"
 #include "host/file.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "codec/http.h"
+#include "codec/http_header.h"
 #include "crypto/tls.h"
 #include "host/doctor.h"
 #include "host/file.h"

@@ -21,8 +21,8 @@ int deadline_poll_ms(const struct deadline *deadline)
     return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Waits for events on fd (negative: for none), stop or the deadline. */
-static bool wait_for(const struct deadline *deadline, int fd, short events, struct error *err)
+/* A negative fd has no events, so only stop and the deadline end the wait. */
+bool deadline_wait(const struct deadline *deadline, int fd, short events, struct error *err)
 {
     struct pollfd fds[2] = {
         {.fd = fd, .events = events},
@@ -42,11 +42,6 @@ static bool wait_for(const struct deadline *deadline, int fd, short events, stru
     }
 }
 
-bool deadline_wait(const struct deadline *deadline, int fd, short events, struct error *err)
-{
-    return wait_for(deadline, fd, events, err);
-}
-
 bool deadline_sleep(const struct deadline *deadline, int64_t ms, struct error *err)
 {
     struct deadline nap = deadline_in(ms);
@@ -55,7 +50,7 @@ bool deadline_sleep(const struct deadline *deadline, int64_t ms, struct error *e
     if (cut_short)
         nap.at_ms = deadline->at_ms;
     struct error ended = {0};
-    if (wait_for(&nap, -1, 0, &ended))
+    if (deadline_wait(&nap, -1, 0, &ended))
         return true;
     if (ended.code == ERROR_DEADLINE && !cut_short)
         return true;

@@ -7,7 +7,7 @@
 #include "base/hex.h"
 #include "base/secret.h"
 #include "codec/cbor_more.h"
-#include "crypto/hash.h"
+#include "crypto/sha384.h"
 #include "sim/nsm_document.h"
 #include "sim/nsm_request.h"
 

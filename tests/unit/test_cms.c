@@ -7,7 +7,7 @@
 #include "codec/cms.h"
 #include "crypto/cms_seal.h"
 #include "crypto/hash.h"
-#include "crypto/recipient.h"
+#include "crypto/recipient_pem.h"
 
 static struct recipient *key, *other_key;
 static char folder[] = "/tmp/test_cms.XXXXXX";

@@ -9,8 +9,8 @@
 #include "codec/json.h"
 #include "crypto/aead.h"
 #include "crypto/cms_seal.h"
-#include "crypto/hash.h"
-#include "crypto/recipient.h"
+#include "crypto/recipient_pem.h"
+#include "crypto/sha384.h"
 
 static void assert_hex(const uint8_t *got, size_t len, const char *want)
 {

@@ -16,8 +16,8 @@
 
 #include "crypto/aead.h"
 #include "crypto/cms_seal.h"
-#include "crypto/hash.h"
 #include "crypto/recipient.h"
+#include "crypto/sha384.h"
 #include "crypto/tls.h"
 #include "enclave/kms_message.h"
 

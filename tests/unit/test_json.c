@@ -4,7 +4,7 @@
 #include <dirent.h>
 
 #include "codec/json.h"
-#include "codec/json_writer.h"
+#include "codec/json_writer_more.h"
 
 /* Parses a copy that ends where the text ends, so that a sanitizer sees every byte read behind it.
  */
@@ -482,6 +482,38 @@ static void integers(void **state)
     }
 }
 
+static void same_strings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"\"ab\"", "\"ab\"", true},
+        {"\"a\\u0062\"", "\"\\u0061b\"", true},
+        {"\"\\ud83d\\ude00\"", "\"\xF0\x9F\x98\x80\"", true},
+        {"\"\\n\"", "\"\\u000a\"", true},
+        {"\"\"", "\"\"", true},
+        {"\"\"", "\"a\"", false},
+        {"\"ab\"", "\"a\"", false},
+        {"\"a\\u0000\"", "\"a\"", false},
+        {"\"1\"", "1", false},
+        {"1", "1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct json a, b;
+        struct error err;
+        json_init(&a, JSON_DEPTH);
+        json_init(&b, JSON_DEPTH);
+        assert_true(json_parse(&a, bytes_text(rows[i].a), &err));
+        assert_true(json_parse(&b, bytes_text(rows[i].b), &err));
+        assert_int_equal(json_same_string(&a, 0, &b, 0), rows[i].same);
+        assert_int_equal(json_same_string(&b, 0, &a, 0), rows[i].same);
+        json_clear(&a);
+        json_clear(&b);
+    }
+}
+
 static void writes(void **state)
 {
     (void)state;
@@ -577,6 +609,7 @@ int main(void)
         cmocka_unit_test(walking),
         cmocka_unit_test(strings),
         cmocka_unit_test(integers),
+        cmocka_unit_test(same_strings),
         cmocka_unit_test(writes),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(writer_keeps_its_bounds),

@@ -11,7 +11,7 @@
 #include "base/hex.h"
 #include "codec/cbor.h"
 #include "crypto/attestation_verify.h"
-#include "crypto/hash.h"
+#include "crypto/sha384.h"
 #include "enclave/nsm_more.h"
 #include "enclave/nsm_unix.h"
 #include "sim/nsm_engine.h"
