@@ -13,7 +13,7 @@ import time
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import kms_tools
-from kms_tools import ADMIN, BUILD, ENCLAVE, SIM, Kms, b64, policy
+from kms_tools import BUILD, ENCLAVE, SIM, Kms, b64, policy
 
 PCR0 = "ab" * 48
 CONTEXT = {"purpose": "tsk", "who": "tests \u00e9"}

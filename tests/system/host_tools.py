@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
 BUILD = os.environ.get("BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
 CTL = os.path.join(BUILD, "enclavectl")
@@ -27,16 +26,6 @@ def ctl(*arguments, env, stdin=None, timeout=60):
     return subprocess.run([CTL, *map(str, arguments)], input=stdin, env=env, timeout=timeout,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           **({"stdin": subprocess.DEVNULL} if stdin is None else {}))
-
-
-def wait_until(condition, seconds=30, what="condition"):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"{what} not reached in {seconds} s")
 
 
 def frame(content):

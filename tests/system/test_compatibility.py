@@ -12,25 +12,11 @@ import time
 
 import pytest
 
-from enclave_tools import Enclaved, World, open_state, seal_state
+from enclave_tools import open_state, seal_state
 from kms_tools import ROOT
 
 REFERENCE = os.environ.get("PYTHON_REFERENCE",
                            os.path.join(ROOT, "..", "shared", "peers", "python-reference"))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("world"))
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
-def enclave(world, tmp_path_factory):
-    enclave = Enclaved(world, tmp_path_factory.mktemp("enclaved")).ready()
-    yield enclave
-    assert enclave.stop() == 0
 
 
 class Reference:
@@ -74,8 +60,8 @@ def check_time(text):
     assert abs(datetime.datetime.utcnow() - stamp) < datetime.timedelta(hours=1)
 
 
-def test_the_state_is_exactly_the_documents(enclave, world):
-    text = open_state(enclave.agent_a("in"), world.tsk).decode()
+def test_the_state_is_exactly_the_documents(server, world):
+    text = open_state(server.agent_a("in"), world.tsk).decode()
     state = json.loads(text)
     assert list(state) == ["agent", "iteration", "data"]
     assert list(state["data"]) == ["message", "input_received", "timestamp"]
@@ -84,9 +70,9 @@ def test_the_state_is_exactly_the_documents(enclave, world):
     assert json.dumps(state) == text  # to the byte what the reference would have written
 
 
-def test_b_continues_a(enclave, world):
-    sealed = enclave.agent_a({"n": 1})
-    answer = enclave.ask({"mode": "B", "payload": sealed})
+def test_b_continues_a(server, world):
+    sealed = server.agent_a({"n": 1})
+    answer = server.ask({"mode": "B", "payload": sealed})
     text = open_state(answer["ciphertext"], world.tsk).decode()
     state = json.loads(text)
     assert state["agent"] == "B" and state["iteration"] == 2
@@ -112,43 +98,43 @@ def random_json(dice, depth=0):
             for _ in range(dice.randrange(5))}
 
 
-def test_the_reference_opens_what_we_seal(enclave, reference, world):
+def test_the_reference_opens_what_we_seal(server, reference, world):
     dice = random.Random(1)
     for _ in range(40):
         payload = random_json(dice)
-        sealed = enclave.agent_a(payload)
+        sealed = server.agent_a(payload)
         answer = reference.ask({"mode": "B", "payload": sealed})
         state = json.loads(open_state(answer["ciphertext"], world.tsk))
         assert state["agent"] == "B" and state["iteration"] == 2
         assert state["data"]["input_received"] == payload
 
 
-def test_we_open_what_the_reference_seals(enclave, reference, world):
+def test_we_open_what_the_reference_seals(server, reference, world):
     dice = random.Random(2)
     for _ in range(40):
         payload = random_json(dice)
         sealed = reference.ask({"mode": "A", "payload": payload})["ciphertext"]
         before = json.loads(open_state(sealed, world.tsk))
-        answer = enclave.ask({"mode": "B", "payload": sealed})
+        answer = server.ask({"mode": "B", "payload": sealed})
         after = json.loads(open_state(answer["ciphertext"], world.tsk))
         assert after["data"].pop("b_timestamp")
         assert after["data"].pop("b_message") and after["data"].pop("processed_by_b")
         assert after == {**before, "agent": "B", "iteration": 2}
 
 
-def test_a_long_chain_over_both(enclave, reference, world):
-    sealed = enclave.agent_a("chain")
+def test_a_long_chain_over_both(server, reference, world):
+    sealed = server.agent_a("chain")
     for step in range(20):
-        peer = enclave if step % 2 else reference
+        peer = server if step % 2 else reference
         sealed = peer.ask({"mode": "B", "payload": sealed})["ciphertext"]
     assert json.loads(open_state(sealed, world.tsk))["iteration"] == 21
 
 
-def test_what_is_not_changed_survives_to_the_byte(enclave, world):
+def test_what_is_not_changed_survives_to_the_byte(server, world):
     before = ('{"big":123456789012345678901234567890,"exact":0.10000000000000000000000001,'
               '"e":1E+2,"iteration":7,"u":"\\u00e9\\ud83d\\ude00","raw":"é😀","lone":"\\ud800",\n'
               ' "agent":"A" , "data":{"z":1,"a":{"z":-0.0,"b":[ ]}} }')
-    answer = enclave.ask({"mode": "B", "payload": seal_state(before.encode(), world.tsk)})
+    answer = server.ask({"mode": "B", "payload": seal_state(before.encode(), world.tsk)})
     after = open_state(answer["ciphertext"], world.tsk).decode()
     for piece in ('{"big":123456789012345678901234567890,"exact":0.10000000000000000000000001,'
                   '"e":1E+2,"iteration":8,"u":"\\u00e9\\ud83d\\ude00","raw":"é😀","lone":"\\ud800",\n'
@@ -157,8 +143,8 @@ def test_what_is_not_changed_survives_to_the_byte(enclave, world):
     assert after.endswith("} }")
 
 
-def test_upper_case_and_escaped_hex(enclave, world):
-    sealed = enclave.agent_a(1)
+def test_upper_case_and_escaped_hex(server, world):
+    sealed = server.agent_a(1)
     for payload in (json.dumps(sealed.upper()), '"\\u00' + f"{ord(sealed[0]):02x}" + sealed[1:] + '"'):
         request = b'{"payload": ' + payload.encode() + b', "mode": "\\u0042"}'
-        assert enclave.ask(request)["status"] == "success"
+        assert server.ask(request)["status"] == "success"

@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
+from enclave_tools import wait_until
 from host_tools import (CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
-                        clean_environment, ctl, wait_until)
+                        ctl)
 
 STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key"}
 
@@ -18,17 +19,6 @@ STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key
 def later(seconds):
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@pytest.fixture
-def env(tmp_path):
-    return clean_environment(tmp_path)
-
-
-@pytest.fixture
-def service():
-    with FakeEnclaved() as fake:
-        yield fake
 
 
 def write(path, text):

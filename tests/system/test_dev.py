@@ -9,7 +9,8 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from host_tools import BUILD, CTL, clean_environment, ctl, wait_until
+from enclave_tools import wait_until
+from host_tools import BUILD, CTL, clean_environment, ctl
 
 pytestmark = pytest.mark.skipif(
     not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")),

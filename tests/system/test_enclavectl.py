@@ -8,20 +8,9 @@ import subprocess
 
 import pytest
 
-from host_tools import CTL, KEY, SILENCE, FakeEnclaved, FakeService, Raw, clean_environment, ctl, frame
+from host_tools import CTL, KEY, SILENCE, FakeService, Raw, ctl, frame
 
 COMMANDS = ["invoke", "pipeline", "configure", "health", "dev", "doctor"]
-
-
-@pytest.fixture
-def env(tmp_path):
-    return clean_environment(tmp_path)
-
-
-@pytest.fixture
-def service():
-    with FakeEnclaved() as fake:
-        yield fake
 
 
 def answering(answer):

@@ -11,15 +11,8 @@ from host_tools import BUILD, clean_environment, ctl
 if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
     pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
 
-from enclave_tools import Enclaved, World, key_policy  # noqa: E402
+from enclave_tools import Enclaved, key_policy  # noqa: E402
 from kms_tools import ENCLAVE, REGION  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("world"))
-    yield world
-    world.close()
 
 
 @pytest.fixture

@@ -22,18 +22,6 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/enclave"
 
 
 @pytest.fixture(scope="module")
-def module():
-    return Module()
-
-
-@pytest.fixture(scope="module")
-def kms(module, tmp_path_factory):
-    server = Kms(tmp_path_factory.mktemp("kms"), module.root_pem())
-    yield server
-    assert server.stop() == 0
-
-
-@pytest.fixture(scope="module")
 def rsa_key():
     return new_rsa()
 

@@ -6,19 +6,7 @@ import json
 import time
 
 import pytest
-from kms_tools import Kms, Module, b64, new_rsa, open_envelope, spki_of
-
-
-@pytest.fixture(scope="module")
-def module():
-    return Module()
-
-
-@pytest.fixture(scope="module")
-def kms(module, tmp_path_factory):
-    server = Kms(tmp_path_factory.mktemp("kms"), module.root_pem())
-    yield server
-    assert server.stop() == 0
+from kms_tools import Kms, b64, new_rsa, open_envelope, spki_of
 
 
 @pytest.fixture(scope="module")

@@ -8,32 +8,11 @@ import time
 import pytest
 
 import kms_tools
-from enclave_tools import (CONTEXT, PCR0, Enclaved, Nsm, World, credentials, key_policy, open_state,
+from enclave_tools import (CONTEXT, PCR0, Enclaved, Nsm, credentials, key_policy, open_state,
                            seal_state, wait_until)
 from kms_tools import ENCLAVE, b64
 
 A = {"mode": "A", "payload": 1}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("world"))
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def start(world, tmp_path):
-    started = []
-
-    def make(**options):
-        enclave = Enclaved(world, tmp_path, **options)
-        started.append(enclave)
-        return enclave
-
-    yield make
-    for enclave in started:
-        assert enclave.stop() == 0, enclave.log()
 
 
 @pytest.fixture
