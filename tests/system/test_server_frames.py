@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from enclave_tools import Connection, Enclaved, is_sanitized, open_state, wait_until
+from enclave_tools import Enclaved, is_sanitized, open_state, wait_until
 
 A = {"mode": "A", "payload": 1}
 
