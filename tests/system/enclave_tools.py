@@ -239,3 +239,10 @@ def seal_state(plaintext, key):
 
 def unwrap_base64(text):
     return base64.b64decode(text)
+
+
+def is_sanitized():
+    """Sanitizers want memory that a test may not take away."""
+    with open(os.path.join(BUILD, "enclaved-dev"), "rb") as file:
+        data = file.read()
+    return b"__asan_" in data or b"__tsan_" in data

@@ -31,6 +31,23 @@ static void hex_refuses_all_other_bytes(void **state)
         assert_int_equal(hex_decode(out, bytes_of(low, 2)), digit);
         assert_int_equal(hex_decode(out, bytes_of(high, 2)), digit);
     }
+    /* at each place of a text of every length up to a few blocks, and where it stands */
+    char text[400];
+    uint8_t plain[200];
+    for (size_t len = 0; len <= sizeof text; len += 2) {
+        for (size_t i = 0; i < len / 2; i++)
+            plain[i] = (uint8_t)(i * 37 + len);
+        hex_encode(text, bytes_of(plain, len / 2));
+        for (size_t i = 0; i < len; i += len < 140 ? 1 : 13) {
+            uint8_t back[200];
+            char was = text[i];
+            text[i] = 'g';
+            assert_false(hex_decode(back, bytes_of(text, len)));
+            text[i] = was;
+        }
+        assert_true(hex_decode((uint8_t *)text, bytes_of(text, len)));
+        assert_memory_equal(text, plain, len / 2);
+    }
     uint8_t out[2];
     assert_false(hex_decode(out, bytes_text("abc")));
     assert_true(hex_decode(out, bytes_text("")));
