@@ -12,7 +12,8 @@
 
 #define FRAME_MAX (1u << 20)
 
-static struct config config = {.limits = {.frame_bytes = FRAME_MAX, .json_depth = 64}};
+static struct config config = {
+    .limits = {.frame_bytes = FRAME_MAX, .json_depth = 64, .json_values = 10000}};
 static struct service service = {.config = &config};
 static struct workspace workspace;
 static struct buffer request, answer, sealed;
@@ -31,7 +32,7 @@ static void set_up(void)
     FUZZ_CHECK(crypto_start());
     service.ring = keyring_new(0);
     FUZZ_CHECK(service.ring != NULL && keyring_install(service.ring, key, &rotated, NULL));
-    workspace_init(&workspace, KEYRING_LOOP, FRAME_MAX, 64);
+    workspace_init(&workspace, KEYRING_LOOP, &config.limits);
     buffer_init(&request, FRAME_MAX);
     buffer_init(&answer, FRAME_MAX + ANSWER_SLACK);
     buffer_init(&sealed, FRAME_MAX);

@@ -7,12 +7,13 @@
 /* More than this is given back after the request that needed it. */
 #define KEEP_BYTES (1u << 20)
 
-void workspace_init(struct workspace *w, enum keyring_thread thread, size_t frame_bytes,
-                    uint32_t json_depth)
+void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits)
 {
+    size_t frame_bytes = limits->frame_bytes;
     *w = (struct workspace){.thread = thread};
-    json_init(&w->request, json_depth);
-    json_init(&w->state, json_depth);
+    json_init(&w->request, limits->json_depth);
+    json_init(&w->state, limits->json_depth);
+    w->request.value_limit = w->state.value_limit = limits->json_values;
     buffer_init(&w->text, frame_bytes);
     buffer_init_secret(&w->opened, frame_bytes);
     /* What seals to more hex digits than a frame holds could not be answered anyway. */

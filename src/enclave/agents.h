@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "codec/json.h"
+#include "enclave/config.h"
 #include "enclave/keyring.h"
 
 /* What one thread works in, kept from request to request. Plaintext is in secret memory only. */
@@ -22,8 +23,7 @@ struct workspace {
     struct held_keys keys;
 };
 
-void workspace_init(struct workspace *w, enum keyring_thread thread, size_t frame_bytes,
-                    uint32_t json_depth);
+void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits);
 /* Wipes what the request left; gives memory back that only a large one needed. */
 void workspace_reset(struct workspace *w);
 void workspace_clear(struct workspace *w);

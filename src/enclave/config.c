@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "codec/json.h"
 #include "net/frame.h"
 
-enum kind { TEXT, ADDRESS, CONTEXT, SIZE, DEPTH, NUMBER, SECONDS };
+enum kind { TEXT, ADDRESS, CONTEXT, SIZE, COUNT, NUMBER, SECONDS };
 
 /* A member, where it goes in struct config, and what it may be. */
 struct setting {
@@ -39,7 +40,8 @@ static const struct setting settings[] = {
     {"limits", "frame_bytes", SIZE, AT(limits.frame_bytes), 64, FRAME_LIMIT_MAX, FRAME_LIMIT, NULL},
     {"limits", "buffered_bytes", SIZE, AT(limits.buffered_bytes), 64, INT64_C(1) << 40, 0, NULL},
     {"limits", "connections", NUMBER, AT(limits.connections), 1, 100000, 4096, NULL},
-    {"limits", "json_depth", DEPTH, AT(limits.json_depth), 4, JSON_DEPTH_MAX, JSON_DEPTH, NULL},
+    {"limits", "json_depth", COUNT, AT(limits.json_depth), 4, JSON_DEPTH_MAX, JSON_DEPTH, NULL},
+    {"limits", "json_values", COUNT, AT(limits.json_values), 100, 1 << 28, JSON_VALUES, NULL},
     {"limits", "idle_seconds", SECONDS, AT(limits.idle_ms), 1, 86400, 300, NULL},
     {"limits", "frame_seconds", SECONDS, AT(limits.frame_ms), 1, 3600, 30, NULL},
     {"limits", "write_seconds", SECONDS, AT(limits.write_ms), 1, 3600, 30, NULL},
@@ -65,7 +67,7 @@ static bool read_number(void *out, const struct setting *s, const struct json *d
     }
     if (s->kind == SIZE)
         *(size_t *)out = (size_t)number;
-    else if (s->kind == DEPTH)
+    else if (s->kind == COUNT)
         *(uint32_t *)out = (uint32_t)number;
     else
         *(int64_t *)out = s->kind == SECONDS ? number * 1000 : number;
@@ -210,10 +212,10 @@ static const char *domain_of(const char *partition)
     static const struct {
         const char *partition, *domain;
     } rows[] = {
-        {"aws", "amazonaws.com"},        {"aws-us-gov", "amazonaws.com"},
-        {"aws-cn", "amazonaws.com.cn"},  {"aws-eusc", "amazonaws.eu"},
-        {"aws-iso", "c2s.ic.gov"},       {"aws-iso-b", "sc2s.sgov.gov"},
-        {"aws-iso-e", "cloud.adc-e.uk"}, {"aws-iso-f", "csp.hci.ic.gov"},
+        {"aws", "amazonaws.com"},
+        {"aws-us-gov", "amazonaws.com"},
+        {"aws-cn", "amazonaws.com.cn"},
+        {"aws-eusc", "amazonaws.eu"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (strcmp(rows[i].partition, partition) == 0)
@@ -240,6 +242,16 @@ static bool settle_kms(struct config *c, struct error *err)
            wrong(err, "kms", "endpoint", "must be a host name in lower case, without a port");
 }
 
+/* Room for two to eight of the largest frames, but for no more than a quarter of the memory. */
+static size_t default_buffered(size_t frame_bytes)
+{
+    struct sysinfo machine;
+    size_t most = 8 * frame_bytes;
+    if (sysinfo(&machine) == 0 && most / machine.mem_unit > machine.totalram / 4)
+        most = machine.totalram / 4 * machine.mem_unit;
+    return most > 2 * frame_bytes ? most : 2 * frame_bytes;
+}
+
 static bool parse_root(struct config *c, const struct json *doc, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
@@ -249,8 +261,8 @@ static bool parse_root(struct config *c, const struct json *doc, struct error *e
         if (!read_setting(c, &settings[i], doc, err))
             return false;
     struct limits *limits = &c->limits;
-    if (limits->buffered_bytes == 0) /* room for a few of the largest requests and their answers */
-        limits->buffered_bytes = 8 * limits->frame_bytes;
+    if (limits->buffered_bytes == 0)
+        limits->buffered_bytes = default_buffered(limits->frame_bytes);
     if (limits->buffered_bytes < limits->frame_bytes)
         return wrong(err, "limits", "buffered_bytes", "must be at least frame_bytes");
     return settle_kms(c, err);

@@ -28,6 +28,7 @@ struct limits {
     int64_t write_ms;      /* from an answer to the moment it has been taken */
     int64_t drain_ms;      /* from SIGTERM to exit */
     uint32_t json_depth;
+    uint32_t json_values;
 };
 
 struct config {

@@ -222,7 +222,7 @@ bool server_run(struct service *service, const struct server_ports *ports, struc
 {
     const struct limits *limits = &service->config->limits;
     struct server s = {.service = service, .limits = limits, .ports = *ports, .epoll_fd = -1};
-    workspace_init(&s.workspace, KEYRING_LOOP, limits->frame_bytes, limits->json_depth);
+    workspace_init(&s.workspace, KEYRING_LOOP, limits);
     buffer_init(&s.outbox, limits->frame_bytes + ANSWER_SLACK + SERVER_READ_SIZE);
     s.lists[WAITING_REQUEST].limit_ms = limits->idle_ms;
     s.lists[WAITING_FRAME].limit_ms = limits->frame_ms;

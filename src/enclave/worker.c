@@ -46,8 +46,7 @@ struct worker *worker_start(struct service *service, struct job_queue *done, str
     worker->service = service;
     worker->done = done;
     job_queue_init(&worker->queue, -1);
-    workspace_init(&worker->workspace, KEYRING_WORKER, service->config->limits.frame_bytes,
-                   service->config->limits.json_depth);
+    workspace_init(&worker->workspace, KEYRING_WORKER, &service->config->limits);
     if (pthread_create(&worker->thread, NULL, run, worker) == 0)
         return worker;
     error_set_errno(err, ERROR_SYSTEM, "cannot start the worker thread");

@@ -29,9 +29,10 @@ static int set_up(void **state)
         return -1;
     b->config.limits.frame_bytes = FRAME_MAX;
     b->config.limits.json_depth = 16;
+    b->config.limits.json_values = 1100000;
     b->service.config = &b->config;
     b->service.ring = keyring_new(1000000);
-    workspace_init(&b->workspace, KEYRING_LOOP, FRAME_MAX, 16);
+    workspace_init(&b->workspace, KEYRING_LOOP, &b->config.limits);
     buffer_init(&b->answer, FRAME_MAX + ANSWER_SLACK);
     if (!keyring_install(b->service.ring, first_key, &rotated, NULL) || rotated)
         return -1;
@@ -380,7 +381,7 @@ static void large_requests_give_memory_back(void **state)
     buffer_init(&request, 16u << 20);
     buffer_init(&answer, 16u << 20);
     b->config.limits.frame_bytes = 16u << 20;
-    workspace_init(&w, KEYRING_WORKER, 16u << 20, 16);
+    workspace_init(&w, KEYRING_WORKER, &b->config.limits);
     buffer_text(&request, "{\"mode\":\"A\",\"payload\":[0");
     for (int i = 0; i < 1000000; i++)
         buffer_text(&request, ",0");
@@ -391,7 +392,7 @@ static void large_requests_give_memory_back(void **state)
     assert_true(w.request.cap * sizeof *w.request.nodes <= 1u << 20);
     /* and the number of values is bounded, whatever the frame's limit */
     buffer_truncate(&request, request.len - 2);
-    for (int i = 0; i < 100000; i++)
+    for (int i = 0; i < 200000; i++)
         buffer_text(&request, ",0");
     buffer_text(&request, "]}");
     buffer_reset(&answer);

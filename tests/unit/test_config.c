@@ -20,7 +20,8 @@ static void defaults(void **state)
     assert_string_equal(c.host, "kms.eu-central-1.amazonaws.com");
     assert_bytes(buffer_bytes(&c.encryption_context), "{}");
     assert_int_equal(c.limits.frame_bytes, 16777216);
-    assert_int_equal(c.limits.buffered_bytes, 8 * 16777216);
+    assert_in_range(c.limits.buffered_bytes, 2 * 16777216, 8 * 16777216);
+    assert_int_equal(c.limits.json_values, 1048576);
     assert_true(c.limits.connections >= 1024);
     assert_int_equal(c.limits.json_depth, 128);
     assert_int_equal(c.previous_key_ms, 3600000);
@@ -39,7 +40,8 @@ static void everything_given(void **state)
         "\"relay\": \"tcp:127.0.0.1:1\", \"wrapped_tsk_file\": \"/t\", \"attempt_seconds\": 1,"
         "\"total_seconds\": 2}, \"rotation\": {\"previous_key_seconds\": 0}, \"limits\": {"
         "\"frame_bytes\": 64, \"buffered_bytes\": 64, \"connections\": 1, \"idle_seconds\": 3,"
-        "\"frame_seconds\": 4, \"write_seconds\": 5, \"drain_seconds\": 6, \"json_depth\": 4}}";
+        "\"frame_seconds\": 4, \"write_seconds\": 5, \"drain_seconds\": 6, \"json_depth\": 4, "
+        "\"json_values\": 100}}";
     struct config c;
     struct error err = {0};
     if (!config_parse(&c, bytes_text(text), "file", &err))
@@ -56,6 +58,8 @@ static void everything_given(void **state)
     assert_int_equal(c.limits.frame_ms, 4000);
     assert_int_equal(c.limits.write_ms, 5000);
     assert_int_equal(c.limits.drain_ms, 6000);
+    assert_int_equal(c.limits.json_depth, 4);
+    assert_int_equal(c.limits.json_values, 100);
     assert_int_equal(c.attempt_ms, 1000);
     assert_int_equal(c.total_ms, 2000);
     config_clear(&c);
@@ -125,6 +129,7 @@ static void what_is_wrong_is_named(void **state)
         {"{" KMS ", \"limits\": {\"buffered_bytes\": 100}}", "buffered_bytes"},
         {"{" KMS ", \"limits\": {\"connections\": 0}}", "connections"},
         {"{" KMS ", \"limits\": {\"json_depth\": 513}}", "json_depth"},
+        {"{" KMS ", \"limits\": {\"json_values\": 99}}", "json_values"},
         {"{" KMS ", \"limits\": {\"idle_seconds\": -1}}", "idle_seconds"},
         {"{" KMS ", \"limits\": []}", "limits"},
     };
