@@ -65,11 +65,6 @@ uint64_t cbor_read_definite(struct cbor_reader *r, enum cbor_type major)
     return 0;
 }
 
-uint64_t cbor_unsigned(struct cbor_reader *r)
-{
-    return cbor_read_definite(r, CBOR_UNSIGNED);
-}
-
 static struct bytes take(struct cbor_reader *r, uint64_t len)
 {
     if (r->failed || len > bytes_left(r)) {
@@ -107,12 +102,10 @@ struct bytes cbor_text(struct cbor_reader *r)
     return bytes_of(NULL, 0);
 }
 
-/* Every item takes a byte at least, so a larger count is a lie that need not be walked to be told.
- */
-static struct cbor_items enter(struct cbor_reader *r, enum cbor_type wanted, size_t items_each)
+struct cbor_items cbor_enter(struct cbor_reader *r, enum cbor_type major, size_t items_each)
 {
     struct cbor_head head;
-    if (!cbor_read_head(r, &head) || head.major != wanted ||
+    if (!cbor_read_head(r, &head) || head.major != major ||
         head.argument > bytes_left(r) / items_each) {
         fail(r);
         return (struct cbor_items){0};
@@ -121,14 +114,9 @@ static struct cbor_items enter(struct cbor_reader *r, enum cbor_type wanted, siz
                                .indefinite = head.info == CBOR_INFO_INDEFINITE};
 }
 
-struct cbor_items cbor_enter_array(struct cbor_reader *r)
-{
-    return enter(r, CBOR_ARRAY, 1);
-}
-
 struct cbor_items cbor_enter_map(struct cbor_reader *r)
 {
-    return enter(r, CBOR_MAP, 2);
+    return cbor_enter(r, CBOR_MAP, 2);
 }
 
 bool cbor_next(struct cbor_reader *r, struct cbor_items *items)

@@ -51,14 +51,12 @@ struct cbor_items {
 
 struct cbor_reader cbor_reader(struct bytes input);
 
-uint64_t cbor_unsigned(struct cbor_reader *r);
 /* A view into the input. Definite length only: chunked strings do not occur in this field's formats
  * and are refused here (cbor_skip passes over them). Text is checked to be UTF-8. */
 struct bytes cbor_bytes(struct cbor_reader *r);
 struct bytes cbor_text(struct cbor_reader *r);
 
 /* Definite or indefinite length. */
-struct cbor_items cbor_enter_array(struct cbor_reader *r);
 struct cbor_items cbor_enter_map(struct cbor_reader *r);
 /* True while an element (a pair) follows; then read it (both halves). Consumes the break. */
 bool cbor_next(struct cbor_reader *r, struct cbor_items *items);

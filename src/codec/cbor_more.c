@@ -16,6 +16,16 @@ enum cbor_type cbor_peek(const struct cbor_reader *r)
     return head.info <= CBOR_INFO_1_BYTE ? CBOR_SIMPLE : CBOR_FLOAT;
 }
 
+uint64_t cbor_unsigned(struct cbor_reader *r)
+{
+    return cbor_read_definite(r, CBOR_UNSIGNED);
+}
+
+struct cbor_items cbor_enter_array(struct cbor_reader *r)
+{
+    return cbor_enter(r, CBOR_ARRAY, 1);
+}
+
 int64_t cbor_integer(struct cbor_reader *r)
 {
     struct cbor_head head;

@@ -23,6 +23,11 @@ struct cbor_head {
 bool cbor_read_head(struct cbor_reader *r, struct cbor_head *head);
 /* The argument of a head of that major type, which is not indefinite. */
 uint64_t cbor_read_definite(struct cbor_reader *r, enum cbor_type major);
+/*
+ * Goes into an array or a map. Every item takes a byte at least, so a larger count is a lie that
+ * need not be walked to be told.
+ */
+struct cbor_items cbor_enter(struct cbor_reader *r, enum cbor_type major, size_t items_each);
 /* The head with its argument in the shortest form. */
 void cbor_put_head(struct buffer *out, enum cbor_type major, uint64_t argument);
 

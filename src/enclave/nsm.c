@@ -37,25 +37,6 @@ static bool refused(const struct nsm_call *call, struct bytes name, struct error
                      call->name);
 }
 
-bool nsm_call_is_member(struct nsm_call *call, struct bytes key, const char *name, unsigned bit)
-{
-    if (!bytes_equal_text(key, name))
-        return false;
-    if ((call->seen & 1u << bit) != 0)
-        call->value.failed = true;
-    call->seen |= 1u << bit;
-    return true;
-}
-
-bool nsm_call_complete(const struct nsm_call *call, unsigned count, struct error *err)
-{
-    if (!cbor_reader_done(&call->value))
-        return nsm_call_malformed(call, "a member of the wrong type, or twice", err);
-    if (call->seen != (1u << count) - 1)
-        return nsm_call_malformed(call, "a member is missing", err);
-    return true;
-}
-
 bool nsm_call_open_answer(struct nsm_call *call, struct bytes answer, struct error *err)
 {
     struct cbor_reader r = cbor_reader(answer);
@@ -114,14 +95,19 @@ bool nsm_call_bytes(struct nsm_call *call, const char *name, struct bytes *out, 
 {
     struct cbor_reader *r = &call->value;
     struct cbor_items map = cbor_enter_map(r);
+    bool twice = false;
     *out = (struct bytes){0};
     while (cbor_next(r, &map)) {
-        if (nsm_call_is_member(call, cbor_text(r), name, 0))
+        bool wanted = bytes_equal_text(cbor_text(r), name);
+        twice = twice || (wanted && out->at != NULL);
+        if (wanted)
             *out = cbor_bytes(r);
         else
             (void)cbor_skip(r);
     }
-    return nsm_call_complete(call, 1, err);
+    if (!cbor_reader_done(r) || twice)
+        return nsm_call_malformed(call, "a member of the wrong type, or twice", err);
+    return out->at != NULL || nsm_call_malformed(call, "a member is missing", err);
 }
 
 void nsm_close(struct nsm *nsm)

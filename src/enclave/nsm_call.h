@@ -11,7 +11,7 @@ struct nsm_call {
     const char *name;
     uint8_t response[NSM_RESPONSE_MAX];
     struct cbor_reader value; /* stands before what belongs to name */
-    unsigned seen;            /* bit for each member read so far */
+    unsigned seen;            /* by nsm_more.c: a bit for each member read so far */
 };
 
 void nsm_call_wipe(struct nsm_call *call);
@@ -28,11 +28,6 @@ MUST_USE bool nsm_call_open_answer(struct nsm_call *call, struct bytes answer, s
 /* Both: sends a request and stands before the value in its answer. */
 MUST_USE bool nsm_call_ask(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
                            struct error *err);
-/* True if key is name; the same name a second time is malformed. bit numbers the member. */
-bool nsm_call_is_member(struct nsm_call *call, struct bytes key, const char *name, unsigned bit);
-/* Whether the value was well-formed to its end and had the first count members. */
-MUST_USE bool nsm_call_complete(const struct nsm_call *call, unsigned count, struct error *err);
-
 /* Reads a value that is {"name": bstr}, besides members that are not known. */
 MUST_USE bool nsm_call_bytes(struct nsm_call *call, const char *name, struct bytes *out,
                              struct error *err);
