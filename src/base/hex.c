@@ -41,7 +41,7 @@ static void join(uint8_t *restrict out, const uint8_t *restrict value, size_t co
 
 bool hex_decode(uint8_t *out, struct bytes text)
 {
-    uint8_t value[DIGITS_A_TIME];
+    uint8_t value[DIGITS_A_TIME] = {0};
     unsigned bad = 0;
     size_t at = 0;
     if (text.len % 2 != 0)
