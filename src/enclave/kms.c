@@ -193,24 +193,45 @@ static struct deadline attempt_deadline(const struct kms_target *target,
     return d;
 }
 
-/* Attempts and pauses until one decides; the last attempt's error stands when time runs out. */
+/* The last failure that says more than that time ran out. */
+struct telling {
+    struct error err;
+    struct kms_refusal refusal;
+};
+
+/* Waits before the next attempt; false when there is to be none. */
+static bool pause_before(const struct deadline *whole, unsigned attempts, struct error *err)
+{
+    int64_t pause = pause_ms(attempts);
+    bool more = whole->at_ms - clock_monotonic_ms() > pause;
+    log_warning("KMS, attempt %u: %s: %s; %s", attempts, error_text(err->code), err->cause,
+                more ? "trying again" : "giving up: out of time");
+    struct error ended = {0};
+    if (more && deadline_sleep(whole, pause, &ended))
+        return true;
+    if (ended.code == ERROR_SHUTTING_DOWN)
+        *err = ended;
+    return false;
+}
+
+/* Attempts and pauses until one decides; when time runs out, the most telling failure stands. */
 static bool attempts(struct unwrapping *u, const struct deadline *whole, struct error *err)
 {
+    struct telling last = {0};
     for (unsigned count = 1;; count++) {
         u->deadline = attempt_deadline(u->target, whole);
         if (attempt(u, err))
             return true;
         if (!u->retry)
             return false;
-        int64_t pause = pause_ms(count);
-        bool more = whole->at_ms - clock_monotonic_ms() > pause;
-        log_warning("KMS, attempt %u: %s: %s; %s", count, error_text(err->code), err->cause,
-                    more ? "trying again" : "giving up: out of time");
-        struct error ended = {0};
-        if (more && deadline_sleep(whole, pause, &ended))
+        if (err->code != ERROR_DEADLINE)
+            last = (struct telling){*err, *u->refusal};
+        if (pause_before(whole, count, err))
             continue;
-        if (ended.code == ERROR_SHUTTING_DOWN)
-            *err = ended;
+        if (err->code == ERROR_DEADLINE && last.err.code != ERROR_NONE) {
+            *err = last.err;
+            *u->refusal = last.refusal;
+        }
         return false;
     }
 }

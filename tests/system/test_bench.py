@@ -16,7 +16,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 def run_bench(tmp_path, *options):
     figures = tmp_path / "figures.json"
     done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "run", "--build", BUILD,
-                           "--seconds", "0.02", "--repeat", "1", "--json", figures, *options],
+                           "--seconds", "0.1", "--repeat", "1", "--json", figures, *options],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=250,
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr

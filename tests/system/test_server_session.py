@@ -195,7 +195,7 @@ def test_passing_failures_of_kms_are_retried(enclave, world, fault):
     ("500", {"kms_unavailable"}),
     ("throttle", {"kms_throttled"}),
     ("hang", {"kms_unavailable", "deadline"}),
-    ("reset", {"kms_unavailable", "relay_unreachable", "tls_failed", "deadline"}),
+    ("reset", {"kms_unavailable", "relay_unreachable", "tls_failed"}),
 ])
 def test_lasting_failures_end_in_time(world, start, fault, codes):
     enclave = start(kms={"attempt_seconds": 1, "total_seconds": 2})
@@ -312,9 +312,10 @@ def test_configure_races_with_requests(enclave, world):
 
 
 @pytest.mark.parametrize("fault", ["error:InternalError:Attestation", "short:Attestation",
-                                   "garbage:Attestation"])
+                                   "garbage:Attestation", "silent:Attestation"])
 def test_a_failing_module_is_named(world, tmp_path, fault):
-    nsm = Nsm(tmp_path, "--fault", fault)
+    state = ["--state", os.path.join(world.folder, "nsm-state")]
+    nsm = Nsm(tmp_path, *state, "--fault", fault)
     try:
         bad = type("Bad", (), {"nsm": nsm, "kms": world.kms, "key_arn": world.key_arn,
                                "wrapped": world.wrapped})
@@ -323,6 +324,11 @@ def test_a_failing_module_is_named(world, tmp_path, fault):
             answer = enclave.configure()
             assert answer["code"] == "nsm_failed" and "ttestation" in answer["cause"], answer
             assert enclave.ask(A)["code"] == "not_configured"
+            # the module recovers, and so does the session
+            nsm.stop()
+            nsm.start("--pcr", f"0={PCR0}", *state)
+            wait_until(lambda: enclave.configure()["status"] == "success", what="configured")
+            open_state(enclave.agent_a(1), world.tsk)
         finally:
             assert enclave.stop() == 0
     finally:
