@@ -178,6 +178,71 @@ static void nobody_listens(void **state)
     assert_int_equal(err.code, ERROR_SYSTEM);
 }
 
+/* Where the kernel has the family, the address works; where not, the error names what to use. */
+static void vsock_and_ipv6(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"vsock:any:41237", "tcp:[::1]:0"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct address address, bound;
+        struct error err = {0};
+        int fd;
+        assert_true(address_parse(&address, texts[i], &err));
+        if (address_listen(&address, 8, &fd, &err)) {
+            assert_true(address_of(fd, &bound, &err));
+            assert_memory_equal(bound.text, texts[i], strlen(texts[i]) - (i == 1));
+            close(fd);
+        } else if (err.code == ERROR_NO_VSOCK) {
+            assert_non_null(strstr(err.cause, "tcp:"));
+            assert_non_null(strstr(err.cause, "unix:"));
+        } else {
+            assert_int_equal(err.code, ERROR_SYSTEM);
+        }
+    }
+}
+
+static void frames_wait_for_their_reader(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    struct deadline now = deadline_in(1);
+    struct error err = {0};
+    BUFFER_AUTO large;
+    buffer_init(&large, 16u << 20);
+    uint8_t *at = buffer_reserve(&large, 8u << 20);
+    assert_non_null(at);
+    memset(at, 'x', 8u << 20);
+    buffer_commit(&large, 8u << 20);
+    assert_false(frame_send(fds[0], buffer_bytes(&large), &now, &err)); /* nobody reads */
+    assert_int_equal(err.code, ERROR_DEADLINE);
+    close(fds[1]);
+    assert_false(frame_send(fds[0], bytes_text("x"), &now, &err));
+    assert_int_equal(err.code, ERROR_NETWORK);
+    BUFFER_AUTO got;
+    buffer_init(&got, 100);
+    int closed = fds[0];
+    close(fds[0]);
+    assert_false(frame_receive(closed, &got, 100, &now, &err));
+    assert_int_equal(err.code, ERROR_NETWORK);
+}
+
+static void a_frame_needs_memory(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    struct deadline soon = deadline_in(5000);
+    struct error err = {0};
+    BUFFER_AUTO small;
+    buffer_init(&small, 3);
+    assert_true(frame_send(fds[0], bytes_text("four"), &soon, &err));
+    assert_false(frame_receive(fds[1], &small, 100, &soon, &err));
+    assert_int_equal(err.code, ERROR_MEMORY);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void stale_sockets_are_replaced(void **state)
 {
     (void)state;
@@ -215,10 +280,16 @@ static void names_resolve_outside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_parse),         cmocka_unit_test(frames_travel),
-        cmocka_unit_test(broken_frames_are_named), cmocka_unit_test(deadlines_and_stop),
-        cmocka_unit_test(nobody_listens),          cmocka_unit_test(stale_sockets_are_replaced),
+        cmocka_unit_test(addresses_parse),
+        cmocka_unit_test(frames_travel),
+        cmocka_unit_test(broken_frames_are_named),
+        cmocka_unit_test(deadlines_and_stop),
+        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(stale_sockets_are_replaced),
         cmocka_unit_test(names_resolve_outside),
+        cmocka_unit_test(vsock_and_ipv6),
+        cmocka_unit_test(frames_wait_for_their_reader),
+        cmocka_unit_test(a_frame_needs_memory),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }
