@@ -83,17 +83,42 @@ static void collect(struct attributes *a, const struct kms_call *call,
     settle(a);
 }
 
+static void describe(struct buffer *line, const struct policy_finding *f)
+{
+    bool absent = f->actual.at == NULL;
+    buffer_text(line, "statement ");
+    buffer_append(line, f->statement);
+    buffer_text(line, f->deny ? " (Deny): " : " (Allow): ");
+    buffer_append(line, f->condition);
+    buffer_text(line, f->key.len > 0 ? " " : "");
+    buffer_append(line, f->key);
+    buffer_text(line, " wanted ");
+    buffer_append(line, f->wanted);
+    buffer_text(line, ", actual ");
+    buffer_append(line, absent ? bytes_text("absent") : f->actual);
+    buffer_text(line, f->matched ? ": matches" : ": does not match");
+}
+
+/* Of a refusal, everything that was looked at. */
 static void log_finding(void *context, const struct policy_finding *f)
 {
     const struct kms_call *call = context;
-    bool absent = f->actual.at == NULL;
-    log_warning("request %s: statement %.*s (%s): %.*s%s%.*s wanted %.*s, actual %.*s: %s",
-                call->request->id, (int)f->statement.len, (const char *)f->statement.at,
-                f->deny ? "Deny" : "Allow", (int)f->condition.len, (const char *)f->condition.at,
-                f->key.len > 0 ? " " : "", (int)f->key.len, (const char *)f->key.at,
-                (int)f->wanted.len, (const char *)f->wanted.at, absent ? 6 : (int)f->actual.len,
-                absent ? "absent" : (const char *)f->actual.at,
-                f->matched ? "matches" : "does not match");
+    BUFFER_AUTO line;
+    buffer_init(&line, POLICY_TEXT_MAX + 4096);
+    describe(&line, f);
+    log_warning("request %s: %.*s", call->request->id, (int)line.len, (const char *)line.at);
+}
+
+/* Of a consent to an attested request, the conditions that it met. */
+static void log_condition_met(void *context, const struct policy_finding *f)
+{
+    const struct kms_call *call = context;
+    if (f->key.len == 0 || !f->matched)
+        return;
+    BUFFER_AUTO line;
+    buffer_init(&line, POLICY_TEXT_MAX + 4096);
+    describe(&line, f);
+    log_info("request %s: %.*s", call->request->id, (int)line.len, (const char *)line.at);
 }
 
 static bool refuse(struct kms_call *call, enum policy_effect effect)
@@ -126,10 +151,13 @@ static bool decide(struct kms_call *call, const struct policy *policy, struct at
         .attribute_count = a->count,
     };
     enum policy_effect effect = policy_evaluate(policy, &request, NULL, NULL);
-    if (effect == POLICY_ALLOWED)
-        return true;
-    policy_evaluate(policy, &request, log_finding, call);
-    return refuse(call, effect);
+    if (effect != POLICY_ALLOWED) {
+        policy_evaluate(policy, &request, log_finding, call);
+        return refuse(call, effect);
+    }
+    if (call->attested)
+        policy_evaluate(policy, &request, log_condition_met, call);
+    return true;
 }
 
 bool kms_authorize(struct kms_call *call)
