@@ -70,7 +70,9 @@ static const struct {
     {"no_credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an "
                        "instance role"},
     {"no_wrapped_tsk", "give --wrapped-tsk-file FILE or set ENCRYPTED_TSK"},
-    {"credentials_expired", "run enclavectl configure, or keep configure --watch running"},
+    {"credentials_expired",
+     "renew them where they come from, then run enclavectl configure; --watch "
+     "does so in time"},
     {"region_mismatch", "leave --region out, or give the region of the pinned key"},
     {"encryption_context_mismatch", "leave --encryption-context out, or give the pinned one"},
     {"key_mismatch", "wrap the TSK under the KMS key that the configuration pins"},
