@@ -176,6 +176,7 @@ int command_dev(int argc, char **argv)
         .common.timeout_ms = CONFIGURE_TIMEOUT_MS,
         .listen = "tcp:127.0.0.1:0",
         .credential_seconds = 3600,
+        .state_fd = -1,
         .nsm.out = -1,
         .kms.out = -1,
         .enclaved.out = -1,
@@ -210,6 +211,8 @@ int command_dev(int argc, char **argv)
     credentials_clear(&dev.admin);
     credentials_clear(&dev.session);
     credentials_clear(&dev.previous);
+    if (dev.state_fd >= 0)
+        close(dev.state_fd);
     close(dev.stop_fd);
     return code;
 }

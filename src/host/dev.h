@@ -39,7 +39,8 @@ struct dev {
     char programs[DEV_PATH_MAX]; /* where enclavectl and the others lie */
     char run[64];                /* short: unix socket paths end at 107 bytes */
     char state[DEV_PATH_MAX];
-    int stop_fd; /* readable at SIGINT and SIGTERM */
+    int state_fd; /* holds the lock on the state folder */
+    int stop_fd;  /* readable at SIGINT and SIGTERM */
     struct child nsm, kms, enclaved;
 
     struct credentials admin;    /* of the account's root: keys and policies */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,22 @@ static bool make_folder(const char *path, struct error *err)
     return error_set_errno(err, ERROR_SYSTEM, "cannot make the folder %.200s", path);
 }
 
+/* Two of these in one folder would overwrite each other's credentials and configuration. */
+static bool lock_state(struct dev *dev, struct error *err)
+{
+    dev->state_fd = open(dev->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dev->state_fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "the folder %.200s cannot be used", dev->state);
+    if (flock(dev->state_fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return error_set_errno(err, ERROR_SYSTEM, "the folder %.200s cannot be locked", dev->state);
+    return error_set(err, ERROR_SYSTEM,
+                     "the folder %.200s is in use: end the other enclavectl dev, or give another "
+                     "--dir",
+                     dev->state);
+}
+
 bool dev_folders(struct dev *dev, struct error *err)
 {
     char nsm[DEV_PATH_MAX];
@@ -70,7 +87,8 @@ bool dev_folders(struct dev *dev, struct error *err)
         if (!fits)
             return error_set(err, ERROR_SYSTEM, "the folder %.200s cannot be used", dev->dir);
     }
-    return make_folder(dev->state, err) && dev_path(dev, "nsm", nsm, err) && make_folder(nsm, err);
+    return make_folder(dev->state, err) && lock_state(dev, err) && dev_path(dev, "nsm", nsm, err) &&
+           make_folder(nsm, err);
 }
 
 static bool set_random(struct buffer *field, const char *prefix, size_t bytes, struct error *err)

@@ -30,6 +30,7 @@ struct doctor {
     const char *context[CONTEXT_PAIRS]; /* --encryption-context K=V */
     size_t context_count;
     char key_arn[256]; /* as the service tells; empty: not known */
+    bool denied;       /* the service says that a key policy refused it */
     struct check checks[CHECKS_MAX];
     size_t count;
 };

@@ -187,6 +187,12 @@ static void evaluate(struct doctor *doctor, const struct policy *policy, struct 
             "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
     doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
                (int)(principal.len < 200 ? principal.len : 200), (const char *)principal.at);
+    if (doctor->denied && !debug)
+        doctor_add(doctor, "running", CHECK_FAIL,
+                   "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
+                   "without --debug-mode, and deliver credentials of that role",
+                   "KMS refused what runs, but the policy allows these PCRs: this image runs in "
+                   "debug mode (its PCRs are zero), or another one runs, or under another role");
 }
 
 static bool compare(struct doctor *doctor, struct json *policy_doc, struct json *pcrs_doc,

@@ -63,6 +63,7 @@ static void add_failure(struct doctor *doctor, const char *code, const char *why
 void doctor_explain(struct doctor *doctor, const char *code, const char *details)
 {
     const struct kms_hint *hint = strcmp(code, "kms_denied") == 0 ? kms_hint(details) : NULL;
+    doctor->denied = hint != NULL && strcmp(hint->needle, "AccessDenied") == 0;
     if (hint != NULL) {
         add_failure(doctor, code, hint->why, hint->remedy, details);
         return;

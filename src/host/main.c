@@ -76,6 +76,8 @@ int main(int argc, char **argv)
         }
         return commands[i].function(argc - 1, argv + 1);
     }
+    for (int i = 1; i < argc; i++)
+        common.json = common.json || strcmp(argv[i], "--json") == 0;
     error_set(&err, ERROR_USAGE, "unknown command %.60s", argv[1]);
     return report_failure_with(&common, &err, "see enclavectl --help");
 }

@@ -70,7 +70,9 @@ static const struct {
     {"no_credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an "
                        "instance role"},
     {"no_wrapped_tsk", "give --wrapped-tsk-file FILE or set ENCRYPTED_TSK"},
-    {"credentials_expired", "run enclavectl configure, or keep configure --watch running"},
+    {"credentials_expired",
+     "renew them where they come from, then run enclavectl configure; --watch "
+     "does so in time"},
     {"region_mismatch", "leave --region out, or give the region of the pinned key"},
     {"encryption_context_mismatch", "leave --encryption-context out, or give the pinned one"},
     {"key_mismatch", "wrap the TSK under the KMS key that the configuration pins"},
@@ -186,6 +188,17 @@ int report_failure(const struct common *common, const struct error *err)
     return report_failure_with(common, err, remedy_for_name(error_name(err->code)));
 }
 
+/* Appends KMS's own message, if it has one. */
+static void append_kms_message(struct buffer *line, const struct json *answer)
+{
+    json_value kms = json_member(answer, 0, "kms");
+    json_value message = kms != JSON_NONE ? json_member(answer, kms, "message") : JSON_NONE;
+    if (message == JSON_NONE || json_string_is(answer, message, ""))
+        return;
+    buffer_text(line, ": ");
+    append_json_text(line, answer, message);
+}
+
 /* Appends why KMS refused and what to do, if the answer says what KMS said. */
 static bool append_kms_hint(struct buffer *line, const struct json *answer)
 {
@@ -227,6 +240,7 @@ int report_refusal(const struct common *common, const struct json *answer)
         buffer_text(&line, ": ");
         append_json_text(&line, answer, cause);
     }
+    append_kms_message(&line, answer);
     const char *remedy = code.failed ? NULL : remedy_for_name((const char *)code.at);
     if (!append_kms_hint(&line, answer) && remedy != NULL)
         buffer_printf(&line, "; %s", remedy);

@@ -191,6 +191,8 @@ static int parse_options(struct options *o, int argc, char **argv)
     }
     if (optind < argc)
         wrong("unexpected argument", argv[optind]);
+    else if (strncmp(o->listen, "tcp:", 4) != 0)
+        wrong("--listen takes tcp:HOST:PORT, not this", o->listen);
     else if (o->database == NULL)
         wrong("missing option", "--db FILE");
     else if (o->nsm_root == NULL)

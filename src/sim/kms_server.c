@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -77,12 +78,25 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* The time as this KMS's clock has it, not as the library would put it. */
+static void put_date(const struct kms_server *server, struct MHD_Response *response)
+{
+    time_t now = (time_t)(kms_now_us(server->service) / 1000000);
+    struct tm parts;
+    char text[64];
+    if (gmtime_r(&now, &parts) != NULL &&
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts) > 0)
+        MHD_add_response_header(response, "Date", text);
+}
+
 /* Sends a response and lets go of it; MHD_NO if there is none. */
-static enum MHD_Result queue(struct MHD_Connection *connection, const struct exchange *x,
-                             unsigned status, struct MHD_Response *response)
+static enum MHD_Result queue(const struct kms_server *server, struct MHD_Connection *connection,
+                             const struct exchange *x, unsigned status,
+                             struct MHD_Response *response)
 {
     if (response == NULL)
         return MHD_NO;
+    put_date(server, response);
     MHD_add_response_header(response, "x-amzn-RequestId", x->request.id);
     MHD_add_response_header(response, "Content-Type", "application/x-amz-json-1.1");
     MHD_add_response_header(response, "Cache-Control", "no-cache, no-store, must-revalidate");
@@ -142,18 +156,18 @@ static enum MHD_Result deliver(const struct kms_server *server, struct MHD_Conne
         reset(connection);
         return MHD_NO;
     case KMS_DELIVER_HALF:
-        return queue(connection, x, x->answer.status,
+        return queue(server, connection, x, x->answer.status,
                      MHD_create_response_from_callback(body->len, 4096, read_half, x, NULL));
     case KMS_DELIVER_WHOLE:
         break;
     }
     /* The body stays ours until completed() wipes it: the library makes no copy of it. */
-    return queue(connection, x, x->answer.status,
+    return queue(server, connection, x, x->answer.status,
                  MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_PERSISTENT));
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, const struct exchange *x,
-                              unsigned status, const char *type)
+static enum MHD_Result refuse(const struct kms_server *server, struct MHD_Connection *connection,
+                              const struct exchange *x, unsigned status, const char *type)
 {
     BUFFER_AUTO body;
     buffer_init(&body, 256);
@@ -161,7 +175,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, const struct ex
     if (body.failed)
         return MHD_NO;
     log_warning("request %s: %u %s", x->request.id, status, type);
-    return queue(connection, x, status,
+    return queue(server, connection, x, status,
                  MHD_create_response_from_buffer(body.len, body.at, MHD_RESPMEM_MUST_COPY));
 }
 
@@ -170,10 +184,10 @@ static enum MHD_Result serve(struct kms_server *server, struct MHD_Connection *c
 {
     struct kms_request *request = &x->request;
     if (x->too_large)
-        return refuse(connection, x, 413, "RequestEntityTooLargeException");
+        return refuse(server, connection, x, 413, "RequestEntityTooLargeException");
     int headers = MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, request);
     if (headers < 0 || (size_t)headers > request->header_count || x->target.failed)
-        return refuse(connection, x, 400, "ValidationException");
+        return refuse(server, connection, x, 400, "ValidationException");
     request->target = buffer_bytes(&x->target);
     request->body = buffer_bytes(&x->body);
     kms_handle(server->service, request, &x->answer);

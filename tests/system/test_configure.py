@@ -89,14 +89,15 @@ def test_answer(env, service):
 
 def test_refusal_with_kms_words(env):
     refusal = {"status": "error", "code": "kms_denied", "error": "KMS refused the request",
-               "cause": "AccessDeniedException: not authorized",
+               "cause": "KMS answered 400 AccessDeniedException",
                "kms": {"http_status": 400, "type": "AccessDeniedException",
                        "message": "not authorized"}}
     with FakeService(lambda request: refusal) as fake:
         done = ctl("configure", "--to", fake.address, env=with_keys(env))
         again = ctl("configure", "--to", fake.address, "--json", env=with_keys(env))
     assert done.returncode == again.returncode == 1
-    assert b"AccessDeniedException" in done.stderr and b"enclavectl doctor" in done.stderr
+    assert b"AccessDeniedException: not authorized;" in done.stderr
+    assert b"enclavectl doctor" in done.stderr
     assert b"compare them" in done.stderr
     assert json.loads(again.stdout) == refusal
 

@@ -210,6 +210,15 @@ def test_failures(env, arguments, code, told):
     assert told in done.stderr.decode() and done.stdout == b""
 
 
+def test_kept_folder_is_used_by_one_at_a_time(env, tmp_path):
+    with Dev(env, "--dir", tmp_path / "kept") as dev:
+        before = (tmp_path / "kept" / "credentials.json").read_text()
+        done = ctl("dev", "--dir", tmp_path / "kept", env=env)
+        assert done.returncode == 5 and b"is in use" in done.stderr
+        assert (tmp_path / "kept" / "credentials.json").read_text() == before
+        assert dev.stop()[0] == 0
+
+
 @pytest.mark.parametrize("text", ["", "00", "zz" * 32, "00" * 33])
 def test_bad_tsk_file(env, tmp_path, text):
     (tmp_path / "tsk").write_text(text)

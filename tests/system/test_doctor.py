@@ -244,6 +244,19 @@ def test_policy(env, tmp_path, statements, pcrs, result, conditions):
     assert bool(debug) == (set(pcrs.get("PCR0", "1")) == {"0"})
 
 
+def test_policy_allows_what_does_not_run(env, tmp_path):
+    (tmp_path / "policy").write_text(json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement(**equals(ImageSha384=PCR0))]}))
+    (tmp_path / "pcrs").write_text(json.dumps({"PCR0": PCR0}))
+    arguments = ["--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs"]
+    with FakeEnclaved() as fake:
+        fake.last_error = {"error": "text", "code": "kms_denied", "cause": "AccessDeniedException"}
+        checks = doctor(env, "--to", fake.address, *arguments)
+    assert find(checks, "policy")["result"] == "ok"
+    assert find(checks, "running")["result"] == "fail"
+    assert "debug mode" in find(checks, "running")["cause"]
+
+
 def test_policy_finds_the_principal_and_uses_the_context(env, tmp_path):
     policy = {"Version": "2012-10-17", "Statement": [
         statement(Sid="Root", Principal={"AWS": "arn:aws:iam::111122223333:root"},

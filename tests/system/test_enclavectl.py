@@ -292,6 +292,8 @@ def test_usage_failure_as_json(env):
     assert done.returncode in (2, 3)
     done = ctl("health", "--bogus", "--json", env=env)
     assert done.returncode == 2 and json.loads(done.stdout)["code"] == "usage"
+    done = ctl("bogus", "--json", env=env)
+    assert done.returncode == 2 and json.loads(done.stdout)["code"] == "usage"
 
 
 def test_wrong_option_does_not_repeat_its_value(env):

@@ -714,6 +714,7 @@ def test_help():
 @pytest.mark.parametrize("arguments", [
     (), ("--db", "x"), ("--nsm-root", "x"), ("--nothing",), ("--db", "x", "--nsm-root", "y", "z"),
     ("--account", "12"), ("--envelope", "round"), ("--clock-skew", "soon"), ("--region", ""),
+    ("--db", "x", "--nsm-root", "y", "--listen", "unix:z"),
 ])
 def test_usage(arguments):
     assert run(*arguments).returncode == 2

@@ -2,6 +2,7 @@
 """Who may talk to `enclave-sim kms`: Signature Version 4, credentials, their expiry and renewal."""
 import datetime
 import email.utils
+import time
 
 import pytest
 from kms_tools import ADMIN, ENCLAVE, Client, Kms, Module, utc_now
@@ -135,7 +136,10 @@ def test_skew(kms, minutes, message):
 def test_clock_skew_of_the_simulator(root_pem, tmp_path):
     server = Kms(tmp_path, root_pem, "--clock-skew", "3600")
     try:
-        assert ask(server.admin()).message.startswith("Signature expired: ")
+        reply = ask(server.admin())
+        assert reply.message.startswith("Signature expired: ")
+        date = email.utils.parsedate_to_datetime(reply.headers["Date"])
+        assert 3500 < date.timestamp() - time.time() < 3700
         later = utc_now() + datetime.timedelta(hours=1)
         assert ask(server.admin(), when=later).status == 200
     finally:
