@@ -16,6 +16,8 @@
 #define MCL_ONFAULT 4
 #endif
 
+#define LOCK_ROOM ((size_t)256 << 20) /* bytes of address space that must be lockable */
+
 static void raise_to_maximum(__rlimit_resource_t resource)
 {
     struct rlimit limit;
@@ -25,11 +27,32 @@ static void raise_to_maximum(__rlimit_resource_t resource)
     (void)setrlimit(resource, &limit);
 }
 
+/*
+ * Locks the process, and what it maps later. Without CAP_IPC_LOCK all of that counts against
+ * RLIMIT_MEMLOCK, touched or not, and a mapping beyond it fails, be it a thread's stack: a limit
+ * without room for that is as good as none.
+ */
+static bool lock_process(void)
+{
+    /* On fault: pages are locked as they are touched, so that address space costs nothing. */
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+        return false;
+    void *room =
+        mmap(NULL, LOCK_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room != MAP_FAILED) {
+        munmap(room, LOCK_ROOM);
+        return true;
+    }
+    int number = errno;
+    munlockall();
+    errno = number;
+    return false;
+}
+
 static bool lock_memory(bool required, struct error *err)
 {
     raise_to_maximum(RLIMIT_MEMLOCK);
-    /* On fault: pages are locked as they are touched, so that address space costs nothing. */
-    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) {
+    if (lock_process()) {
         secret_require_lock(required);
         return true;
     }

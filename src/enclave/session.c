@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -246,8 +247,11 @@ struct session *session_start(const struct config *config, const struct tls_root
     job_queue_init(&s->requests, -1);
     take_over(s, material);
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->stop_fd >= 0 && pthread_create(&s->thread, NULL, run, s) == 0)
-        return s;
+    if (s->stop_fd >= 0) {
+        errno = pthread_create(&s->thread, NULL, run, s);
+        if (errno == 0)
+            return s;
+    }
     error_set_errno(err, ERROR_SYSTEM, "cannot start the session thread");
     session_free(s);
     return NULL;

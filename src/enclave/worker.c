@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "net/frame.h"
@@ -47,7 +48,8 @@ struct worker *worker_start(struct service *service, struct job_queue *done, str
     worker->done = done;
     job_queue_init(&worker->queue, -1);
     workspace_init(&worker->workspace, KEYRING_WORKER, &service->config->limits);
-    if (pthread_create(&worker->thread, NULL, run, worker) == 0)
+    errno = pthread_create(&worker->thread, NULL, run, worker);
+    if (errno == 0)
         return worker;
     error_set_errno(err, ERROR_SYSTEM, "cannot start the worker thread");
     worker_free(worker);
