@@ -218,6 +218,11 @@ void cbor_put_text(struct buffer *out, const char *text)
     buffer_append(out, bytes);
 }
 
+void cbor_put_unsigned(struct buffer *out, uint64_t value)
+{
+    cbor_put_head(out, CBOR_UNSIGNED, value);
+}
+
 void cbor_put_map(struct buffer *out, uint64_t pairs)
 {
     cbor_put_head(out, CBOR_MAP, pairs);

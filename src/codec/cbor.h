@@ -68,6 +68,7 @@ struct bytes cbor_skip(struct cbor_reader *r);
 MUST_USE bool cbor_reader_done(const struct cbor_reader *r);
 
 /* Writing: shortest form (RFC 8949, 4.2.1), into a buffer whose failure is sticky. */
+void cbor_put_unsigned(struct buffer *out, uint64_t value);
 void cbor_put_bytes(struct buffer *out, struct bytes bytes);
 void cbor_put_text(struct buffer *out, const char *text);
 void cbor_put_map(struct buffer *out, uint64_t pairs);

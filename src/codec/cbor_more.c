@@ -64,11 +64,6 @@ bool cbor_null(struct cbor_reader *r)
     return true;
 }
 
-void cbor_put_unsigned(struct buffer *out, uint64_t value)
-{
-    cbor_put_head(out, CBOR_UNSIGNED, value);
-}
-
 void cbor_put_integer(struct buffer *out, int64_t value)
 {
     if (value >= 0)

@@ -20,7 +20,6 @@ bool cbor_null(struct cbor_reader *r);
 /* As cbor_enter_map. */
 struct cbor_items cbor_enter_array(struct cbor_reader *r);
 
-void cbor_put_unsigned(struct buffer *out, uint64_t value);
 void cbor_put_integer(struct buffer *out, int64_t value);
 void cbor_put_text_bytes(struct buffer *out, struct bytes utf8);
 void cbor_put_array(struct buffer *out, uint64_t count);

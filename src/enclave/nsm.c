@@ -154,6 +154,25 @@ bool nsm_get_random(struct nsm *nsm, uint8_t *out, size_t len, struct error *err
     return true;
 }
 
+/* {"DescribePCR": {"index": u}} → {"DescribePCR": {"lock": bool, "data": bstr}} */
+bool nsm_read_pcr(struct nsm *nsm, uint16_t index, uint8_t value[NSM_PCR_SIZE], struct error *err)
+{
+    NSM_CALL_AUTO call = {.name = "DescribePCR"};
+    BUFFER_AUTO request = {.limit = NSM_REQUEST_MAX};
+    struct bytes data;
+    cbor_put_map(&request, 1);
+    cbor_put_text(&request, call.name);
+    cbor_put_map(&request, 1);
+    cbor_put_text(&request, "index");
+    cbor_put_unsigned(&request, index);
+    if (!nsm_call_ask(nsm, &call, &request, err) || !nsm_call_bytes(&call, "data", &data, err))
+        return false;
+    if (data.len != NSM_PCR_SIZE)
+        return nsm_call_malformed(&call, "a register is not 48 bytes", err);
+    memcpy(value, data.at, NSM_PCR_SIZE);
+    return true;
+}
+
 static void put_claim(struct buffer *request, const char *key, struct bytes value)
 {
     cbor_put_text(request, key);

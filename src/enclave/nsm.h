@@ -42,6 +42,12 @@ void nsm_close(struct nsm *nsm);
 /* Fills out whole, in as many requests as it takes; len at most 64 KiB. */
 MUST_USE bool nsm_get_random(struct nsm *nsm, uint8_t *out, size_t len, struct error *err);
 
+#define NSM_PCR_SIZE 48 /* SHA-384 */
+
+/* Reads register index. */
+MUST_USE bool nsm_read_pcr(struct nsm *nsm, uint16_t index, uint8_t value[NSM_PCR_SIZE],
+                           struct error *err);
+
 /* What a document shall state; a field whose at is NULL is left out (CBOR null). */
 struct nsm_claims {
     struct bytes user_data;

@@ -6,7 +6,6 @@
 #include "enclave/nsm.h"
 
 #define NSM_PCR_COUNT 32
-#define NSM_PCR_SIZE  48
 
 struct nsm_description {
     uint16_t version_major, version_minor, version_patch;

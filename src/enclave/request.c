@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "codec/json_writer.h"
 #include "enclave/answer.h"
 
@@ -30,6 +31,23 @@ static void put_expiry(struct json_writer *w, const struct session_status *statu
     json_text(w, "credentials_expire", time);
 }
 
+/* In the names of nitro-cli's measurements file. */
+static void put_measurements(struct json_writer *w, const struct measurements *m)
+{
+    char name[8];
+    if (!m->known)
+        return;
+    json_boolean(w, "debug_mode", measurements_are_debug(m));
+    json_object(w, "measurements");
+    for (size_t i = 0; i < SESSION_PCRS; i++) {
+        snprintf(name, sizeof name, "PCR%u", session_pcr_index[i]);
+        char hex[2 * NSM_PCR_SIZE + 1] = "";
+        hex_encode(hex, bytes_of(m->pcr[i], NSM_PCR_SIZE));
+        json_text(w, name, hex);
+    }
+    json_end(w);
+}
+
 /* {"op": "health"} */
 static void health(struct service *service, struct buffer *answer)
 {
@@ -47,6 +65,7 @@ static void health(struct service *service, struct buffer *answer)
     json_integer(&w, "refused_connections", (int64_t)atomic_load(&service->refused));
     json_text(&w, "kms_key", service->config->key_arn);
     json_verbatim(&w, "encryption_context", buffer_bytes(&service->config->encryption_context));
+    put_measurements(&w, &status.measurements);
     json_boolean(&w, "credentials", status.has_credentials);
     put_expiry(&w, &status);
     put_last_error(&w, &status);

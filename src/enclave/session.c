@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "codec/json_writer.h"
@@ -165,6 +166,35 @@ static void serve_configure(struct session *s, struct job *job)
     job_put(s->done, job);
 }
 
+const uint8_t session_pcr_index[SESSION_PCRS] = {0, 1, 2, 3, 4, 8};
+
+bool measurements_are_debug(const struct measurements *measurements)
+{
+    static const uint8_t zero[3][NSM_PCR_SIZE];
+    return measurements->known && memcmp(measurements->pcr, zero, sizeof zero) == 0;
+}
+
+/* Told in health and the log; a module that fails here will fail where it matters. */
+static void measure(struct session *s)
+{
+    struct measurements m = {.known = true};
+    struct error err = {0};
+    for (size_t i = 0; i < SESSION_PCRS && m.known; i++)
+        m.known = nsm_read_pcr(s->nsm, session_pcr_index[i], m.pcr[i], &err);
+    char pcr0[2 * NSM_PCR_SIZE];
+    hex_encode(pcr0, bytes_of(m.pcr[0], NSM_PCR_SIZE));
+    if (!m.known)
+        log_warning("measurements not known: %s", err.cause);
+    else if (measurements_are_debug(&m))
+        log_warning("PCR0, PCR1 and PCR2 are zero: this enclave runs in debug mode, and no key "
+                    "policy should let it in");
+    else
+        log_info("PCR0 %.*s", (int)sizeof pcr0, pcr0);
+    pthread_mutex_lock(&s->lock);
+    s->status.measurements = m;
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* With what the environment and files gave, the key is asked for without waiting for configure. */
 static void first_attempt(struct session *s)
 {
@@ -193,6 +223,7 @@ static void first_attempt(struct session *s)
 static void *run(void *context)
 {
     struct session *s = context;
+    measure(s);
     first_attempt(s);
     struct job *job;
     while ((job = job_take(&s->requests)) != NULL)

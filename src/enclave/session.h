@@ -24,7 +24,23 @@ struct session_material {
 enum session_state { SESSION_STARTING, SESSION_AWAITING, SESSION_READY };
 const char *session_state_name(enum session_state state);
 
+/*
+ * The registers that a key policy may name, read once: image, kernel, application, role, instance,
+ * signer. What the policy is compared with when KMS refuses.
+ */
+#define SESSION_PCRS 6
+extern const uint8_t session_pcr_index[SESSION_PCRS];
+
+struct measurements {
+    bool known; /* the module told them */
+    uint8_t pcr[SESSION_PCRS][NSM_PCR_SIZE];
+};
+
+/* PCR0, 1 and 2 are zero: the enclave runs in debug mode. */
+bool measurements_are_debug(const struct measurements *measurements);
+
 struct session_status {
+    struct measurements measurements;
     enum session_state state;
     bool has_credentials;
     int64_t credentials_expire_us; /* INT64_MAX: not known */

@@ -14,7 +14,7 @@ static const struct option_spec options[] = {
     {"relay", "ADDRESS", "try the relay to KMS"},
     {"endpoint", "HOST", "the name of KMS behind the relay (default: from the pinned key)"},
     {"roots", "FILE", "the trusted roots for it (default: this system's)"},
-    {"policy", "FILE", "a key policy, to be compared with --pcrs"},
+    {"policy", "FILE", "a key policy, to be compared with --pcrs, or with what runs (--to)"},
     {"pcrs", "FILE", "measurements as nitro-cli build-enclave prints them"},
     {"principal", "ARN", "who asks, for --policy (default: the first the policy allows)"},
     {"encryption-context", "K=V", "a pair of the encryption context, for --policy; repeatable"},
@@ -26,16 +26,18 @@ static const struct option_spec options[] = {
 
 static const struct command_help help = {
     .name = "doctor",
-    .synopsis = "[--to ADDRESS] [--relay ADDRESS] [--policy FILE --pcrs FILE]",
+    .synopsis = "[--to ADDRESS] [--relay ADDRESS] [--policy FILE [--pcrs FILE]]",
     .about =
         "Checks what confidential computing on Nitro Enclaves hangs on: the NSM device, AF_VSOCK,\n"
         "the clock; with --to (or ENCLAVED_ADDRESS) the state of enclaved and why KMS refused;\n"
-        "with --relay the way to KMS; with --policy and --pcrs which condition of a key policy\n"
-        "fails. Each check is ok, warn or fail, with cause and remedy. Exit code 1 if one failed.",
+        "with --relay the way to KMS; with --policy, and --pcrs or --to, which condition of a key\n"
+        "policy fails. Each check is ok, warn or fail, with cause and remedy. Exit code 1 if one "
+        "failed.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl doctor\n"
                 "  enclavectl doctor --to vsock:16:5000 --relay tcp:127.0.0.1:8000\n"
+                "  enclavectl doctor --to vsock:16:5000 --policy policy.json\n"
                 "  enclavectl doctor --policy policy.json --pcrs measurements.json --json\n",
 };
 
@@ -134,9 +136,11 @@ int command_doctor(int argc, char **argv)
     int ended = options_parse(&help, argc, argv, &doctor.common, take, &doctor);
     if (ended != OPTIONS_GO_ON)
         return ended;
-    if ((doctor.policy == NULL) != (doctor.pcrs == NULL)) {
+    buffer_init(&doctor.health, DOCTOR_ANSWER_MAX);
+    if ((doctor.pcrs != NULL && doctor.policy == NULL) ||
+        (doctor.policy != NULL && doctor.pcrs == NULL && !doctor.common.to_given)) {
         struct error err;
-        error_set(&err, ERROR_USAGE, "--policy and --pcrs belong together");
+        error_set(&err, ERROR_USAGE, "--policy goes with --pcrs or --to, --pcrs with --policy");
         return report_failure_with(&doctor.common, &err, "see enclavectl doctor --help");
     }
     doctor_nsm(&doctor);
@@ -158,6 +162,7 @@ int command_doctor(int argc, char **argv)
         put_json(&doctor, worst, &out);
     else
         put_table(&doctor, &out);
+    buffer_clear(&doctor.health);
     int printed = report_print(&doctor.common, buffer_bytes(&out));
     return printed != EXIT_OK ? printed : worst == CHECK_FAIL ? EXIT_REFUSED : EXIT_OK;
 }

@@ -6,8 +6,9 @@
 #include "codec/json.h"
 #include "host/options.h"
 
-#define CHECKS_MAX    96
-#define CONTEXT_PAIRS 32
+#define CHECKS_MAX        96
+#define CONTEXT_PAIRS     32
+#define DOCTOR_ANSWER_MAX 65536 /* bytes of measurements, or of an answer to health */
 
 enum check_result { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
@@ -29,8 +30,9 @@ struct doctor {
     const char *principal; /* --principal: who asks */
     const char *context[CONTEXT_PAIRS]; /* --encryption-context K=V */
     size_t context_count;
-    char key_arn[256]; /* as the service tells; empty: not known */
-    bool denied;       /* the service says that a key policy refused it */
+    struct buffer health; /* the service's answer to health; empty: none */
+    char key_arn[256];    /* as the service tells; empty: not known */
+    bool denied;          /* the service says that a key policy refused it */
     struct check checks[CHECKS_MAX];
     size_t count;
 };
@@ -44,7 +46,7 @@ void doctor_vsock(struct doctor *doctor); /* AF_VSOCK */
 void doctor_clock(struct doctor *doctor);
 void doctor_service(struct doctor *doctor); /* --to: state, credentials, last error */
 void doctor_relay(struct doctor *doctor);   /* --relay: reachable, TLS, the clock of KMS */
-void doctor_policy(struct doctor *doctor);  /* --policy against --pcrs */
+void doctor_policy(struct doctor *doctor);  /* --policy against --pcrs, or what runs */
 
 /*
  * Explains a failure of the session key by its code and what is known beside it (KMS's type and

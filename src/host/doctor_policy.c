@@ -12,7 +12,6 @@
 #define PCRS          32
 #define PCR_HEX       96
 #define NAME_SIZE     300
-#define FILE_LIMIT    65536 /* bytes */
 #define ANY_PRINCIPAL "arn:aws:iam::000000000000:root"
 #define ANY_KEY       "arn:aws:kms:us-east-1:000000000000:key/any"
 
@@ -53,6 +52,8 @@ static json_value measurements(const struct json *doc)
     if (v == JSON_NONE)
         return v;
     json_value inner = json_member(doc, v, "Measurements");
+    if (inner == JSON_NONE)
+        inner = json_member(doc, v, "measurements"); /* of health */
     v = inner != JSON_NONE ? inner : v;
     return json_member(doc, v, "PCR0") != JSON_NONE ? v : JSON_NONE;
 }
@@ -63,7 +64,7 @@ static bool take_pcrs(const struct json *doc, struct attributes *all, bool *debu
 {
     json_value from = measurements(doc);
     if (from == JSON_NONE)
-        return error_set(err, ERROR_FORMAT, "--pcrs has no PCR0");
+        return error_set(err, ERROR_FORMAT, "the measurements have no PCR0");
     *debug = true;
     for (int i = 0; i < PCRS; i++) {
         char name[64];
@@ -73,7 +74,8 @@ static bool take_pcrs(const struct json *doc, struct attributes *all, bool *debu
             continue;
         struct bytes raw = json_raw(doc, v);
         if (json_type(doc, v) != JSON_STRING || raw.len != PCR_HEX + 2)
-            return error_set(err, ERROR_FORMAT, "%s of --pcrs is not %d hex digits", name, PCR_HEX);
+            return error_set(err, ERROR_FORMAT, "%s of the measurements is not %d hex digits", name,
+                             PCR_HEX);
         struct bytes value = bytes_of(raw.at + 1, PCR_HEX);
         *debug = *debug && (i > 2 || all_zero(value));
         if (i == 0)
@@ -187,12 +189,24 @@ static void evaluate(struct doctor *doctor, const struct policy *policy, struct 
             "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
     doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
                (int)(principal.len < 200 ? principal.len : 200), (const char *)principal.at);
-    if (doctor->denied && !debug)
+    if (doctor->denied && !debug && doctor->pcrs != NULL)
         doctor_add(doctor, "running", CHECK_FAIL,
                    "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
                    "without --debug-mode, and deliver credentials of that role",
                    "KMS refused what runs, but the policy allows these PCRs: this image runs in "
                    "debug mode (its PCRs are zero), or another one runs, or under another role");
+}
+
+/* --pcrs, or without it those of the enclave that answered to --to. */
+static bool read_measurements(const struct doctor *doctor, struct buffer *out, struct error *err)
+{
+    if (doctor->pcrs != NULL)
+        return file_read(doctor->pcrs, out, err);
+    if (doctor->health.len == 0)
+        return error_set(err, ERROR_FORMAT,
+                         "the service did not tell its measurements: give --pcrs");
+    buffer_append(out, buffer_bytes(&doctor->health));
+    return !out->failed || error_set(err, ERROR_FORMAT, "the answer to health is too long");
 }
 
 static bool compare(struct doctor *doctor, struct json *policy_doc, struct json *pcrs_doc,
@@ -204,10 +218,10 @@ static bool compare(struct doctor *doctor, struct json *policy_doc, struct json 
     BUFFER_AUTO pcrs_text;
     BUFFER_AUTO principal;
     buffer_init(&policy_text, POLICY_TEXT_MAX);
-    buffer_init(&pcrs_text, FILE_LIMIT);
+    buffer_init(&pcrs_text, DOCTOR_ANSWER_MAX);
     buffer_init(&principal, 2048);
     if (!file_read(doctor->policy, &policy_text, err) ||
-        !file_read(doctor->pcrs, &pcrs_text, err) ||
+        !read_measurements(doctor, &pcrs_text, err) ||
         !json_parse(policy_doc, buffer_bytes(&policy_text), err) ||
         !json_parse(pcrs_doc, buffer_bytes(&pcrs_text), err) ||
         !take_pcrs(pcrs_doc, &all, &debug, err))

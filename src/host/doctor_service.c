@@ -178,6 +178,7 @@ void doctor_service(struct doctor *doctor)
         return;
     }
     take_key_arn(doctor, &client.answer);
+    buffer_append(&doctor->health, json_raw(&client.answer, 0));
     check_state(doctor, &client.answer);
     check_credentials(doctor, &client.answer);
 }

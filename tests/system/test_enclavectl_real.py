@@ -11,7 +11,7 @@ from host_tools import BUILD, clean_environment, ctl
 if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
     pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
 
-from enclave_tools import Enclaved, key_policy  # noqa: E402
+from enclave_tools import PCR0, Enclaved, Nsm, key_policy  # noqa: E402
 from kms_tools import ENCLAVE, REGION  # noqa: E402
 
 
@@ -83,3 +83,42 @@ def test_refusals_are_explained(world, env, tmp_path, change, code, told):
         if change == "policy":
             world.kms.admin().ok("PutKeyPolicy", KeyId=world.key_arn, PolicyName="default",
                                  Policy=key_policy())
+
+
+def test_the_condition_that_what_runs_fails(world, env, tmp_path):
+    """Without a file of measurements: wanted by the policy, actual by the enclave's own NSM."""
+    policy = tmp_path / "policy.json"
+    enclaved = Enclaved(world, tmp_path)
+    try:
+        enclaved.wait_for("awaiting_configuration")
+        health = json.loads(ctl("health", "--to", enclaved.address, "--json", env=env).stdout)
+        assert health["measurements"]["PCR0"] == PCR0 and health["debug_mode"] is False
+        for wanted, result in (("cd" * 48, "fail"), (PCR0, "ok")):
+            policy.write_text(key_policy(wanted))
+            told = ctl("doctor", "--to", enclaved.address, "--policy", policy, "--json", env=env)
+            checks = json.loads(told.stdout)["checks"]
+            assert [c["result"] for c in checks if c["check"] == "policy"] == [result], checks
+            conditions = [c["cause"] for c in checks if c["check"] == "condition"]
+            assert bool(conditions) == (result == "fail")
+            for cause in conditions:
+                assert f"wanted {wanted}" in cause and f"actual {PCR0}" in cause
+    finally:
+        enclaved.stop()
+
+
+def test_debug_mode_is_told(world, env, tmp_path):
+    nsm = Nsm(tmp_path, "--debug-mode")
+    debug = type("Debug", (), {"nsm": nsm, "kms": world.kms, "key_arn": world.key_arn})
+    try:
+        enclaved = Enclaved(debug, tmp_path)
+        try:
+            assert enclaved.wait_for("awaiting_configuration")["debug_mode"] is True
+            assert "debug mode" in enclaved.log()
+            policy = tmp_path / "policy.json"
+            policy.write_text(key_policy())
+            told = ctl("doctor", "--to", enclaved.address, "--policy", policy, env=env)
+            assert told.returncode == 1 and b"debug mode" in told.stdout
+        finally:
+            enclaved.stop()
+    finally:
+        nsm.stop()
