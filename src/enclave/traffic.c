@@ -89,9 +89,14 @@ static void flush(struct server *s, struct connection *c)
         buffer_reset(&s->outbox);
 }
 
-/* An error that ends the connection, once it is sent. */
+/* An error that ends the connection, once it is sent; behind the answer that a job is to bring. */
 static void end_with(struct server *s, struct connection *c, enum error_code code)
 {
+    if (c->answering) {
+        buffer_clear(&c->in);
+        c->ends_with = code;
+        return;
+    }
     answer_error(&s->outbox, code);
     atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
     buffer_clear(&c->in);
@@ -202,13 +207,14 @@ static bool receive_first(struct server *s, struct connection *c)
         return false;
     struct bytes input = bytes_of(s->inbox, got);
     size_t served = serve_frames(s, c, input);
-    if (!c->ending && !may_hold(s, c, got - served))
-        end_with(s, c, ERROR_BUSY);
-    if (!c->ending)
+    if (!c->ending && may_hold(s, c, got - served)) {
         buffer_append(&c->in, bytes_from(input, served));
+        if (c->in.failed)
+            end_with(s, c, ERROR_MEMORY);
+    } else if (!c->ending) {
+        end_with(s, c, ERROR_BUSY);
+    }
     wipe(s->inbox, got);
-    if (c->in.failed)
-        end_with(s, c, ERROR_MEMORY);
     return served > 0;
 }
 
@@ -270,7 +276,8 @@ static void settle(struct server *s, struct connection *c, bool progress)
     bool drained = s->drain_until_ms != 0 && !partial && !c->ending;
     bool over = c->broken || (c->out.len == 0 && (c->ended_by_peer || drained));
     if (c->answering) {
-        watch(s, c, 0);
+        /* Earlier answers go on leaving meanwhile. */
+        watch(s, c, c->out.len > 0 && !c->broken ? EPOLLOUT : 0);
         connection_wait(s->lists, c, WAITING_ANSWER, s->now_ms);
     } else if (over) {
         traffic_close(s, c);
@@ -294,10 +301,15 @@ void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
     bool progress = false;
     if (c->fd < 0)
         return;
-    if (c->waiting == WAITING_ANSWER) {
-        /* Only an error or a hang-up is reported: nobody is left to answer. */
+    if (c->waiting == WAITING_ANSWER && (events & (EPOLLERR | EPOLLHUP)) != 0) {
+        /* Nobody is left to answer. */
         c->broken = true;
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+        return;
+    }
+    if (c->waiting == WAITING_ANSWER) {
+        send_pending(c);
+        settle(s, c, false);
         return;
     }
     if (c->waiting == WAITING_END) {
@@ -318,6 +330,19 @@ void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
     settle(s, c, progress);
 }
 
+/* The answer goes behind what the peer has not taken yet of earlier ones. */
+static void take_answer(struct connection *c, struct buffer *answer)
+{
+    if (c->out.len > 0) {
+        buffer_append(&c->out, buffer_bytes(answer));
+        c->broken = c->broken || c->out.failed;
+        return;
+    }
+    struct buffer empty = c->out;
+    c->out = *answer;
+    *answer = empty;
+}
+
 void traffic_on_done(struct server *s)
 {
     uint64_t count;
@@ -333,10 +358,10 @@ void traffic_on_done(struct server *s)
         c->accounted = 0;
         if (job->answer.len == 0)
             c->broken = true;
-        struct buffer empty = c->out;
-        c->out = job->answer;
-        job->answer = empty;
+        take_answer(c, &job->answer);
         job_free(job);
+        if (c->ends_with != ERROR_NONE)
+            end_with(s, c, c->ends_with);
         bool progress = true;
         if (!c->broken)
             send_pending(c);

@@ -11,13 +11,18 @@ import time
 
 import pytest
 
-from enclave_tools import Enclaved, is_sanitized, open_state, wait_until
+from enclave_tools import Enclaved, credentials, is_sanitized, open_state, wait_until
 
 A = {"mode": "A", "payload": 1}
 
 
 def is_sealed(answer):
     return answer["status"] == "success" and len(answer["ciphertext"]) > 56
+
+
+def frame(request):
+    content = request if isinstance(request, bytes) else json.dumps(request).encode()
+    return struct.pack(">I", len(content)) + content
 
 
 def test_many_requests_on_one_connection(server):
@@ -51,6 +56,54 @@ def test_pipelined_requests_are_answered_in_order(server, world):
             state = json.loads(open_state(answer["ciphertext"], world.tsk))
             assert state["data"]["input_received"] == [i, "x" * size]
         os.waitpid(pid, 0)
+
+
+def test_answers_not_taken_yet_stay_before_that_of_configure(world, tmp_path):
+    """A socket takes less than the first answer, and the second comes from another thread."""
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock").ready()
+    requests = [{"mode": "A", "payload": "x" * 125_000},
+                {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped},
+                {"op": "health"}]
+    with enclave.connect(timeout=10) as c:
+        c.socket.sendall(b"".join(frame(request) for request in requests))
+        wait_until(lambda: "configured: session key from KMS" in enclave.log().split("ready", 1)[-1],
+                   what="configure served")
+        time.sleep(0.3)
+        assert len(c.receive()["ciphertext"]) > 250_000
+        assert c.receive()["key_id"] == world.key_arn
+        assert c.receive()["state"] == "ready"
+        assert is_sealed(c.ask(A))
+    assert enclave.stop() == 0
+
+
+def test_earlier_answers_leave_while_configure_waits(world, start, tmp_path):
+    silent = socket.create_server(("127.0.0.1", 0))
+    enclave = start(listen=f"unix:{tmp_path}/enclaved.sock",
+                    kms={"relay": f"tcp:127.0.0.1:{silent.getsockname()[1]}", "total_seconds": 5})
+    count = 250_000 // len(json.dumps(enclave.health()))
+    with enclave.connect(timeout=3) as c:
+        c.socket.sendall(frame({"op": "health"}) * count + frame(
+            {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped}))
+        time.sleep(0.5)
+        for _ in range(count):
+            assert c.receive()["status"] == "success"
+        c.socket.settimeout(30)
+        assert c.receive()["status"] == "error"
+    silent.close()
+
+
+def test_busy_comes_behind_the_answer_that_is_due(world, tmp_path):
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 17, "buffered_bytes": 200_000}).ready()
+    configure = {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped}
+    with enclave.connect() as other, enclave.connect(timeout=10) as c:
+        other.socket.sendall(frame(b" " * 131_000)[:-1])
+        assert is_sealed(enclave.ask(A))
+        c.socket.sendall(frame(configure) + frame(b" " * 100_000)[:-1])
+        assert c.receive()["key_id"] == world.key_arn
+        assert c.receive()["code"] == "busy"
+        assert c.is_closed()
+    assert enclave.stop() == 0
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 1000])
