@@ -29,7 +29,8 @@ struct connection {
     struct buffer in;  /* received, not served yet: at most one frame's beginning, or a backlog */
     struct buffer out; /* to be sent, from out_sent on */
     size_t out_sent;
-    size_t accounted;          /* bytes of in and out in the server's sum */
+    size_t with_job;           /* bytes of the request that a job holds */
+    size_t accounted;          /* bytes of in, out and the job's request in the server's sum */
     bool answering;            /* a job is under way */
     enum error_code ends_with; /* what is to be said behind the job's answer, to end with */
     bool ended_by_peer;        /* nothing more will arrive */

@@ -26,9 +26,7 @@ static void watch(struct server *s, struct connection *c, uint32_t events)
 
 static void account(struct server *s, struct connection *c)
 {
-    size_t holds = c->in.cap + c->out.cap;
-    if (c->answering) /* its request is with the job */
-        holds += c->accounted;
+    size_t holds = c->in.cap + c->out.cap + c->with_job;
     s->buffered = s->buffered - c->accounted + holds;
     c->accounted = holds;
 }
@@ -105,13 +103,19 @@ static void end_with(struct server *s, struct connection *c, enum error_code cod
 
 /* --- serving --------------------------------------------------------------------------------- */
 
+/* Whether a frame is all that the connection holds: then it need not be copied. */
+static bool is_all(const struct connection *c, struct bytes frame)
+{
+    return frame.at == c->in.at && frame.len == c->in.len;
+}
+
 /* Hands a whole frame to another thread: moved if the connection holds just it, else copied. */
 static struct job *make_job(struct connection *c, struct bytes frame)
 {
     struct job *job = job_new(c, c->in.limit, c->out.limit);
     if (job == NULL)
         return NULL;
-    if (frame.at == c->in.at && frame.len == c->in.len) {
+    if (is_all(c, frame)) {
         struct buffer empty = job->request;
         job->request = c->in;
         c->in = empty;
@@ -126,12 +130,17 @@ static struct job *make_job(struct connection *c, struct bytes frame)
 
 static void serve_elsewhere(struct server *s, struct connection *c, struct bytes frame, bool worker)
 {
+    if (!is_all(c, frame) && s->buffered + frame.len > s->limits->buffered_bytes) {
+        end_with(s, c, ERROR_BUSY);
+        return;
+    }
     struct job *job = make_job(c, frame);
     if (job == NULL) {
         answer_error(&s->outbox, ERROR_MEMORY);
         return;
     }
     c->answering = true;
+    c->with_job = job->request.cap;
     if (worker)
         worker_put(s->worker, job);
     else
@@ -273,6 +282,8 @@ static void settle(struct server *s, struct connection *c, bool progress)
         partial = false;
     }
     account(s, c);
+    if (c->out.len > 0 && s->buffered > s->limits->buffered_bytes && s->buffered > c->accounted)
+        c->broken = true; /* no room to keep an answer until it is taken */
     bool drained = s->drain_until_ms != 0 && !partial && !c->ending;
     bool over = c->broken || (c->out.len == 0 && (c->ended_by_peer || drained));
     if (c->answering) {
@@ -354,12 +365,12 @@ void traffic_on_done(struct server *s)
         if (job->failed)
             atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
         c->answering = false;
-        s->buffered -= c->accounted;
-        c->accounted = 0;
+        c->with_job = 0;
         if (job->answer.len == 0)
             c->broken = true;
         take_answer(c, &job->answer);
         job_free(job);
+        account(s, c);
         if (c->ends_with != ERROR_NONE)
             end_with(s, c, c->ends_with);
         bool progress = true;

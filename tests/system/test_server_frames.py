@@ -336,6 +336,55 @@ def test_memory_for_frames_is_bounded(start):
     assert is_sealed(enclave.ask({"mode": "A", "payload": "f" * 400000}))
 
 
+def test_memory_for_answers_is_bounded(world, tmp_path):
+    """Answers that nobody takes: those beyond the limit are given up, with their connections."""
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20}).ready()
+    held = [enclave.connect() for _ in range(40)]
+    for c in held:
+        c.send({"mode": "A", "payload": "x" * 195_000})
+    wait_until(lambda: enclave.health()["connections"] < 40, what="connections given up")
+    taken = 0
+    for c in held:
+        try:
+            assert is_sealed(c.receive())
+            taken += 1
+        except EOFError:
+            pass
+        c.close()
+    assert 4 <= taken < 30
+    wait_until(lambda: enclave.health()["connections"] == 1, what="all closed")
+    assert is_sealed(enclave.ask({"mode": "A", "payload": "x" * 195_000}))
+    assert enclave.stop() == 0
+
+
+def test_memory_for_configure_is_bounded(world, tmp_path):
+    """Requests that wait for the session count like those that wait for their end."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20,
+                               "drain_seconds": 1},
+                       kms={"relay": f"tcp:127.0.0.1:{silent.getsockname()[1]}"})
+    request = json.dumps({"op": "configure", "credentials": credentials(),
+                          "wrapped_tsk": world.wrapped}).encode() + b" " * 120_000
+    held, refused = [], 0
+    for _ in range(80):
+        held.append(enclave.connect())
+        held[-1].send(request)
+    for c in held:
+        c.socket.settimeout(0.05)
+        try:
+            assert c.receive()["code"] == "busy"
+            refused += 1
+        except socket.timeout:
+            pass
+    assert 40 <= refused < 60
+    assert enclave.stop() == 0
+    for c in held:
+        c.close()
+    silent.close()
+
+
 def test_running_out_of_descriptors_is_survived(start):
     enclave = start(wrapper=["prlimit", "--nofile=40:40"]).ready()
     held = []
