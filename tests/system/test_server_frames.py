@@ -439,6 +439,15 @@ def test_an_address_in_use_is_named(server, world, tmp_path):
         Enclaved(world, tmp_path, arguments=["--listen", server.address])
 
 
+def test_the_socket_of_another_service_is_left_alone(world, tmp_path, tmp_path_factory):
+    listen = f"unix:{tmp_path}/enclaved.sock"
+    enclave = Enclaved(world, tmp_path, listen=listen).ready()
+    with pytest.raises(AssertionError, match="cannot listen on.*Address already in use"):
+        Enclaved(world, tmp_path_factory.mktemp("second"), listen=listen)
+    assert is_sealed(enclave.ask(A))
+    assert enclave.stop() == 0
+
+
 def test_connections_are_counted(server):
     before = server.health()
     with server.connect() as c:
