@@ -271,6 +271,13 @@ static void begin_end(struct server *s, struct connection *c)
     connection_wait(s->lists, c, WAITING_END, s->now_ms);
 }
 
+/* Whether bytes have arrived that were not read: closing now would reset answers away. */
+static bool has_arrived(const struct connection *c)
+{
+    uint8_t byte;
+    return recv(c->fd, &byte, sizeof byte, MSG_PEEK) > 0;
+}
+
 /* After anything happened: what is c waiting for now? progress: a frame was finished. */
 static void settle(struct server *s, struct connection *c, bool progress)
 {
@@ -284,8 +291,9 @@ static void settle(struct server *s, struct connection *c, bool progress)
     account(s, c);
     if (c->out.len > 0 && s->buffered > s->limits->buffered_bytes && s->buffered > c->accounted)
         c->broken = true; /* no room to keep an answer until it is taken */
-    bool drained = s->drain_until_ms != 0 && !partial && !c->ending;
-    bool over = c->broken || (c->out.len == 0 && (c->ended_by_peer || drained));
+    bool idle = c->out.len == 0 && !c->answering && !c->broken && !partial && !c->ending;
+    bool drained = s->drain_until_ms != 0 && idle && !has_arrived(c);
+    bool over = c->broken || drained || (c->out.len == 0 && c->ended_by_peer);
     if (c->answering) {
         /* Earlier answers go on leaving meanwhile. */
         watch(s, c, c->out.len > 0 && !c->broken ? EPOLLOUT : 0);

@@ -417,6 +417,47 @@ def test_sigterm_finishes_what_is_under_way(world, tmp_path):
     enclave.process.stdout.close()
 
 
+def test_sigterm_serves_what_has_arrived(world, tmp_path):
+    """A reset would take the first answer along."""
+    enclave = Enclaved(world, tmp_path).ready()
+    with enclave.connect() as c, enclave.connect() as idle:
+        data = frame(A) * 50
+        c.socket.sendall(data[:5])
+        assert is_sealed(idle.ask(A))
+        enclave.process.send_signal(signal.SIGTERM)
+        assert idle.is_closed()
+        c.socket.sendall(data[5:])
+        for _ in range(50):
+            assert is_sealed(c.receive())
+        assert c.is_closed()
+    assert enclave.stop() == 0
+
+
+def test_sigterm_does_not_wait_for_one_who_never_stops(world, tmp_path):
+    enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
+    with enclave.connect() as c:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                while True:
+                    c.socket.sendall(frame({"op": "health"}) * 1000)
+            finally:
+                os._exit(0)
+        reader = os.fork()
+        if reader == 0:
+            try:
+                while c.socket.recv(1 << 20):
+                    pass
+            finally:
+                os._exit(0)
+        wait_until(lambda: enclave.health()["requests"] > 1000, what="requests")
+        begun = time.monotonic()
+        assert enclave.stop() == 0
+        assert time.monotonic() - begun < 5
+        os.waitpid(pid, 0)
+        os.waitpid(reader, 0)
+
+
 def test_sigterm_does_not_wait_for_ever(world, tmp_path):
     enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
     with enclave.connect() as partial:
