@@ -333,7 +333,9 @@ void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
     }
     if (c->waiting == WAITING_END) {
         size_t got;
-        if (!receive(c, s->inbox, SERVER_READ_SIZE, &got) && (c->ended_by_peer || c->broken))
+        if (receive(c, s->inbox, SERVER_READ_SIZE, &got))
+            wipe(s->inbox, got);
+        else if (c->ended_by_peer || c->broken)
             traffic_close(s, c);
         return;
     }
@@ -404,7 +406,9 @@ void traffic_refuse(struct server *s, int fd)
     buffer_reset(&s->outbox);
     /* What has arrived is taken first: bytes left unread would reset the answer away. */
     shutdown(fd, SHUT_WR);
-    (void)recv(fd, s->inbox, SERVER_READ_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recv(fd, s->inbox, SERVER_READ_SIZE, MSG_DONTWAIT);
+    if (n > 0)
+        wipe(s->inbox, (size_t)n);
     close(fd);
     atomic_fetch_add_explicit(&s->service->refused, 1, memory_order_relaxed);
 }

@@ -415,6 +415,11 @@ def test_keys_and_plaintext_leave_memory(world, start):
             answer = c.ask({"mode": "A", "payload": marker + "x" * (i * 977)})
             c.ask({"mode": "B", "payload": answer["ciphertext"]})
         c.ask({"mode": "A", "payload": marker + "y" * 700000})
+    with enclave.connect() as c:
+        c.socket.sendall(b"\xff" * 4)
+        assert c.receive()["code"] == "frame_too_large"
+        c.socket.sendall(("behind what ended the connection: " + marker).encode())
+        time.sleep(0.1)
     time.sleep(0.2)
     secrets = {marker.encode(), ENCLAVE["secret_access_key"].encode()}
     found = {secret: 0 for secret in secrets}
