@@ -8,6 +8,7 @@
 #define ENCLAVE_CONNECTION_H
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 enum waiting_for {
     WAITING_REQUEST, /* nothing is under way */
@@ -28,11 +29,13 @@ struct connection {
     struct buffer in;  /* received, not served yet: at most one frame's beginning, or a backlog */
     struct buffer out; /* to be sent, from out_sent on */
     size_t out_sent;
-    size_t accounted;   /* bytes of in and out in the server's sum */
-    bool answering;     /* a job is under way */
-    bool ended_by_peer; /* nothing more will arrive */
-    bool ending;        /* close once out is sent */
-    bool broken;        /* close once no job needs it */
+    size_t with_job;           /* bytes of the request that a job holds */
+    size_t accounted;          /* bytes of in, out and the job's request in the server's sum */
+    bool answering;            /* a job is under way */
+    enum error_code ends_with; /* what is to be said behind the job's answer, to end with */
+    bool ended_by_peer;        /* nothing more will arrive */
+    bool ending;               /* close once out is sent */
+    bool broken;               /* close once no job needs it */
 };
 
 struct connection_list {

@@ -94,17 +94,31 @@ static void drop_expired(struct keyring *ring, int64_t now)
         drop(ring->keys.key[--ring->keys.count]);
 }
 
-static void put_first(struct keyring *ring, struct session_key *key)
+/* The place of tsk among the keys held; their number if it is none of them. */
+static size_t place_of(const struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE])
+{
+    size_t place = 0;
+    while (place < ring->keys.count &&
+           !bytes_equal_secret(bytes_of(ring->keys.key[place]->tsk, AEAD_KEY_SIZE),
+                               bytes_of(tsk, AEAD_KEY_SIZE)))
+        place++;
+    return place;
+}
+
+/* Makes key, which is not the current one, the current one; it comes from place, or is new. */
+static void put_first(struct keyring *ring, struct session_key *key, size_t place)
 {
     int64_t now = clock_monotonic_ms();
     if (ring->keys.count > 0)
         ring->keys.key[0]->opens_until_ms = now + ring->previous_key_ms;
-    if (ring->keys.count == KEYRING_KEYS_MAX)
-        drop(ring->keys.key[--ring->keys.count]);
-    for (size_t i = ring->keys.count; i > 0; i--)
+    if (place == KEYRING_KEYS_MAX)
+        drop(ring->keys.key[--place]);
+    else if (place == ring->keys.count)
+        ring->keys.count++;
+    for (size_t i = place; i > 0; i--)
         ring->keys.key[i] = ring->keys.key[i - 1];
     ring->keys.key[0] = key;
-    ring->keys.count++;
+    key->opens_until_ms = INT64_MAX;
     drop_expired(ring, now);
 }
 
@@ -112,16 +126,14 @@ bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], boo
                      struct error *err)
 {
     pthread_mutex_lock(&ring->lock);
-    bool same =
-        ring->keys.count > 0 && bytes_equal_secret(bytes_of(ring->keys.key[0]->tsk, AEAD_KEY_SIZE),
-                                                   bytes_of(tsk, AEAD_KEY_SIZE));
-    struct session_key *key = same ? NULL : key_new(tsk);
-    *rotated = key != NULL && ring->keys.count > 0;
-    if (key != NULL)
-        put_first(ring, key);
+    /* A key that comes back goes on with its count of seals. */
+    size_t place = place_of(ring, tsk);
+    struct session_key *key = place < ring->keys.count ? ring->keys.key[place] : key_new(tsk);
+    *rotated = key != NULL && ring->keys.count > 0 && key != ring->keys.key[0];
+    if (key != NULL && (ring->keys.count == 0 || key != ring->keys.key[0]))
+        put_first(ring, key, place);
     pthread_mutex_unlock(&ring->lock);
-    return same || key != NULL ||
-           error_set(err, ERROR_MEMORY, "no locked memory for the session key");
+    return key != NULL || error_set(err, ERROR_MEMORY, "no locked memory for the session key");
 }
 
 void keyring_hold(struct keyring *ring, struct held_keys *held)

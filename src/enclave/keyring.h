@@ -32,7 +32,8 @@ void keyring_free(struct keyring *ring);
 
 /*
  * Makes tsk the current key; the one before opens for previous_key_ms more. The key already in
- * force changes nothing (*rotated false). ERROR_MEMORY leaves all as it was.
+ * force changes nothing (*rotated false), one before it comes back with its count of seals.
+ * ERROR_MEMORY leaves all as it was.
  */
 MUST_USE bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], bool *rotated,
                               struct error *err);

@@ -256,7 +256,8 @@ bool kms_unwrap_tsk(const struct kms_target *target, const struct kms_credential
     struct deadline whole = deadline_in(target->total_ms);
     whole.stop_fd = stop_fd;
     struct error own = {0}; /* err may be NULL; the attempts look at it */
-    bool ok = attempts(&u, &whole, &own);
+    /* Who is to stop asks nobody any more, the module neither. */
+    bool ok = deadline_sleep(&whole, 0, &own) && attempts(&u, &whole, &own);
     if (!ok) {
         wipe(tsk, AEAD_KEY_SIZE);
         error_set(err, own.code, "%s", own.cause);

@@ -247,7 +247,8 @@ static void announce(struct daemon *d)
 
 static void release(struct daemon *d)
 {
-    if (d->config.listen.family == ADDRESS_UNIX && d->ports.done != NULL)
+    /* Only our own: where listening failed the file may be another service's. */
+    if (d->config.listen.family == ADDRESS_UNIX && d->ports.listener >= 0)
         unlink(d->config.listen.text + strlen("unix:"));
     keyring_free(d->ring);
     if (d->has_nsm)

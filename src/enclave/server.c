@@ -121,8 +121,12 @@ static void begin_drain(struct server *s)
     close_listener(s);
     epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, s->ports.signal_fd, NULL);
     s->drain_until_ms = s->now_ms + s->limits->drain_ms;
-    while (s->lists[WAITING_REQUEST].first != NULL)
-        traffic_on_event(s, s->lists[WAITING_REQUEST].first, EPOLLIN); /* leaves that list */
+    /* Each once: those with more than a read brings go to the list's end. */
+    const struct connection *last = s->lists[WAITING_REQUEST].last;
+    for (const struct connection *done = NULL; done != last;) {
+        done = s->lists[WAITING_REQUEST].first;
+        traffic_on_event(s, s->lists[WAITING_REQUEST].first, EPOLLIN);
+    }
 }
 
 static bool is_drained(const struct server *s)

@@ -26,9 +26,7 @@ static void watch(struct server *s, struct connection *c, uint32_t events)
 
 static void account(struct server *s, struct connection *c)
 {
-    size_t holds = c->in.cap + c->out.cap;
-    if (c->answering) /* its request is with the job */
-        holds += c->accounted;
+    size_t holds = c->in.cap + c->out.cap + c->with_job;
     s->buffered = s->buffered - c->accounted + holds;
     c->accounted = holds;
 }
@@ -89,9 +87,14 @@ static void flush(struct server *s, struct connection *c)
         buffer_reset(&s->outbox);
 }
 
-/* An error that ends the connection, once it is sent. */
+/* An error that ends the connection, once it is sent; behind the answer that a job is to bring. */
 static void end_with(struct server *s, struct connection *c, enum error_code code)
 {
+    if (c->answering) {
+        buffer_clear(&c->in);
+        c->ends_with = code;
+        return;
+    }
     answer_error(&s->outbox, code);
     atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
     buffer_clear(&c->in);
@@ -100,13 +103,19 @@ static void end_with(struct server *s, struct connection *c, enum error_code cod
 
 /* --- serving --------------------------------------------------------------------------------- */
 
+/* Whether a frame is all that the connection holds: then it need not be copied. */
+static bool is_all(const struct connection *c, struct bytes frame)
+{
+    return frame.at == c->in.at && frame.len == c->in.len;
+}
+
 /* Hands a whole frame to another thread: moved if the connection holds just it, else copied. */
 static struct job *make_job(struct connection *c, struct bytes frame)
 {
     struct job *job = job_new(c, c->in.limit, c->out.limit);
     if (job == NULL)
         return NULL;
-    if (frame.at == c->in.at && frame.len == c->in.len) {
+    if (is_all(c, frame)) {
         struct buffer empty = job->request;
         job->request = c->in;
         c->in = empty;
@@ -121,12 +130,17 @@ static struct job *make_job(struct connection *c, struct bytes frame)
 
 static void serve_elsewhere(struct server *s, struct connection *c, struct bytes frame, bool worker)
 {
+    if (!is_all(c, frame) && s->buffered + frame.len > s->limits->buffered_bytes) {
+        end_with(s, c, ERROR_BUSY);
+        return;
+    }
     struct job *job = make_job(c, frame);
     if (job == NULL) {
         answer_error(&s->outbox, ERROR_MEMORY);
         return;
     }
     c->answering = true;
+    c->with_job = job->request.cap;
     if (worker)
         worker_put(s->worker, job);
     else
@@ -202,13 +216,14 @@ static bool receive_first(struct server *s, struct connection *c)
         return false;
     struct bytes input = bytes_of(s->inbox, got);
     size_t served = serve_frames(s, c, input);
-    if (!c->ending && !may_hold(s, c, got - served))
-        end_with(s, c, ERROR_BUSY);
-    if (!c->ending)
+    if (!c->ending && may_hold(s, c, got - served)) {
         buffer_append(&c->in, bytes_from(input, served));
+        if (c->in.failed)
+            end_with(s, c, ERROR_MEMORY);
+    } else if (!c->ending) {
+        end_with(s, c, ERROR_BUSY);
+    }
     wipe(s->inbox, got);
-    if (c->in.failed)
-        end_with(s, c, ERROR_MEMORY);
     return served > 0;
 }
 
@@ -256,6 +271,13 @@ static void begin_end(struct server *s, struct connection *c)
     connection_wait(s->lists, c, WAITING_END, s->now_ms);
 }
 
+/* Whether bytes have arrived that were not read: closing now would reset answers away. */
+static bool has_arrived(const struct connection *c)
+{
+    uint8_t byte;
+    return recv(c->fd, &byte, sizeof byte, MSG_PEEK) > 0;
+}
+
 /* After anything happened: what is c waiting for now? progress: a frame was finished. */
 static void settle(struct server *s, struct connection *c, bool progress)
 {
@@ -267,10 +289,14 @@ static void settle(struct server *s, struct connection *c, bool progress)
         partial = false;
     }
     account(s, c);
-    bool drained = s->drain_until_ms != 0 && !partial && !c->ending;
-    bool over = c->broken || (c->out.len == 0 && (c->ended_by_peer || drained));
+    if (c->out.len > 0 && s->buffered > s->limits->buffered_bytes && s->buffered > c->accounted)
+        c->broken = true; /* no room to keep an answer until it is taken */
+    bool idle = c->out.len == 0 && !c->answering && !c->broken && !partial && !c->ending;
+    bool drained = s->drain_until_ms != 0 && idle && !has_arrived(c);
+    bool over = c->broken || drained || (c->out.len == 0 && c->ended_by_peer);
     if (c->answering) {
-        watch(s, c, 0);
+        /* Earlier answers go on leaving meanwhile. */
+        watch(s, c, c->out.len > 0 && !c->broken ? EPOLLOUT : 0);
         connection_wait(s->lists, c, WAITING_ANSWER, s->now_ms);
     } else if (over) {
         traffic_close(s, c);
@@ -294,15 +320,22 @@ void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
     bool progress = false;
     if (c->fd < 0)
         return;
-    if (c->waiting == WAITING_ANSWER) {
-        /* Only an error or a hang-up is reported: nobody is left to answer. */
+    if (c->waiting == WAITING_ANSWER && (events & (EPOLLERR | EPOLLHUP)) != 0) {
+        /* Nobody is left to answer. */
         c->broken = true;
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
         return;
     }
+    if (c->waiting == WAITING_ANSWER) {
+        send_pending(c);
+        settle(s, c, false);
+        return;
+    }
     if (c->waiting == WAITING_END) {
         size_t got;
-        if (!receive(c, s->inbox, SERVER_READ_SIZE, &got) && (c->ended_by_peer || c->broken))
+        if (receive(c, s->inbox, SERVER_READ_SIZE, &got))
+            wipe(s->inbox, got);
+        else if (c->ended_by_peer || c->broken)
             traffic_close(s, c);
         return;
     }
@@ -318,6 +351,19 @@ void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
     settle(s, c, progress);
 }
 
+/* The answer goes behind what the peer has not taken yet of earlier ones. */
+static void take_answer(struct connection *c, struct buffer *answer)
+{
+    if (c->out.len > 0) {
+        buffer_append(&c->out, buffer_bytes(answer));
+        c->broken = c->broken || c->out.failed;
+        return;
+    }
+    struct buffer empty = c->out;
+    c->out = *answer;
+    *answer = empty;
+}
+
 void traffic_on_done(struct server *s)
 {
     uint64_t count;
@@ -329,14 +375,14 @@ void traffic_on_done(struct server *s)
         if (job->failed)
             atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
         c->answering = false;
-        s->buffered -= c->accounted;
-        c->accounted = 0;
+        c->with_job = 0;
         if (job->answer.len == 0)
             c->broken = true;
-        struct buffer empty = c->out;
-        c->out = job->answer;
-        job->answer = empty;
+        take_answer(c, &job->answer);
         job_free(job);
+        account(s, c);
+        if (c->ends_with != ERROR_NONE)
+            end_with(s, c, c->ends_with);
         bool progress = true;
         if (!c->broken)
             send_pending(c);
@@ -360,7 +406,9 @@ void traffic_refuse(struct server *s, int fd)
     buffer_reset(&s->outbox);
     /* What has arrived is taken first: bytes left unread would reset the answer away. */
     shutdown(fd, SHUT_WR);
-    (void)recv(fd, s->inbox, SERVER_READ_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recv(fd, s->inbox, SERVER_READ_SIZE, MSG_DONTWAIT);
+    if (n > 0)
+        wipe(s->inbox, (size_t)n);
     close(fd);
     atomic_fetch_add_explicit(&s->service->refused, 1, memory_order_relaxed);
 }

@@ -11,13 +11,18 @@ import time
 
 import pytest
 
-from enclave_tools import Enclaved, is_sanitized, open_state, wait_until
+from enclave_tools import Enclaved, credentials, is_sanitized, open_state, wait_until
 
 A = {"mode": "A", "payload": 1}
 
 
 def is_sealed(answer):
     return answer["status"] == "success" and len(answer["ciphertext"]) > 56
+
+
+def frame(request):
+    content = request if isinstance(request, bytes) else json.dumps(request).encode()
+    return struct.pack(">I", len(content)) + content
 
 
 def test_many_requests_on_one_connection(server):
@@ -51,6 +56,54 @@ def test_pipelined_requests_are_answered_in_order(server, world):
             state = json.loads(open_state(answer["ciphertext"], world.tsk))
             assert state["data"]["input_received"] == [i, "x" * size]
         os.waitpid(pid, 0)
+
+
+def test_answers_not_taken_yet_stay_before_that_of_configure(world, tmp_path):
+    """A socket takes less than the first answer, and the second comes from another thread."""
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock").ready()
+    requests = [{"mode": "A", "payload": "x" * 125_000},
+                {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped},
+                {"op": "health"}]
+    with enclave.connect(timeout=10) as c:
+        c.socket.sendall(b"".join(frame(request) for request in requests))
+        wait_until(lambda: "configured: session key from KMS" in enclave.log().split("ready", 1)[-1],
+                   what="configure served")
+        time.sleep(0.3)
+        assert len(c.receive()["ciphertext"]) > 250_000
+        assert c.receive()["key_id"] == world.key_arn
+        assert c.receive()["state"] == "ready"
+        assert is_sealed(c.ask(A))
+    assert enclave.stop() == 0
+
+
+def test_earlier_answers_leave_while_configure_waits(world, start, tmp_path):
+    silent = socket.create_server(("127.0.0.1", 0))
+    enclave = start(listen=f"unix:{tmp_path}/enclaved.sock",
+                    kms={"relay": f"tcp:127.0.0.1:{silent.getsockname()[1]}", "total_seconds": 5})
+    count = 250_000 // len(json.dumps(enclave.health()))
+    with enclave.connect(timeout=3) as c:
+        c.socket.sendall(frame({"op": "health"}) * count + frame(
+            {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped}))
+        time.sleep(0.5)
+        for _ in range(count):
+            assert c.receive()["status"] == "success"
+        c.socket.settimeout(30)
+        assert c.receive()["status"] == "error"
+    silent.close()
+
+
+def test_busy_comes_behind_the_answer_that_is_due(world, tmp_path):
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 17, "buffered_bytes": 200_000}).ready()
+    configure = {"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped}
+    with enclave.connect() as other, enclave.connect(timeout=10) as c:
+        other.socket.sendall(frame(b" " * 131_000)[:-1])
+        assert is_sealed(enclave.ask(A))
+        c.socket.sendall(frame(configure) + frame(b" " * 100_000)[:-1])
+        assert c.receive()["key_id"] == world.key_arn
+        assert c.receive()["code"] == "busy"
+        assert c.is_closed()
+    assert enclave.stop() == 0
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 1000])
@@ -283,6 +336,55 @@ def test_memory_for_frames_is_bounded(start):
     assert is_sealed(enclave.ask({"mode": "A", "payload": "f" * 400000}))
 
 
+def test_memory_for_answers_is_bounded(world, tmp_path):
+    """Answers that nobody takes: those beyond the limit are given up, with their connections."""
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20}).ready()
+    held = [enclave.connect() for _ in range(40)]
+    for c in held:
+        c.send({"mode": "A", "payload": "x" * 195_000})
+    wait_until(lambda: enclave.health()["connections"] < 40, what="connections given up")
+    taken = 0
+    for c in held:
+        try:
+            assert is_sealed(c.receive())
+            taken += 1
+        except EOFError:
+            pass
+        c.close()
+    assert 4 <= taken < 30
+    wait_until(lambda: enclave.health()["connections"] == 1, what="all closed")
+    assert is_sealed(enclave.ask({"mode": "A", "payload": "x" * 195_000}))
+    assert enclave.stop() == 0
+
+
+def test_memory_for_configure_is_bounded(world, tmp_path):
+    """Requests that wait for the session count like those that wait for their end."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
+                       limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20,
+                               "drain_seconds": 1},
+                       kms={"relay": f"tcp:127.0.0.1:{silent.getsockname()[1]}"})
+    request = json.dumps({"op": "configure", "credentials": credentials(),
+                          "wrapped_tsk": world.wrapped}).encode() + b" " * 120_000
+    held, refused = [], 0
+    for _ in range(80):
+        held.append(enclave.connect())
+        held[-1].send(request)
+    for c in held:
+        c.socket.settimeout(0.05)
+        try:
+            assert c.receive()["code"] == "busy"
+            refused += 1
+        except socket.timeout:
+            pass
+    assert 40 <= refused < 60
+    assert enclave.stop() == 0
+    for c in held:
+        c.close()
+    silent.close()
+
+
 def test_running_out_of_descriptors_is_survived(start):
     enclave = start(wrapper=["prlimit", "--nofile=40:40"]).ready()
     held = []
@@ -315,6 +417,47 @@ def test_sigterm_finishes_what_is_under_way(world, tmp_path):
     enclave.process.stdout.close()
 
 
+def test_sigterm_serves_what_has_arrived(world, tmp_path):
+    """A reset would take the first answer along."""
+    enclave = Enclaved(world, tmp_path).ready()
+    with enclave.connect() as c, enclave.connect() as idle:
+        data = frame(A) * 50
+        c.socket.sendall(data[:5])
+        assert is_sealed(idle.ask(A))
+        enclave.process.send_signal(signal.SIGTERM)
+        assert idle.is_closed()
+        c.socket.sendall(data[5:])
+        for _ in range(50):
+            assert is_sealed(c.receive())
+        assert c.is_closed()
+    assert enclave.stop() == 0
+
+
+def test_sigterm_does_not_wait_for_one_who_never_stops(world, tmp_path):
+    enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
+    with enclave.connect() as c:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                while True:
+                    c.socket.sendall(frame({"op": "health"}) * 1000)
+            finally:
+                os._exit(0)
+        reader = os.fork()
+        if reader == 0:
+            try:
+                while c.socket.recv(1 << 20):
+                    pass
+            finally:
+                os._exit(0)
+        wait_until(lambda: enclave.health()["requests"] > 1000, what="requests")
+        begun = time.monotonic()
+        assert enclave.stop() == 0
+        assert time.monotonic() - begun < 5
+        os.waitpid(pid, 0)
+        os.waitpid(reader, 0)
+
+
 def test_sigterm_does_not_wait_for_ever(world, tmp_path):
     enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
     with enclave.connect() as partial:
@@ -335,6 +478,15 @@ def test_unix_sockets(world, tmp_path):
 def test_an_address_in_use_is_named(server, world, tmp_path):
     with pytest.raises(AssertionError, match="cannot listen on.*Address already in use"):
         Enclaved(world, tmp_path, arguments=["--listen", server.address])
+
+
+def test_the_socket_of_another_service_is_left_alone(world, tmp_path, tmp_path_factory):
+    listen = f"unix:{tmp_path}/enclaved.sock"
+    enclave = Enclaved(world, tmp_path, listen=listen).ready()
+    with pytest.raises(AssertionError, match="cannot listen on.*Address already in use"):
+        Enclaved(world, tmp_path_factory.mktemp("second"), listen=listen)
+    assert is_sealed(enclave.ask(A))
+    assert enclave.stop() == 0
 
 
 def test_connections_are_counted(server):

@@ -335,6 +335,27 @@ def test_a_failing_module_is_named(world, tmp_path, fault):
         nsm.stop()
 
 
+def test_sigterm_with_configures_queued_while_the_module_is_silent(world, tmp_path):
+    """The module is waited for once, not for each of them."""
+    nsm = Nsm(tmp_path, "--state", os.path.join(world.folder, "nsm-state"),
+              "--fault", "silent:Attestation")
+    try:
+        bad = type("Bad", (), {"nsm": nsm, "kms": world.kms, "key_arn": world.key_arn})
+        enclave = Enclaved(bad, tmp_path, limits={"drain_seconds": 1})
+        waiting = [enclave.connect() for _ in range(4)]
+        for c in waiting:
+            c.send({"op": "configure", "credentials": credentials(),
+                    "wrapped_tsk": world.wrapped})
+        wait_until(lambda: enclave.health()["requests"] >= 5, what="configures counted")
+        begun = time.monotonic()
+        assert enclave.stop() == 0
+        assert time.monotonic() - begun < 20
+        for c in waiting:
+            c.close()
+    finally:
+        nsm.stop()
+
+
 @pytest.mark.parametrize("fault", ["error:InternalError:GetRandom", "short:GetRandom",
                                    "garbage:GetRandom", "silent:GetRandom"])
 def test_no_start_without_entropy(world, tmp_path, fault):
@@ -394,6 +415,11 @@ def test_keys_and_plaintext_leave_memory(world, start):
             answer = c.ask({"mode": "A", "payload": marker + "x" * (i * 977)})
             c.ask({"mode": "B", "payload": answer["ciphertext"]})
         c.ask({"mode": "A", "payload": marker + "y" * 700000})
+    with enclave.connect() as c:
+        c.socket.sendall(b"\xff" * 4)
+        assert c.receive()["code"] == "frame_too_large"
+        c.socket.sendall(("behind what ended the connection: " + marker).encode())
+        time.sleep(0.1)
     time.sleep(0.2)
     secrets = {marker.encode(), ENCLAVE["secret_access_key"].encode()}
     found = {secret: 0 for secret in secrets}

@@ -344,6 +344,30 @@ static void rotation_keeps_the_previous_key(void **state)
     assert_error(b, buffer_bytes(&request), "authentication_failed");
 }
 
+static void a_key_that_comes_back_is_the_same(void **state)
+{
+    (void)state;
+    struct keyring *ring = keyring_new(1000000);
+    struct held_keys before, after;
+    bool rotated;
+    static const uint8_t oldest[AEAD_KEY_SIZE] = {9};
+    assert_true(keyring_install(ring, oldest, &rotated, NULL));
+    assert_true(keyring_install(ring, first_key, &rotated, NULL));
+    keyring_hold(ring, &before);
+    for (int i = 0; i < KEYRING_KEYS_MAX; i++) {
+        assert_true(keyring_install(ring, i % 2 == 0 ? other_key : first_key, &rotated, NULL));
+        assert_true(rotated);
+    }
+    /* one object, and so one count of seals; and it took no place from the oldest */
+    keyring_hold(ring, &after);
+    assert_int_equal(after.count, 3);
+    assert_ptr_equal(after.key[0], before.key[0]);
+    assert_ptr_equal(after.key[2], before.key[1]);
+    keyring_release(ring, &before);
+    keyring_release(ring, &after);
+    keyring_free(ring);
+}
+
 static void a_previous_key_runs_out(void **state)
 {
     (void)state;
@@ -415,6 +439,7 @@ int main(void)
         TEST(every_changed_bit_is_refused),
         TEST(answers_keep_the_frame_limit),
         TEST(rotation_keeps_the_previous_key),
+        TEST(a_key_that_comes_back_is_the_same),
         TEST(a_previous_key_runs_out),
         TEST(without_a_key_nothing_is_sealed),
         TEST(large_requests_give_memory_back),
