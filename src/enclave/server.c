@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,8 +16,10 @@
 
 #define EVENTS_A_ROUND  128
 #define ACCEPTS_A_ROUND 64
-#define ACCEPT_PAUSE_MS 100  /* after running out of descriptors or memory */
-#define END_WAIT_MS     2000 /* for a peer to close after an error that ends its connection */
+#define ACCEPT_PAUSE_MS 100 /* after running out of descriptors or memory */
+#define OWN_DESCRIPTORS \
+    32 /* kept from clients: for KMS, the NSM, files, and the refusal of clients */
+#define END_WAIT_MS 2000 /* for a peer to close after an error that ends its connection */
 
 /* --- accepting ------------------------------------------------------------------------------- */
 
@@ -58,7 +61,7 @@ static void on_accept(struct server *s)
             return;
         if (fd < 0)
             continue; /* that one connection failed before it was taken */
-        if ((int64_t)atomic_load(&s->service->connections) < s->limits->connections)
+        if ((int64_t)atomic_load(&s->service->connections) < s->connections_max)
             admit(s, fd);
         else
             traffic_refuse(s, fd);
@@ -185,9 +188,23 @@ static bool add_port(struct server *s, int *fd)
     return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
 }
 
+/* Clients cannot have the descriptors that the way to KMS needs. */
+static int64_t most_connections(const struct limits *limits)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
+        files.rlim_cur >= (rlim_t)limits->connections + OWN_DESCRIPTORS)
+        return limits->connections;
+    int64_t most = files.rlim_cur > OWN_DESCRIPTORS ? (int64_t)files.rlim_cur - OWN_DESCRIPTORS : 1;
+    log_warning("limits.connections is %lld, but RLIMIT_NOFILE leaves room for %lld",
+                (long long)limits->connections, (long long)most);
+    return most;
+}
+
 static bool open_server(struct server *s, struct error *err)
 {
     int on = 1;
+    s->connections_max = most_connections(s->limits);
     /* Accepted sockets inherit it; on anything but TCP it fails and does not matter. */
     (void)setsockopt(s->ports.listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -21,6 +21,7 @@ struct server {
     struct connection_list lists[WAITING_KINDS];
     struct connection *closed; /* to be freed at the end of the round, linked by next */
     size_t buffered;           /* sum of what connections hold */
+    int64_t connections_max;   /* limits->connections, or less where descriptors are few */
     int64_t now_ms;
     int64_t accept_again_ms; /* 0: the listener is watched */
     int64_t drain_until_ms;  /* 0: not stopping */

@@ -154,8 +154,11 @@ static void serve_frame(struct server *s, struct connection *c, struct bytes fra
         return;
     }
     struct bytes content = bytes_from(frame, FRAME_HEADER_SIZE);
+    size_t before = s->outbox.len;
     if (request_serve(s->service, &s->workspace, content, &s->outbox) == REQUEST_CONFIGURE)
         serve_elsewhere(s, c, frame, false);
+    else if (s->outbox.len == before)
+        c->broken = true; /* no memory even for an error: better no answers than shifted ones */
     if (s->outbox.len > SERVER_READ_SIZE)
         flush(s, c);
 }

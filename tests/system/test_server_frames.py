@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -385,17 +386,33 @@ def test_memory_for_configure_is_bounded(world, tmp_path):
     silent.close()
 
 
-def test_running_out_of_descriptors_is_survived(start):
+def test_clients_cannot_take_the_descriptors_that_kms_needs(start):
     enclave = start(wrapper=["prlimit", "--nofile=40:40"]).ready()
-    held = []
-    for _ in range(60):
-        held.append(enclave.connect())
-    assert is_sealed(held[0].ask(A))
+    held = [enclave.connect() for _ in range(8)]
+    for c in held:
+        assert is_sealed(c.ask(A))
+    with enclave.connect() as c:
+        assert c.receive()["code"] == "too_many_connections"
+    answer = held[0].ask({"op": "configure", "credentials": credentials(),
+                          "wrapped_tsk": enclave.world.wrap(os.urandom(32))})
+    assert answer["status"] == "success", answer
+    for c in held:
+        c.close()
+    assert "RLIMIT_NOFILE leaves room for 8" in enclave.log()
+
+
+def test_running_out_of_descriptors_is_survived(start):
+    enclave = start().ready()
+    first = enclave.connect()
+    assert is_sealed(first.ask(A))
+    subprocess.run(["prlimit", f"--pid={enclave.process.pid}", "--nofile=24:24"], check=True)
+    held = [enclave.connect() for _ in range(40)]
     wait_until(lambda: "cannot accept" in enclave.log(), what="accept fails")
-    for c in held[1:]:
+    assert is_sealed(first.ask(A))
+    for c in held:
         c.close()
     assert is_sealed(enclave.ask(A))
-    held[0].close()
+    first.close()
 
 
 def test_sigterm_finishes_what_is_under_way(world, tmp_path):
