@@ -50,6 +50,7 @@ void job_put(struct job_queue *queue, struct job *job)
     else
         queue->last->next = job;
     queue->last = job;
+    queue->waiting++;
     pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
     if (queue->signal_fd >= 0) {
@@ -58,6 +59,14 @@ void job_put(struct job_queue *queue, struct job *job)
         ssize_t n = write(queue->signal_fd, &one, sizeof one);
         (void)n;
     }
+}
+
+size_t job_queue_waiting(struct job_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    size_t waiting = queue->waiting;
+    pthread_mutex_unlock(&queue->lock);
+    return waiting;
 }
 
 struct job *job_take(struct job_queue *queue)
@@ -70,6 +79,7 @@ struct job *job_take(struct job_queue *queue)
         queue->first = job->next;
         if (queue->first == NULL)
             queue->last = NULL;
+        queue->waiting--;
     }
     pthread_mutex_unlock(&queue->lock);
     return job;
@@ -80,6 +90,7 @@ struct job *job_take_all(struct job_queue *queue)
     pthread_mutex_lock(&queue->lock);
     struct job *jobs = queue->first;
     queue->first = queue->last = NULL;
+    queue->waiting = 0;
     pthread_mutex_unlock(&queue->lock);
     return jobs;
 }

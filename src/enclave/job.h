@@ -29,6 +29,7 @@ struct job_queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct job *first, *last;
+    size_t waiting;
     int signal_fd;
     bool closed;
 };
@@ -38,6 +39,8 @@ void job_queue_init(struct job_queue *queue, int signal_fd);
 void job_queue_clear(struct job_queue *queue);
 
 void job_put(struct job_queue *queue, struct job *job);
+/* How many jobs wait at this moment. */
+size_t job_queue_waiting(struct job_queue *queue);
 /* Waits for a job; NULL once the queue is closed and empty. */
 struct job *job_take(struct job_queue *queue);
 /* Takes all at once, without waiting: a list, or NULL. */

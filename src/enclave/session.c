@@ -290,6 +290,12 @@ struct session *session_start(const struct config *config, const struct tls_root
 
 void session_configure(struct session *session, struct job *job)
 {
+    if (job_queue_waiting(&session->requests) >= SESSION_WAITING_MAX) {
+        answer_error(&job->answer, ERROR_BUSY);
+        job->failed = true;
+        job_put(session->done, job);
+        return;
+    }
     job_put(&session->requests, job);
 }
 

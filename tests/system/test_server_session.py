@@ -218,6 +218,24 @@ def test_requests_are_served_while_kms_hangs(world, enclave):
         assert waiting.receive()["status"] == "success"
 
 
+def test_configures_that_wait_are_bounded(world, start):
+    enclave = start(kms={"attempt_seconds": 2, "total_seconds": 2}, limits={"drain_seconds": 1})
+    enclave.wait_for("awaiting_configuration")
+    world.kms.write_faults("Decrypt hang 1000")
+    waiting = [enclave.connect() for _ in range(30)]
+    for c in waiting:
+        c.send({"op": "configure", "credentials": credentials(), "wrapped_tsk": world.wrapped})
+    refused = 0
+    for c in waiting[-8:]:
+        answer = c.receive()
+        assert answer["code"] == "busy", answer
+        assert c.ask({"op": "health"})["status"] == "success"  # it stays usable
+        refused += 1
+    assert refused == 8
+    for c in waiting:
+        c.close()
+
+
 def test_sigterm_while_kms_hangs(world, start):
     enclave = start(kms={"attempt_seconds": 60, "total_seconds": 60}, limits={"drain_seconds": 1})
     enclave.wait_for("awaiting_configuration")
