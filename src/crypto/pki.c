@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/ecdsa.h"
+#include "crypto/pem_key.h"
 
 /* Whose certificates these are: never to be taken for AWS's. */
 #define ORGANIZATION "enclave-sim"
@@ -52,16 +53,6 @@ struct pki_key *pki_key_new(struct error *err)
     return from_pkey(EVP_EC_gen(SN_secp384r1), err);
 }
 
-/* An encrypted PEM is refused: OpenSSL would otherwise ask on the terminal. */
-static int no_passphrase(char *at, int size, int writing, void *context)
-{
-    (void)at;
-    (void)size;
-    (void)writing;
-    (void)context;
-    return -1;
-}
-
 static BIO *reader_of(struct bytes pem)
 {
     return pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.at, (int)pem.len);
@@ -69,10 +60,7 @@ static BIO *reader_of(struct bytes pem)
 
 struct pki_key *pki_key_from_pem(struct bytes pem, struct error *err)
 {
-    BIO *bio = reader_of(pem);
-    EVP_PKEY *pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-    BIO_free(bio);
-    return from_pkey(pkey, err);
+    return from_pkey(pem_private_key(pem), err);
 }
 
 /* Appends what was written to a memory BIO, which is freed. */
@@ -269,7 +257,7 @@ bool pki_der_to_pem(struct bytes der, struct buffer *out)
 bool pki_pem_to_der(struct bytes pem, struct buffer *out, struct error *err)
 {
     BIO *bio = reader_of(pem);
-    X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     bool ok = cert != NULL && append_der(cert, out);
     X509_free(cert);
     BIO_free(bio);
