@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclaved-dev: the same on a developer's machine, with an NSM behind a unix socket. Never
  * deployed. */
+#include <sys/socket.h>
+
+#include <linux/vm_sockets.h>
+
 #include "enclave/enclaved.h"
 #include "enclave/nsm_unix.h"
 
@@ -25,6 +29,7 @@ int main(int argc, char **argv)
         .open_nsm = open_module,
         .credit = ENTROPY_MIX,
         .lock_required = false,
+        .peer_cid = VMADDR_CID_ANY,
     };
     return enclaved_main(argc, argv, &platform);
 }

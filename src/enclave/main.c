@@ -207,6 +207,7 @@ static bool open_ports(struct daemon *d, struct error *err)
         return error_set_errno(err, ERROR_SYSTEM, "cannot make event descriptors");
     job_queue_init(&d->done, d->ports.done_fd);
     d->ports.done = &d->done;
+    d->ports.peer_cid = d->platform->peer_cid;
     return address_listen(&d->config.listen, BACKLOG, &d->ports.listener, err);
 }
 
@@ -290,6 +291,8 @@ static int run(struct daemon *d)
         return failed(&err, EXIT_NSM);
     if (!open_ports(d, &err))
         return failed(&err, EXIT_LISTEN);
+    if (d->platform->listening != NULL && !d->platform->listening(&err))
+        return failed(&err, EXIT_FAILED);
     if (!start_service(d, &err))
         return failed(&err, EXIT_FAILED);
     announce(d);

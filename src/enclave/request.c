@@ -63,6 +63,7 @@ static void health(struct service *service, struct buffer *answer)
     json_integer(&w, "requests", (int64_t)atomic_load(&service->requests));
     json_integer(&w, "errors", (int64_t)atomic_load(&service->errors));
     json_integer(&w, "refused_connections", (int64_t)atomic_load(&service->refused));
+    json_integer(&w, "refused_peers", (int64_t)atomic_load(&service->strangers));
     json_text(&w, "kms_key", service->config->key_arn);
     json_verbatim(&w, "encryption_context", buffer_bytes(&service->config->encryption_context));
     put_measurements(&w, &status.measurements);

@@ -17,7 +17,7 @@ struct service {
     int64_t started_ms; /* clock_monotonic_ms */
 
     /* counts since start, and connections open now */
-    atomic_uint_fast64_t requests, errors, refused;
+    atomic_uint_fast64_t requests, errors, refused, strangers;
     atomic_uint_fast64_t connections;
 };
 

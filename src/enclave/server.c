@@ -7,7 +7,10 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/vm_sockets.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -40,6 +43,14 @@ static void admit(struct server *s, int fd)
     connection_wait(s->lists, c, WAITING_REQUEST, s->now_ms);
 }
 
+/* Whether the peer is one that may not even be answered: over vsock, not the parent instance. */
+static bool is_stranger(const struct server *s, const struct sockaddr_storage *peer)
+{
+    const struct sockaddr_vm *vm = (const struct sockaddr_vm *)peer;
+    return peer->ss_family == AF_VSOCK && s->ports.peer_cid != VMADDR_CID_ANY &&
+           vm->svm_cid != s->ports.peer_cid;
+}
+
 static void watch_listener(struct server *s, bool on)
 {
     struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.ptr = &s->ports.listener};
@@ -50,7 +61,10 @@ static void watch_listener(struct server *s, bool on)
 static void on_accept(struct server *s)
 {
     for (int i = 0; i < ACCEPTS_A_ROUND && s->ports.listener >= 0; i++) {
-        int fd = accept4(s->ports.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {0};
+        socklen_t peer_len = sizeof peer;
+        int fd = accept4(s->ports.listener, (struct sockaddr *)&peer, &peer_len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
             log_warning("cannot accept: %s; trying again in %d ms", strerror(errno),
                         ACCEPT_PAUSE_MS);
@@ -61,7 +75,10 @@ static void on_accept(struct server *s)
             return;
         if (fd < 0)
             continue; /* that one connection failed before it was taken */
-        if ((int64_t)atomic_load(&s->service->connections) < s->connections_max)
+        if (is_stranger(s, &peer)) {
+            close(fd);
+            atomic_fetch_add_explicit(&s->service->strangers, 1, memory_order_relaxed);
+        } else if ((int64_t)atomic_load(&s->service->connections) < s->connections_max)
             admit(s, fd);
         else
             traffic_refuse(s, fd);

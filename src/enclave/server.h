@@ -18,6 +18,7 @@ struct server_ports {
     struct job_queue *done; /* jobs come back here … */
     int done_fd;            /* … and make this eventfd readable */
     int signal_fd;          /* a signalfd: what arrives there ends the service */
+    uint32_t peer_cid;      /* who alone may connect over vsock; VMADDR_CID_ANY: anyone */
 };
 
 /*

@@ -87,6 +87,8 @@ static void append_all(struct buffer *out, const struct json *doc)
         {"connections", "connections"},
         {"requests", "requests"},
         {"errors", "errors"},
+        {"refused connections", "refused_connections"},
+        {"refused peers", "refused_peers"},
         {"KMS key", "kms_key"},
         {"encryption context", "encryption_context"},
         {"credentials expire", "credentials_expire"},

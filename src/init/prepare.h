@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a kernel leaves to its first process, as far as enclaved needs it. */
+#ifndef INIT_PREPARE_H
+#define INIT_PREPARE_H
+
+#include "base/error.h"
+
+/*
+ * Mounts /dev and /proc, sees that there is a console, loads the modules of the image, brings
+ * loopback up, and has memory that is not there refused when it is asked for. ERROR_SYSTEM names
+ * the step and the reason.
+ */
+MUST_USE bool prepare_system(struct error *err);
+
+/* Loads every file of folder as a module, in the byte order of their names; no folder, no modules.
+ */
+MUST_USE bool prepare_modules(const char *folder, struct error *err);
+
+#endif
