@@ -29,9 +29,11 @@ struct eif_header {
     uint16_t flags;
     uint64_t default_memory; /* bytes */
     uint64_t default_cpus;
+    uint16_t reserved; /* 0 */
     uint16_t section_count;
     uint64_t offset[EIF_SECTIONS_MAX]; /* of each section's header, from the start of the file */
     uint64_t size[EIF_SECTIONS_MAX];   /* of its data, the section header not counted */
+    uint32_t unused;                   /* 0 */
     uint32_t crc;                      /* CRC-32 (IEEE) of the file without these four bytes */
 };
 
@@ -48,7 +50,8 @@ MUST_USE bool eif_header_parse(struct eif_header *out, const uint8_t at[EIF_HEAD
 void eif_header_write(uint8_t at[EIF_HEADER_SIZE], const struct eif_header *header);
 
 void eif_section_parse(struct eif_section_header *out, const uint8_t at[EIF_SECTION_HEADER_SIZE]);
-void eif_section_write(uint8_t at[EIF_SECTION_HEADER_SIZE], const struct eif_section_header *section);
+void eif_section_write(uint8_t at[EIF_SECTION_HEADER_SIZE],
+                       const struct eif_section_header *section);
 
 /* "kernel", "cmdline", … or "unknown". */
 const char *eif_type_name(uint16_t type);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An EIF on disk, as host tools and the simulator read it: in a stream, so that memory does not grow
- * with the image, and believing no number in it before it has been compared with the file.
+ * An EIF on disk, as host tools and the simulator read it: in a stream, so that memory does not
+ * grow with the image, and believing no number in it before it has been compared with the file.
  */
 #ifndef IMAGE_EIF_FILE_H
 #define IMAGE_EIF_FILE_H
@@ -28,9 +28,11 @@ struct eif_file {
 
 /*
  * Opens path and reads header and section headers. Refuses (ERROR_FORMAT, naming the field, its
- * value and what it should be) what cannot be read unambiguously: magic, version, number of
- * sections, an offset or a size that lies outside the file or disagrees with the section's own
- * header, sections that overlap. What else may be wrong is for eif_file_verify.
+ * value and what it should be) what two readers could see differently, one that follows the
+ * header's offsets and one that walks from section to section: magic, version, number of sections,
+ * an offset or a size that lies outside the file or disagrees with the section's own header,
+ * sections that overlap, gaps, bytes behind the last section. What else may be wrong is for
+ * eif_verify.
  */
 MUST_USE bool eif_file_open(struct eif_file *file, const char *path, struct error *err);
 /* Safe on a zeroed struct. */
@@ -57,9 +59,17 @@ struct eif_measurements {
     bool is_signed;
 };
 
-/* Each is SHA384(0⁴⁸ ‖ SHA384(data)). Streams. A signature section is parsed, not verified. */
+/*
+ * Each is SHA384(0⁴⁸ ‖ SHA384(data)), the data in the file's order. Streams. ERROR_FORMAT if there
+ * is no kernel, cmdline or ramdisk. A signature section is parsed for its certificate, not
+ * verified.
+ */
 MUST_USE bool eif_file_measure(const struct eif_file *file, struct eif_measurements *out,
                                struct error *err);
+
+/* The number of the first section of that type, or EIF_NO_SECTION. */
+#define EIF_NO_SECTION SIZE_MAX
+size_t eif_file_find(const struct eif_file *file, enum eif_type type);
 
 /* Appends a section's data; ERROR_FORMAT if it exceeds out's limit. For cmdline and metadata. */
 MUST_USE bool eif_file_read(const struct eif_file *file, size_t section, struct buffer *out,
