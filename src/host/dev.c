@@ -18,13 +18,21 @@
 #include "host/report.h"
 #include "net/address.h"
 
-#define RETRY_MS 5000 /* after a renewal that failed */
+#define RETRY_MS    5000 /* after a renewal that failed */
+#define DEV_WATCHED 5    /* four children and the signals */
 
 static const struct option_spec options[] = {
     {"listen", "ADDRESS", "where enclaved-dev shall listen (default tcp:127.0.0.1:0: any port)"},
     {"tsk-file", "FILE", "wrap this session key, 64 hex digits (default: one that nobody sees)"},
     {"dir", "DIR", "keep keys, policy, wrapped TSK and logs in DIR, and use them again"},
     {"credential-seconds", "N", "how long the session's credentials last (default 3600)"},
+    {"kernel", "FILE", "build an image of this kernel and boot it in a virtual machine"},
+    {"kernel-lock", "FILE", "what the kernel was made of, for the image's metadata"},
+    {"memory", "MIB", "of the virtual machine"},
+    {"cpus", "N", "of the virtual machine"},
+    {"debug-mode", NULL, "boot in debug mode: console in the log, registers zero"},
+    {"boot", "FILE", "boot this image instead, whatever the policy says"},
+    {"image-only", NULL, "end once the image is built"},
     OPTION_TIMEOUT,
     OPTION_JSON,
     OPTION_HELP,
@@ -32,17 +40,21 @@ static const struct option_spec options[] = {
 
 static const struct command_help help = {
     .name = "dev",
-    .synopsis = "[--listen ADDRESS] [--tsk-file FILE] [--dir DIR]",
+    .synopsis = "[--listen ADDRESS] [--tsk-file FILE] [--dir DIR] [--kernel FILE]",
     .about =
         "Starts a simulated NSM and KMS, creates a key whose policy demands the measurement of\n"
         "this enclaved-dev and its configuration, wraps a session key under it, starts and\n"
         "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT or SIGTERM and\n"
-        "leaves nothing behind but what --dir keeps.",
+        "leaves nothing behind but what --dir keeps.\n"
+        "\n"
+        "With --kernel it is enclaved itself, in an image built for this world (DIR/enclaved.eif)\n"
+        "and booted by enclave-sim vm, with vsock, the kernel's own /dev/nsm and a relay.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl dev\n"
                 "  enclavectl dev --listen tcp:127.0.0.1:5000 --dir ~/.enclaved-dev\n"
-                "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n",
+                "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n"
+                "  enclavectl dev --kernel build/bzImage --memory 64\n",
 };
 
 static bool take(void *context, const char *name, const char *value, struct error *err)
@@ -53,13 +65,38 @@ static bool take(void *context, const char *name, const char *value, struct erro
     if (strcmp(name, "credential-seconds") == 0)
         return options_integer("--credential-seconds", value, 2, OPTIONS_SECONDS_MAX,
                                &dev->credential_seconds, err);
-    if (strcmp(name, "listen") == 0)
-        dev->listen = value;
-    else if (strcmp(name, "tsk-file") == 0)
-        dev->tsk_file = value;
-    else
-        dev->dir = value;
+    const struct {
+        const char *name, **text;
+    } texts[] = {
+        {"listen", &dev->listen},
+        {"tsk-file", &dev->tsk_file},
+        {"dir", &dev->dir},
+        {"kernel", &dev->kernel},
+        {"kernel-lock", &dev->kernel_lock},
+        {"memory", &dev->memory},
+        {"cpus", &dev->cpus},
+        {"boot", &dev->boot},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(name, texts[i].name) == 0)
+            *texts[i].text = value;
+    dev->debug_mode = dev->debug_mode || strcmp(name, "debug-mode") == 0;
+    dev->image_only = dev->image_only || strcmp(name, "image-only") == 0;
     return true;
+}
+
+/* What only goes with a virtual machine. */
+static bool check_options(const struct dev *dev, struct error *err)
+{
+    if (dev->kernel != NULL)
+        return !dev->image_only || dev->dir != NULL ||
+               error_set(err, ERROR_USAGE, "--image-only goes with --dir, where the image stays");
+    if (dev->kernel_lock == NULL && dev->memory == NULL && dev->cpus == NULL && dev->boot == NULL &&
+        !dev->debug_mode && !dev->image_only)
+        return true;
+    return error_set(err, ERROR_USAGE,
+                     "--kernel-lock, --memory, --cpus, --debug-mode, --boot and --image-only go "
+                     "with --kernel");
 }
 
 static int tell_ready(const struct dev *dev)
@@ -89,6 +126,15 @@ static int tell_ready(const struct dev *dev)
     return report_print(&dev->common, buffer_bytes(&out));
 }
 
+static int tell_image(const struct dev *dev)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, 4096);
+    buffer_printf(&out, "%s/enclaved.eif\n", dev->state);
+    report_note("PCR0 %s", dev->pcr0);
+    return report_print(&dev->common, buffer_bytes(&out));
+}
+
 /* As --watch does: five minutes before the end, or at half of a short life. */
 static int64_t renew_at_us(const struct dev *dev)
 {
@@ -111,20 +157,20 @@ static int tell_death(struct dev *dev, struct child *child)
 }
 
 /* Until a signal (EXIT_OK) or the end of a child. */
-static int wait_and_renew(struct dev *dev, struct pollfd fds[4])
+static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
 {
-    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->enclaved};
+    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
     int64_t renew_us = renew_at_us(dev);
     for (;;) {
         int64_t rest = (renew_us - clock_wall_us()) / 1000;
         rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
-        int ready = poll(fds, 4, (int)rest);
+        int ready = poll(fds, DEV_WATCHED, (int)rest);
         if (ready < 0 && errno != EINTR)
             return EXIT_LOCAL;
-        if (ready > 0 && fds[3].revents != 0)
+        if (ready > 0 && fds[DEV_WATCHED - 1].revents != 0)
             return EXIT_OK;
         for (size_t i = 0; i < ARRAY_LEN(children); i++)
-            if (child_ended(children[i]))
+            if (children[i]->pid > 0 && child_ended(children[i]))
                 return tell_death(dev, children[i]);
         if (clock_wall_us() < renew_us)
             continue;
@@ -139,23 +185,31 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[4])
     }
 }
 
+/* A child that does not run has no descriptor, for which poll does not wait. */
+static bool watch_child(const struct child *child, struct pollfd *out)
+{
+    *out = (struct pollfd){.fd = child->pid > 0 ? pidfd_open(child->pid, 0) : -1, .events = POLLIN};
+    return child->pid == 0 || out->fd >= 0;
+}
+
 static int serve(struct dev *dev)
 {
-    struct pollfd fds[4] = {
-        {.fd = pidfd_open(dev->nsm.pid, 0), .events = POLLIN},
-        {.fd = pidfd_open(dev->kms.pid, 0), .events = POLLIN},
-        {.fd = pidfd_open(dev->enclaved.pid, 0), .events = POLLIN},
-        {.fd = dev->stop_fd, .events = POLLIN},
+    struct pollfd fds[DEV_WATCHED] = {
+        [DEV_WATCHED - 1] = {.fd = dev->stop_fd, .events = POLLIN},
     };
     int code = EXIT_LOCAL;
-    if (fds[0].fd >= 0 && fds[1].fd >= 0 && fds[2].fd >= 0) {
+    bool watched = watch_child(&dev->nsm, &fds[0]);
+    watched = watch_child(&dev->kms, &fds[1]) && watched;
+    watched = watch_child(&dev->way_out, &fds[2]) && watched;
+    watched = watch_child(&dev->enclaved, &fds[3]) && watched;
+    if (watched) {
         code = wait_and_renew(dev, fds);
     } else {
         struct error err;
         error_set_errno(&err, ERROR_SYSTEM, "the children cannot be watched");
         code = report_failure(&dev->common, &err);
     }
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < DEV_WATCHED - 1; i++)
         if (fds[i].fd >= 0)
             close(fds[i].fd);
     return code;
@@ -166,8 +220,8 @@ static int run(struct dev *dev)
     struct error err = {0};
     if (!dev_start(dev, &err))
         return err.code == ERROR_SHUTTING_DOWN ? EXIT_OK : report_failure(&dev->common, &err);
-    int code = tell_ready(dev);
-    return code == EXIT_OK ? serve(dev) : code;
+    int code = dev->image_only ? tell_image(dev) : tell_ready(dev);
+    return code == EXIT_OK && !dev->image_only ? serve(dev) : code;
 }
 
 int command_dev(int argc, char **argv)
@@ -179,6 +233,7 @@ int command_dev(int argc, char **argv)
         .state_fd = -1,
         .nsm.out = -1,
         .kms.out = -1,
+        .way_out.out = -1,
         .enclaved.out = -1,
     };
     int ended = options_parse(&help, argc, argv, &dev.common, take, &dev);
@@ -186,7 +241,7 @@ int command_dev(int argc, char **argv)
         return ended;
     struct address listen;
     struct error wrong;
-    if (!address_parse(&listen, dev.listen, &wrong))
+    if (!check_options(&dev, &wrong) || !address_parse(&listen, dev.listen, &wrong))
         return report_failure(&dev.common, &wrong);
     sigset_t ends;
     sigemptyset(&ends);

@@ -2,7 +2,7 @@
 /*
  * `enclavectl dev`: enclaved-dev, a simulated NSM and a simulated KMS on this machine, wired as in
  * production: attestation, key policy on the measurement, wrapped session key, credentials that
- * end.
+ * end. With --kernel it is enclaved in an image, in a virtual machine that has the NSM within.
  */
 #ifndef HOST_DEV_H
 #define HOST_DEV_H
@@ -36,18 +36,26 @@ struct dev {
     const char *dir;            /* NULL: in run, gone afterwards */
     int64_t credential_seconds; /* how long credentials last */
 
+    const char *kernel;      /* NULL: enclaved-dev on this machine */
+    const char *kernel_lock; /* what the kernel was made of, for the image's metadata; NULL: none */
+    const char *boot;        /* an image to boot in place of the policy's; NULL: that one */
+    const char *memory;      /* MiB; NULL: the simulator's default */
+    const char *cpus;        /* likewise */
+    bool debug_mode;
+    bool image_only; /* ends once the image is there */
+
     char programs[DEV_PATH_MAX]; /* where enclavectl and the others lie */
     char run[64];                /* short: unix socket paths end at 107 bytes */
     char state[DEV_PATH_MAX];
-    int state_fd; /* holds the lock on the state folder */
-    int stop_fd;  /* readable at SIGINT and SIGTERM */
-    struct child nsm, kms, enclaved;
+    int state_fd;                             /* holds the lock on the state folder */
+    int stop_fd;                              /* readable at SIGINT and SIGTERM */
+    struct child nsm, kms, way_out, enclaved; /* enclaved: the virtual machine, with --kernel */
 
     struct credentials admin;    /* of the account's root: keys and policies */
     struct credentials session;  /* what enclaved is configured with */
     struct credentials previous; /* still valid while session is handed over */
     char relay[64];              /* where the simulated KMS listens: tcp:127.0.0.1:PORT */
-    char address[300];           /* where enclaved-dev listens */
+    char address[300];           /* where enclaved is to be reached */
     char key_arn[256];
     char pcr0[97];
 };
@@ -64,8 +72,10 @@ MUST_USE bool dev_new_credentials(struct credentials *out, const char *prefix, i
                                   struct error *err);
 /* Writes the file that tells the simulated KMS whose credentials are good. */
 MUST_USE bool dev_write_credentials(const struct dev *dev, struct error *err);
-/* Writes enclaved's configuration and measures it with the program: pcr0, measurements.json. */
-MUST_USE bool dev_write_config(struct dev *dev, struct error *err);
+/* Writes enclaved's configuration. */
+MUST_USE bool dev_write_config(const struct dev *dev, struct error *err);
+/* Measures it with enclaved-dev: pcr0, measurements.json. */
+MUST_USE bool dev_measure(struct dev *dev, struct error *err);
 /* The last line of a child's log, or "". */
 void dev_last_line(const struct dev *dev, const char *log, char out[400]);
 
@@ -78,7 +88,26 @@ MUST_USE bool dev_policy(const struct dev *dev, struct error *err);
 /* Wraps the TSK, unless an earlier start did: state/tsk.b64. */
 MUST_USE bool dev_wrap(const struct dev *dev, struct error *err);
 
+/* --- dev_vm.c: in a virtual machine --- */
+
+/* Builds the image of this world: state/enclaved.eif, pcr0, measurements.json. */
+MUST_USE bool dev_image(struct dev *dev, struct error *err);
+/* Starts the relay and boots: address. */
+MUST_USE bool dev_boot(struct dev *dev, struct error *err);
+
 /* --- dev_start.c --- */
+
+/*
+ * Starts a program beside enclavectl, its log being state/NAME.log, and waits at most wait_ms until
+ * it says `ready ADDRESS`, put into ready.
+ */
+MUST_USE bool dev_launch(const struct dev *dev, struct child *child, const char *name,
+                         const char *program, const char *const options[], int64_t wait_ms,
+                         char *ready, size_t size, struct error *err);
+/* Runs argv to its end, at most wait_ms, its log being state/NAME.log; what it prints is dropped.
+ */
+MUST_USE bool dev_run(const struct dev *dev, const char *name, const char *const argv[],
+                      int64_t wait_ms, struct error *err);
 
 /* Starts all and configures enclaved. On failure what runs already is left to dev_stop. */
 MUST_USE bool dev_start(struct dev *dev, struct error *err);

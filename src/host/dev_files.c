@@ -163,7 +163,7 @@ bool dev_write_credentials(const struct dev *dev, struct error *err)
     return good;
 }
 
-/* PCR0 as a real image's is made: the register, zero, extended by the digest of what is started. */
+/* PCR0 as an image's is made: the register, zero, extended by the digest of what is started. */
 static bool measure(struct dev *dev, struct bytes config, struct error *err)
 {
     static const uint8_t zero[SHA384_SIZE];
@@ -201,7 +201,26 @@ static bool write_measurements(const struct dev *dev, struct error *err)
            file_replace(path, buffer_bytes(&out), 0600, err);
 }
 
-bool dev_write_config(struct dev *dev, struct error *err)
+/* In an image the relay is the parent's and files lie where the image has them; its memory is
+ * little.
+ */
+static void put_kms(const struct dev *dev, const char *roots, struct json_writer *w)
+{
+    json_object(w, "kms");
+    json_text(w, "key_arn", dev->key_arn);
+    json_verbatim(w, "encryption_context", bytes_text(DEV_CONTEXT_JSON));
+    json_text(w, "endpoint", DEV_HOST);
+    json_text(w, "relay", dev->kernel != NULL ? "vsock:3:8000" : dev->relay);
+    json_text(w, "roots_file", dev->kernel != NULL ? "/etc/enclaved/roots.pem" : roots);
+    json_end(w);
+    if (dev->kernel == NULL)
+        return;
+    json_object(w, "limits");
+    json_integer(w, "frame_bytes", 4 << 20);
+    json_end(w);
+}
+
+bool dev_write_config(const struct dev *dev, struct error *err)
 {
     char path[DEV_PATH_MAX], roots[DEV_PATH_MAX];
     BUFFER_AUTO out;
@@ -210,17 +229,19 @@ bool dev_write_config(struct dev *dev, struct error *err)
         return false;
     struct json_writer w = json_writer(&out);
     json_object(&w, NULL);
-    json_object(&w, "kms");
-    json_text(&w, "key_arn", dev->key_arn);
-    json_verbatim(&w, "encryption_context", bytes_text(DEV_CONTEXT_JSON));
-    json_text(&w, "endpoint", DEV_HOST);
-    json_text(&w, "relay", dev->relay);
-    json_text(&w, "roots_file", roots);
-    json_end(&w);
+    put_kms(dev, roots, &w);
     json_end(&w);
     buffer_byte(&out, '\n');
-    return file_replace(path, buffer_bytes(&out), 0600, err) &&
-           measure(dev, buffer_bytes(&out), err) && write_measurements(dev, err);
+    return file_replace(path, buffer_bytes(&out), 0600, err);
+}
+
+bool dev_measure(struct dev *dev, struct error *err)
+{
+    char path[DEV_PATH_MAX];
+    BUFFER_AUTO config;
+    buffer_init(&config, 65536);
+    return dev_path(dev, "enclaved.json", path, err) && file_read(path, &config, err) &&
+           measure(dev, buffer_bytes(&config), err) && write_measurements(dev, err);
 }
 
 void dev_last_line(const struct dev *dev, const char *log, char out[400])

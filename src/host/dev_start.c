@@ -35,28 +35,57 @@ static void tell_end(const struct dev *dev, struct child *child, struct error *e
               line[0] != '\0' ? line : "(empty)");
 }
 
-/* Starts a program beside enclavectl and waits until it says `ready ADDRESS`, put into ready. */
-static bool launch(const struct dev *dev, struct child *child, const char *name,
-                   const char *program, const char *const options[], char *ready, size_t size,
-                   struct error *err)
+static struct deadline wait_of(const struct dev *dev, int64_t ms)
 {
-    char path[DEV_PATH_MAX + 64], log[64];
-    const char *argv[24] = {path};
+    struct deadline deadline = deadline_in(ms);
+    deadline.stop_fd = dev->stop_fd;
+    return deadline;
+}
+
+static bool start_logged(const struct dev *dev, struct child *child, const char *name,
+                         const char *const argv[], struct error *err)
+{
+    char log[64];
     int fd;
-    for (size_t i = 0; options[i] != NULL && i + 2 < ARRAY_LEN(argv); i++)
-        argv[i + 1] = options[i];
-    snprintf(path, sizeof path, "%s/%s", dev->programs, program);
     snprintf(log, sizeof log, "%s.log", name);
     if (!open_log(dev, log, &fd, err))
         return false;
     bool started = child_start(child, name, argv, fd, err);
     close(fd);
-    if (!started)
+    return started;
+}
+
+bool dev_run(const struct dev *dev, const char *name, const char *const argv[], int64_t wait_ms,
+             struct error *err)
+{
+    struct child child = {.out = -1};
+    const struct deadline deadline = wait_of(dev, wait_ms);
+    BUFFER_AUTO out;
+    buffer_init(&out, 65536);
+    bool done =
+        start_logged(dev, &child, name, argv, err) && child_read_all(&child, &out, &deadline, err);
+    if (done && (!child_wait(&child, &deadline) || child.status != 0)) {
+        tell_end(dev, &child, err);
+        done = false;
+    }
+    child_stop(&child, DEV_GRACE_MS);
+    return done;
+}
+
+bool dev_launch(const struct dev *dev, struct child *child, const char *name, const char *program,
+                const char *const options[], int64_t wait_ms, char *ready, size_t size,
+                struct error *err)
+{
+    char path[DEV_PATH_MAX + 64];
+    const char *argv[24] = {path};
+    for (size_t i = 0; options[i] != NULL && i + 2 < ARRAY_LEN(argv); i++)
+        argv[i + 1] = options[i];
+    snprintf(path, sizeof path, "%s/%s", dev->programs, program);
+    if (!start_logged(dev, child, name, argv, err))
         return false;
     BUFFER_AUTO line;
     buffer_init(&line, 1024);
-    struct deadline deadline = deadline_in(DEV_WAIT_MS);
-    deadline.stop_fd = dev->stop_fd;
+    const struct deadline deadline = wait_of(dev, wait_ms);
     if (!child_read_line(child, &line, &deadline, err)) {
         if (err->code == ERROR_CLOSED)
             tell_end(dev, child, err);
@@ -76,7 +105,8 @@ static bool start_nsm(struct dev *dev, const char *pcr0, struct error *err)
     snprintf(listen, sizeof listen, "unix:%s/nsm.sock", dev->run);
     const char *const options[] = {"nsm",   "--listen", listen,    "--root", root,
                                    "--pcr", pcr0,       "--state", state,    NULL};
-    return launch(dev, &dev->nsm, "nsm", "enclave-sim", options, ready, sizeof ready, err);
+    return dev_launch(dev, &dev->nsm, "nsm", "enclave-sim", options, DEV_WAIT_MS, ready,
+                      sizeof ready, err);
 }
 
 static bool start_kms(struct dev *dev, struct error *err)
@@ -106,7 +136,8 @@ static bool start_kms(struct dev *dev, struct error *err)
         credentials,
         NULL,
     };
-    if (!launch(dev, &dev->kms, "kms", "enclave-sim", options, dev->relay, sizeof dev->relay, err))
+    if (!dev_launch(dev, &dev->kms, "kms", "enclave-sim", options, DEV_WAIT_MS, dev->relay,
+                    sizeof dev->relay, err))
         return false;
     return strncmp(dev->relay, "tcp:", 4) == 0 ||
            error_set(err, ERROR_FORMAT, "the simulated KMS does not listen on TCP");
@@ -119,14 +150,14 @@ static bool start_enclaved(struct dev *dev, struct error *err)
         return false;
     snprintf(nsm, sizeof nsm, "unix:%s/nsm.sock", dev->run);
     const char *const options[] = {"--config", config, "--nsm", nsm, "--listen", dev->listen, NULL};
-    return launch(dev, &dev->enclaved, "enclaved", "enclaved-dev", options, dev->address,
-                  sizeof dev->address, err);
+    return dev_launch(dev, &dev->enclaved, "enclaved", "enclaved-dev", options, DEV_WAIT_MS,
+                      dev->address, sizeof dev->address, err);
 }
 
 /*
  * The simulated KMS wants the NSM's root, the policy wants PCR0, PCR0 covers the configuration, and
  * that names the key and where KMS listens. So the NSM is started once to make its root, and again
- * with the measurement.
+ * with the measurement; a virtual machine has its own.
  */
 static bool start_simulators(struct dev *dev, struct error *err)
 {
@@ -139,8 +170,11 @@ static bool start_simulators(struct dev *dev, struct error *err)
         child_stop(&dev->nsm, DEV_GRACE_MS);
     }
     if (!start_kms(dev, err) || !dev_key(dev, err) || !dev_write_config(dev, err) ||
+        !(dev->kernel != NULL ? dev_image(dev, err) : dev_measure(dev, err)) ||
         !dev_policy(dev, err) || !dev_wrap(dev, err))
         return false;
+    if (dev->kernel != NULL)
+        return true;
     snprintf(pcr0, sizeof pcr0, "0=%s", dev->pcr0);
     return start_nsm(dev, pcr0, err);
 }
@@ -167,7 +201,7 @@ bool dev_configure(struct dev *dev, bool whole, struct error *err)
     append_json_text(&text, &client.answer, json_member(&client.answer, 0, "error"));
     buffer_text(&text, ": ");
     append_json_text(&text, &client.answer, json_member(&client.answer, 0, "cause"));
-    return error_set(err, ERROR_KMS_DENIED, "enclaved-dev refused its configuration: %.*s",
+    return error_set(err, ERROR_KMS_DENIED, "enclaved refused its configuration: %.*s",
                      (int)(text.len < 400 ? text.len : 400), (const char *)text.at);
 }
 
@@ -176,7 +210,9 @@ bool dev_start(struct dev *dev, struct error *err)
     return dev_folders(dev, err) && dev_new_credentials(&dev->admin, "AKIA", 0, err) &&
            dev_new_credentials(&dev->session, "ASIA", dev->credential_seconds, err) &&
            dev_write_credentials(dev, err) && start_simulators(dev, err) &&
-           start_enclaved(dev, err) && dev_configure(dev, true, err);
+           (dev->image_only ||
+            ((dev->kernel != NULL ? dev_boot(dev, err) : start_enclaved(dev, err)) &&
+             dev_configure(dev, true, err)));
 }
 
 bool dev_renew(struct dev *dev, struct error *err)
@@ -192,6 +228,7 @@ bool dev_renew(struct dev *dev, struct error *err)
 void dev_stop(struct dev *dev)
 {
     child_stop(&dev->enclaved, DEV_GRACE_MS);
+    child_stop(&dev->way_out, DEV_GRACE_MS);
     child_stop(&dev->kms, DEV_GRACE_MS);
     child_stop(&dev->nsm, DEV_GRACE_MS);
 }
