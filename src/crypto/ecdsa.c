@@ -12,19 +12,15 @@
 #include <openssl/x509.h>
 
 #include "codec/cose.h"
+#include "crypto/ecdsa_parts.h"
 
-static const struct algorithm {
-    int64_t id;
-    const char *group;
-    const EVP_MD *(*hash)(void);
-    size_t width; /* of r and of s */
-} algorithms[] = {
+static const struct ecdsa_algorithm algorithms[] = {
     {COSE_ES256, SN_X9_62_prime256v1, EVP_sha256, 32},
     {COSE_ES384, SN_secp384r1, EVP_sha384, 48},
     {COSE_ES512, SN_secp521r1, EVP_sha512, 66},
 };
 
-static const struct algorithm *find(int64_t id)
+static const struct ecdsa_algorithm *find(int64_t id)
 {
     for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
         if (algorithms[i].id == id)
@@ -32,18 +28,25 @@ static const struct algorithm *find(int64_t id)
     return NULL;
 }
 
+const struct ecdsa_algorithm *ecdsa_of_key(const EVP_PKEY *key)
+{
+    char group[32] = "";
+    if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
+        if (strcmp(algorithms[i].group, group) == 0)
+            return &algorithms[i];
+    return NULL;
+}
+
 /* The key in spki, if it is one of the algorithm's curve and nothing follows it. */
-static EVP_PKEY *read_key(const struct algorithm *algorithm, struct bytes spki)
+static EVP_PKEY *read_key(const struct ecdsa_algorithm *algorithm, struct bytes spki)
 {
     if (spki.len > LONG_MAX)
         return NULL;
     const uint8_t *at = spki.at;
     EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    char group[32] = "";
-    bool fits = key != NULL && at == spki.at + spki.len && EVP_PKEY_is_a(key, "EC") &&
-                EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-                strcmp(group, algorithm->group) == 0;
-    if (fits)
+    if (key != NULL && at == spki.at + spki.len && ecdsa_of_key(key) == algorithm)
         return key;
     EVP_PKEY_free(key);
     return NULL;
@@ -72,7 +75,7 @@ out:
 
 bool ecdsa_verify_raw(int64_t id, struct bytes spki, struct bytes message, struct bytes signature)
 {
-    const struct algorithm *algorithm = find(id);
+    const struct ecdsa_algorithm *algorithm = find(id);
     if (algorithm == NULL || signature.len != 2 * algorithm->width)
         return false;
     int der_len = 0;

@@ -49,10 +49,10 @@ size_t eif_file_find(const struct eif_file *file, enum eif_type type)
     return EIF_NO_SECTION;
 }
 
-bool eif_stream(const struct eif_file *file, uint64_t offset, uint64_t size, eif_sink sink,
+bool eif_stream(const struct eif_file *file, uint64_t offset, uint64_t size, byte_sink sink,
                 void *context, struct error *err)
 {
-    uint8_t piece[EIF_PIECE];
+    uint8_t piece[PIECE_SIZE];
     while (size > 0) {
         size_t n = size < sizeof piece ? (size_t)size : sizeof piece;
         if (!eif_read_at(file, piece, n, offset, err) || !sink(context, bytes_of(piece, n), err))
@@ -71,7 +71,7 @@ static bool add_to_crc(void *context, struct bytes piece, struct error *err)
     return true;
 }
 
-bool eif_compute_crc(const struct eif_file *file, uint32_t *out, struct error *err)
+bool eif_file_crc(const struct eif_file *file, uint32_t *out, struct error *err)
 {
     *out = 0;
     return eif_stream(file, 0, EIF_CRC_OFFSET, add_to_crc, out, err) &&

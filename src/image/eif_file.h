@@ -71,6 +71,9 @@ MUST_USE bool eif_file_measure(const struct eif_file *file, struct eif_measureme
 #define EIF_NO_SECTION SIZE_MAX
 size_t eif_file_find(const struct eif_file *file, enum eif_type type);
 
+/* The CRC of the file as it stands; the header's is file->header.crc. */
+MUST_USE bool eif_file_crc(const struct eif_file *file, uint32_t *out, struct error *err);
+
 /* Appends a section's data; ERROR_FORMAT if it exceeds out's limit. For cmdline and metadata. */
 MUST_USE bool eif_file_read(const struct eif_file *file, size_t section, struct buffer *out,
                             struct error *err);

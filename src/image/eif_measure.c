@@ -2,9 +2,9 @@
 /* The registers of an image, as the hypervisor computes them before it starts one. */
 #include "base/hex.h"
 #include "codec/json_writer_more.h"
-#include "crypto/pki.h"
 #include "image/eif_parts.h"
 #include "image/eif_signature.h"
+#include "image/registers.h"
 
 struct registers {
     struct sha384_stream *all;   /* PCR0 */
@@ -51,20 +51,16 @@ static bool measure_signature(const struct eif_file *file, size_t section,
                               struct eif_measurements *out, struct error *err)
 {
     BUFFER_AUTO data;
-    BUFFER_AUTO der;
     buffer_init(&data, EIF_SIGNATURE_MAX);
-    buffer_init(&der, EIF_SIGNATURE_MAX);
     struct eif_signature signature = {0};
     struct error why = {0};
     bool good = eif_file_read(file, section, &data, err);
     if (good && !eif_signature_parse(&signature, buffer_bytes(&data), &why))
         good = error_set(err, ERROR_FORMAT, "%.200s: %.200s", file->path, why.cause);
-    if (good && !pki_pem_to_der(buffer_bytes(&signature.certificate), &der, &why))
-        good = error_set(err, ERROR_FORMAT, "%.200s: the signature holds no certificate in PEM",
-                         file->path);
+    if (good && !register_of_certificate(out->pcr8, buffer_bytes(&signature.certificate), &why))
+        good = error_set(err, ERROR_FORMAT, "%.200s: signature section: %.200s", file->path,
+                         why.cause);
     eif_signature_clear(&signature);
-    if (good && (!sha384(out->pcr8, buffer_bytes(&der)) || !sha384_register(out->pcr8, out->pcr8)))
-        good = error_set(err, ERROR_CRYPTO, "SHA-384 failed");
     return good;
 }
 

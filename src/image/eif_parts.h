@@ -4,8 +4,7 @@
 #define IMAGE_EIF_PARTS_H
 
 #include "image/eif_file.h"
-
-#define EIF_PIECE 65536 /* bytes that are read at a time */
+#include "image/sink.h"
 
 /* Who wants to know what is wrong with a file, and how much it was so far. */
 struct judge {
@@ -36,12 +35,8 @@ MUST_USE bool eif_read_layout(struct eif_file *file, struct judge *judge, struct
 MUST_USE bool eif_read_at(const struct eif_file *file, uint8_t *out, size_t size, uint64_t offset,
                           struct error *err);
 
-/* Gives size bytes from offset on to a sink in pieces of at most EIF_PIECE; false ends it. */
-typedef bool (*eif_sink)(void *context, struct bytes piece, struct error *err);
-MUST_USE bool eif_stream(const struct eif_file *file, uint64_t offset, uint64_t size, eif_sink sink,
-                         void *context, struct error *err);
-
-/* The CRC of the file as it stands, without the four bytes that hold it. */
-MUST_USE bool eif_compute_crc(const struct eif_file *file, uint32_t *out, struct error *err);
+/* Gives size bytes from offset on to a sink in pieces of at most PIECE_SIZE; false ends it. */
+MUST_USE bool eif_stream(const struct eif_file *file, uint64_t offset, uint64_t size,
+                         byte_sink sink, void *context, struct error *err);
 
 #endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The metadata section: JSON about the image, measured by nobody.
+ *
+ *     {"ImageName": text, "ImageVersion": text,
+ *      "BuildMetadata": {"BuildTime": text, "BuildTool": text, "BuildToolVersion": text,
+ *                        "OperatingSystem": text, "KernelVersion": text},
+ *      "DockerInfo": any, "CustomMetadata": any}
+ *
+ * Format: aws-nitro-enclaves-image-format src/defs/mod.rs (EifIdentityInfo).
+ */
+#ifndef IMAGE_EIF_METADATA_H
+#define IMAGE_EIF_METADATA_H
+
+#include "codec/json.h"
+
+#define EIF_METADATA_MAX    (1u << 20) /* longest section that is read or written, bytes */
+#define EIF_METADATA_VALUES 65536      /* most JSON values in it */
+#define EIF_METADATA_PAIRS  32         /* most --metadata */
+
+struct eif_metadata {
+    const char *name;
+    const char *version;
+    int64_t build_time_s; /* seconds since 1970 */
+    const char *kernel_version;
+    const char *const *pairs; /* "KEY=VALUE", for CustomMetadata */
+    size_t pair_count;
+    struct bytes kernel_source; /* JSON, becomes CustomMetadata.KernelSource; may be empty */
+};
+
+/* Appends the JSON. ERROR_USAGE if a pair is none, or a key is there twice. */
+MUST_USE bool eif_metadata_put(struct buffer *out, const struct eif_metadata *metadata,
+                               struct error *err);
+
+/*
+ * Checks that text is what version 4 asks for and indexes it in doc (json_init'ed). ERROR_FORMAT
+ * names the member that is missing or of another type.
+ */
+MUST_USE bool eif_metadata_parse(struct json *doc, struct bytes text, struct error *err);
+
+#endif

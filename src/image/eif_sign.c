@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/eif_sign.h"
+
+#include "codec/cose.h"
+#include "crypto/certificate.h"
+#include "crypto/ecdsa.h"
+#include "image/eif_parts.h"
+#include "image/eif_signature.h"
+#include "image/eif_writer.h"
+
+#define COSE_MAX 1024 /* header, payload of about 140 bytes, signature of up to 132 */
+
+static bool matches(const struct signing_key *key, struct bytes certificate_pem, struct error *err)
+{
+    struct certificate *certificate = certificate_from_pem(certificate_pem, err);
+    if (certificate == NULL)
+        return false;
+    BUFFER_AUTO spki;
+    buffer_init(&spki, EIF_SIGNATURE_MAX);
+    certificate_spki(certificate, &spki);
+    certificate_free(certificate);
+    return (!spki.failed && signing_key_matches(key, buffer_bytes(&spki))) ||
+           error_set(err, ERROR_CERTIFICATE, "the key is not the one that the certificate is for");
+}
+
+/* Appends the signature section's data. */
+static bool make_section(const struct signing_key *key, struct bytes certificate_pem,
+                         const uint8_t pcr0[SHA384_SIZE], struct buffer *out, struct error *err)
+{
+    BUFFER_AUTO header;
+    BUFFER_AUTO payload;
+    BUFFER_AUTO message;
+    BUFFER_AUTO signature;
+    BUFFER_AUTO cose;
+    buffer_init(&header, COSE_MAX);
+    buffer_init(&payload, COSE_MAX);
+    buffer_init(&message, COSE_MAX);
+    buffer_init(&signature, ECDSA_RAW_SIZE);
+    buffer_init(&cose, COSE_MAX);
+    cose_put_protected(&header, (enum cose_algorithm)signing_key_algorithm(key));
+    eif_payload_put(&payload, 0, pcr0);
+    cose_sign1_to_be_signed(&message, buffer_bytes(&header), buffer_bytes(&payload));
+    if (message.failed || !ecdsa_sign_raw(key, buffer_bytes(&message), &signature))
+        return error_set(err, ERROR_CRYPTO, "the image cannot be signed");
+    cose_put_sign1(&cose, buffer_bytes(&header), buffer_bytes(&payload), buffer_bytes(&signature));
+    eif_signature_put(out, certificate_pem, buffer_bytes(&cose));
+    return (!cose.failed && !out->failed) ||
+           error_set(err, ERROR_USAGE,
+                     "the certificate is too long: a signature has at most %d "
+                     "bytes",
+                     EIF_SIGNATURE_MAX);
+}
+
+/* All sections but a signature. */
+static bool copy_sections(const struct eif_file *from, struct eif_writer *to, struct error *err)
+{
+    for (size_t i = 0; i < from->section_count; i++) {
+        const struct eif_section *section = &from->sections[i];
+        if (section->type == EIF_SIGNATURE)
+            continue;
+        if (!eif_writer_begin(to, (enum eif_type)section->type, err) ||
+            !eif_stream(from, section->offset, section->size, output_write, &to->output, err) ||
+            !eif_writer_end(to, err))
+            return false;
+    }
+    return true;
+}
+
+/* A damaged image must not become a good one by a new CRC. */
+static bool check_crc(const struct eif_file *file, struct error *err)
+{
+    uint32_t crc;
+    if (!eif_file_crc(file, &crc, err))
+        return false;
+    return crc == file->header.crc ||
+           error_set(err, ERROR_FORMAT, "%.200s is damaged: its CRC is %08x, and should be %08x",
+                     file->path, file->header.crc, crc);
+}
+
+static bool write_signed(const struct eif_file *file, const char *output, struct bytes signature,
+                         struct eif_measurements *out, struct error *err)
+{
+    struct eif_writer writer;
+    struct eif_file written = {.fd = -1};
+    bool good = eif_writer_open(&writer, output, file->header.flags, err);
+    writer.header.default_memory = file->header.default_memory;
+    writer.header.default_cpus = file->header.default_cpus;
+    good = good && copy_sections(file, &writer, err) &&
+           (signature.len == 0 || eif_writer_section(&writer, EIF_SIGNATURE, signature, err)) &&
+           eif_writer_finish(&writer, err) && eif_file_open(&written, writer.output.next, err) &&
+           eif_file_measure(&written, out, err) && output_commit(&writer.output, err);
+    eif_file_close(&written);
+    eif_writer_discard(&writer);
+    return good;
+}
+
+static bool prepare(const struct eif_file *file, const struct signing_key *key,
+                    struct bytes certificate_pem, struct buffer *signature, struct error *err)
+{
+    struct eif_measurements before;
+    if (key == NULL)
+        return eif_file_find(file, EIF_SIGNATURE) != EIF_NO_SECTION ||
+               error_set(err, ERROR_USAGE, "%.200s is not signed", file->path);
+    return matches(key, certificate_pem, err) && eif_file_measure(file, &before, err) &&
+           make_section(key, certificate_pem, before.pcr0, signature, err);
+}
+
+bool eif_sign(const char *path, const char *output, const struct signing_key *key,
+              struct bytes certificate_pem, struct eif_measurements *out, struct error *err)
+{
+    struct eif_file file;
+    BUFFER_AUTO signature;
+    buffer_init(&signature, EIF_SIGNATURE_MAX);
+    if (!eif_file_open(&file, path, err))
+        return false;
+    bool good = check_crc(&file, err) && prepare(&file, key, certificate_pem, &signature, err) &&
+                write_signed(&file, output, buffer_bytes(&signature), out, err);
+    eif_file_close(&file);
+    return good;
+}
+
+/* The COSE_Sign1, under the certificate's key. */
+static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr0[SHA384_SIZE],
+                        struct bytes spki, struct error *err)
+{
+    struct cose_sign1 cose;
+    uint64_t index = 0;
+    uint8_t value[SHA384_SIZE];
+    BUFFER_AUTO message;
+    buffer_init(&message, (size_t)2 * EIF_SIGNATURE_MAX);
+    if (!cose_sign1_parse(&cose, buffer_bytes(&signature->cose), COSE_UNTAGGED, err) ||
+        !eif_payload_parse(cose.payload, &index, value, err))
+        return false;
+    cose_sign1_to_be_signed(&message, cose.protected_header, cose.payload);
+    if (message.failed ||
+        !ecdsa_verify_raw(cose.algorithm, spki, buffer_bytes(&message), cose.signature))
+        return error_set(err, ERROR_SIGNATURE,
+                         "the signature does not verify under its certificate's key");
+    if (index != 0)
+        return error_set(err, ERROR_SIGNATURE, "the signature is over register %llu, not over PCR0",
+                         (unsigned long long)index);
+    return bytes_equal(bytes_of(value, sizeof value), bytes_of(pcr0, SHA384_SIZE)) ||
+           error_set(err, ERROR_SIGNATURE,
+                     "the signature is good, but over another PCR0 than this image's");
+}
+
+bool eif_signature_verify(struct bytes section, const uint8_t pcr0[SHA384_SIZE], struct error *err)
+{
+    struct eif_signature signature = {0};
+    struct certificate *certificate = NULL;
+    struct buffer spki;
+    buffer_init(&spki, EIF_SIGNATURE_MAX);
+    bool good = eif_signature_parse(&signature, section, err);
+    if (good) {
+        certificate = certificate_from_pem(buffer_bytes(&signature.certificate), err);
+        good = certificate != NULL;
+    }
+    if (good) {
+        certificate_spki(certificate, &spki);
+        good = verify_cose(&signature, pcr0, buffer_bytes(&spki), err);
+    }
+    buffer_clear(&spki);
+    certificate_free(certificate);
+    eif_signature_clear(&signature);
+    return good;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a kernel file says about itself: the boot protocols' headers. Format: Linux,
+ * Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst.
+ */
+#ifndef IMAGE_KERNEL_H
+#define IMAGE_KERNEL_H
+
+#include "image/input.h"
+
+#define KERNEL_VERSION_SIZE 80
+
+enum machine { MACHINE_UNKNOWN, MACHINE_X86_64, MACHINE_AARCH64 };
+
+struct kernel {
+    enum machine machine;
+    char version[KERNEL_VERSION_SIZE]; /* "6.12.1"; "unknown" where the format has none */
+};
+
+/* ERROR_FORMAT, naming the file and what it is instead, if it is no kernel that can be booted. */
+MUST_USE bool kernel_identify(struct kernel *out, const struct input *input, struct error *err);
+
+/* "x86_64", "aarch64". */
+const char *machine_name(enum machine machine);
+/* What nitro-cli puts on the command line (aws-nitro-enclaves-cli, blobs/ARCH/cmdline). */
+const char *machine_cmdline(enum machine machine);
+
+/*
+ * Whether an ELF file is one for this machine: a kernel module (relocatable, uncompressed) or a
+ * program. *interpreted tells that it asks for a dynamic loader. ERROR_FORMAT names what it is.
+ */
+MUST_USE bool elf_is_module(const struct input *input, enum machine machine, struct error *err);
+MUST_USE bool elf_is_program(const struct input *input, enum machine machine, bool *interpreted,
+                             struct error *err);
+
+#endif
