@@ -17,23 +17,35 @@ void policy_question_clear(struct policy_question *q)
     policy_attributes_clear(&q->attributes);
 }
 
-/* The first principal in a statement that has conditions: the one the policy is about. */
-static bool find_principal(const struct json *doc, struct buffer *out)
+/* The first principal of a statement, unless that is anybody. */
+static bool take_principal(const struct json *doc, json_value statement, struct buffer *out)
+{
+    json_value principal = json_member(doc, statement, "Principal");
+    json_value aws = principal == JSON_NONE ? JSON_NONE : json_member(doc, principal, "AWS");
+    if (aws != JSON_NONE && json_type(doc, aws) == JSON_ARRAY)
+        aws = json_first(doc, aws);
+    if (aws != JSON_NONE && json_type(doc, aws) == JSON_STRING && json_string(doc, aws, out) &&
+        out->len > 12)
+        return true;
+    buffer_reset(out);
+    return false;
+}
+
+/* Whom the policy is about: of a condition on a register, or else of any condition. */
+static bool find_principal(const struct json *doc, bool attested, struct buffer *out)
 {
     json_value list = json_member(doc, 0, "Statement");
     bool single = list != JSON_NONE && json_type(doc, list) == JSON_OBJECT;
     json_value s = list == JSON_NONE ? JSON_NONE : single ? list : json_first(doc, list);
     for (; s != JSON_NONE; s = single ? JSON_NONE : json_next(doc, list, s)) {
-        json_value principal = json_member(doc, s, "Principal");
-        json_value aws = principal == JSON_NONE ? JSON_NONE : json_member(doc, principal, "AWS");
-        if (json_member(doc, s, "Condition") == JSON_NONE || aws == JSON_NONE)
+        json_value condition = json_member(doc, s, "Condition");
+        if (condition == JSON_NONE)
             continue;
-        if (json_type(doc, aws) == JSON_ARRAY)
-            aws = json_first(doc, aws);
-        if (aws != JSON_NONE && json_type(doc, aws) == JSON_STRING && json_string(doc, aws, out) &&
-            out->len > 12)
+        struct bytes raw = json_raw(doc, condition);
+        bool has = memmem(raw.at, raw.len, POLICY_REGISTER_PREFIX,
+                          sizeof POLICY_REGISTER_PREFIX - 1) != NULL;
+        if ((has || !attested) && take_principal(doc, s, out))
             return true;
-        buffer_reset(out);
     }
     return false;
 }
@@ -64,7 +76,8 @@ bool policy_question_set(struct policy_question *q, const struct json *policy,
     const struct bytes none = bytes_of(NULL, 0);
     if (principal != NULL)
         buffer_text(&q->principal, principal);
-    else if (!find_principal(policy, &q->principal))
+    else if (!find_principal(policy, true, &q->principal) &&
+             !find_principal(policy, false, &q->principal))
         buffer_text(&q->principal, NOBODY);
     if (q->principal.failed)
         return error_set(err, ERROR_USAGE, "the principal is longer than %d bytes",
@@ -93,13 +106,14 @@ struct policy_request policy_question_request(const struct policy_question *q)
     };
 }
 
-bool policy_cursor_next(struct policy_cursor *cursor, const struct policy_finding *finding)
+bool policy_finding_begins(const struct policy_finding *finding)
 {
-    /* every statement is looked at from its Principal on */
-    bool begins = finding->key.len == 0 && bytes_equal_text(finding->condition, "Principal");
-    if (begins)
+    return finding->key.len == 0 && bytes_equal_text(finding->condition, "Principal");
+}
+
+void policy_cursor_next(struct policy_cursor *cursor, const struct policy_finding *finding)
+{
+    if (policy_finding_begins(finding))
         cursor->aside = false;
-    if (finding->key.len == 0 && !finding->matched)
-        cursor->aside = true;
-    return begins;
+    cursor->aside = cursor->aside || (finding->key.len == 0 && !finding->matched);
 }

@@ -24,9 +24,10 @@ void policy_question_init(struct policy_question *q);
 void policy_question_clear(struct policy_question *q);
 
 /*
- * Settles who asks: principal if given, else the first in a statement of the policy that has
- * conditions, else nobody in particular. Adds what conditions may look at: the caller, the
- * registers, and pairs NAME=VALUE of encryption context (each has its '='). ERROR_MEMORY.
+ * Settles who asks: principal if given, else the first in a statement of the policy with a
+ * condition on a register, else with any condition, else nobody in particular. Adds what conditions
+ * may look at: the caller, the registers, and pairs NAME=VALUE of encryption context (each has its
+ * '='). ERROR_MEMORY.
  */
 MUST_USE bool policy_question_set(struct policy_question *q, const struct json *policy,
                                   const char *principal, const struct registers *registers,
@@ -36,14 +37,13 @@ MUST_USE bool policy_question_set(struct policy_question *q, const struct json *
 /* The question as policy_evaluate takes it; views into q. */
 struct policy_request policy_question_request(const struct policy_question *q);
 
-/*
- * Findings come element by element; this says where a statement begins, and whether what it says is
- * about this request at all. Starts zeroed, and is told of each finding in turn.
- */
+/* Findings come element by element; whether this one begins a statement. */
+bool policy_finding_begins(const struct policy_finding *finding);
+
+/* Starts zeroed, and is told of each finding in turn. */
 struct policy_cursor {
     bool aside; /* the statement is about another action, another principal or another key */
 };
-/* Whether the finding begins a statement. */
-bool policy_cursor_next(struct policy_cursor *cursor, const struct policy_finding *finding);
+void policy_cursor_next(struct policy_cursor *cursor, const struct policy_finding *finding);
 
 #endif
