@@ -15,5 +15,6 @@ int command_health(int argc, char **argv);
 int command_dev(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_image(int argc, char **argv);
+int command_policy(int argc, char **argv);
 
 #endif

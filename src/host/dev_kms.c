@@ -11,6 +11,7 @@
 #include "codec/json_writer.h"
 #include "host/dev.h"
 #include "host/file.h"
+#include "host/policy_write.h"
 #include "host/web.h"
 
 #define BODY_LIMIT 65536 /* bytes, both ways */
@@ -98,58 +99,26 @@ static bool call_for(const struct dev *dev, const char *operation, const struct 
 
 /* --- the policy --- */
 
-/* Administration only: nothing here lets the account's root decrypt, as its IAM policies would. */
-static const char *const admin_actions[] = {
-    "kms:CreateAlias",
-    "kms:Describe*",
-    "kms:Enable*",
-    "kms:Disable*",
-    "kms:Get*",
-    "kms:List*",
-    "kms:PutKeyPolicy",
-    "kms:ScheduleKeyDeletion",
-    "kms:CancelKeyDeletion",
-    "kms:Encrypt",
-    "kms:GenerateDataKeyWithoutPlaintext",
-};
-
-static void open_statement(struct json_writer *w, const char *sid, const char *principal)
+/* As for an enclave; who develops may choose the session key, too, and so wrap one. */
+static bool put_policy(const struct dev *dev, bool measured, struct buffer *out, struct error *err)
 {
-    json_object(w, NULL);
-    json_text(w, "Sid", sid);
-    json_text(w, "Effect", "Allow");
-    json_object(w, "Principal");
-    json_text(w, "AWS", principal);
-    json_end(w);
-}
-
-/* measured: with the statement that lets the role decrypt under attestation of pcr0. */
-static void put_policy(const struct dev *dev, bool measured, struct buffer *out)
-{
-    struct json_writer w = json_writer(out);
-    json_object(&w, NULL);
-    json_text(&w, "Version", "2012-10-17");
-    json_array(&w, "Statement");
-    open_statement(&w, "Administration", DEV_ROOT);
-    json_array(&w, "Action");
-    for (size_t i = 0; i < ARRAY_LEN(admin_actions); i++)
-        json_text(&w, NULL, admin_actions[i]);
-    json_end(&w);
-    json_text(&w, "Resource", "*");
-    json_end(&w);
-    if (measured) {
-        open_statement(&w, "AttestedDecrypt", DEV_ROLE);
-        json_text(&w, "Action", "kms:Decrypt");
-        json_text(&w, "Resource", "*");
-        json_object(&w, "Condition");
-        json_object(&w, "StringEqualsIgnoreCase");
-        json_text(&w, "kms:RecipientAttestation:ImageSha384", dev->pcr0);
-        json_end(&w);
-        json_end(&w);
-        json_end(&w);
-    }
-    json_end(&w);
-    json_end(&w);
+    static const char *const provisions[] = {"kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext",
+                                             NULL};
+    struct policy_image image = {.path = "enclaved-dev", .registers.present = 1};
+    if (measured && (strlen(dev->pcr0) != (size_t)2 * PCR_SIZE ||
+                     !hex_decode(image.registers.value[0], bytes_text(dev->pcr0))))
+        return error_set(err, ERROR_INTERNAL, "PCR0 of enclaved-dev is not known");
+    const struct policy_plan plan = {
+        .partition = "aws",
+        .account = DEV_ACCOUNT,
+        .role_arn = DEV_ROLE,
+        .provisioner_arn = DEV_ROOT,
+        .provisions = provisions,
+        .images = &image,
+        .image_count = measured ? 1 : 0,
+    };
+    policy_write(&plan, out);
+    return true;
 }
 
 bool dev_policy(const struct dev *dev, struct error *err)
@@ -159,7 +128,8 @@ bool dev_policy(const struct dev *dev, struct error *err)
     BUFFER_AUTO body;
     buffer_init(&policy, BODY_LIMIT);
     buffer_init(&body, BODY_LIMIT);
-    put_policy(dev, true, &policy);
+    if (!put_policy(dev, true, &policy, err))
+        return false;
     struct json_writer w = json_writer(&body);
     json_object(&w, NULL);
     json_text(&w, "KeyId", dev->key_arn);
@@ -210,7 +180,8 @@ bool dev_key(struct dev *dev, struct error *err)
     buffer_init(&policy, BODY_LIMIT);
     buffer_init(&body, BODY_LIMIT);
     buffer_init(&arn, sizeof dev->key_arn - 1);
-    put_policy(dev, false, &policy);
+    if (!put_policy(dev, false, &policy, err))
+        return false;
     struct json_writer w = json_writer(&body);
     json_object(&w, NULL);
     json_text(&w, "Description", "enclavectl dev");

@@ -21,6 +21,7 @@ static const struct {
     {"dev", command_dev, "run enclaved on this machine with simulated NSM and KMS"},
     {"doctor", command_doctor, "find out what is wrong, and what to do about it"},
     {"image", command_image, "build, inspect, verify and sign enclave images"},
+    {"policy", command_policy, "write a KMS key policy for images, or ask one"},
 };
 
 static void print_help(FILE *out)

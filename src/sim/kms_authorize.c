@@ -8,79 +8,25 @@
  * KMS tells its callers nothing of that, and it is what they need.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/hex.h"
 #include "base/log.h"
-#include "codec/policy.h"
+#include "codec/policy_attributes.h"
 #include "sim/kms_call.h"
 
-#define OWN_ATTRIBUTES 8 /* those that are neither registers nor context */
-#define NAMES_MAX      (64u << 10)
-
-/* The condition keys of a request. Names and hex are kept in text; views are made at the end. */
-struct attributes {
-    struct policy_attribute *list;
-    size_t count;
-    struct buffer text;
-};
-
-static void put(struct attributes *a, const char *prefix, struct bytes name, struct bytes value)
-{
-    struct policy_attribute *attribute = &a->list[a->count++];
-    size_t before = a->text.len;
-    buffer_text(&a->text, prefix);
-    buffer_append(&a->text, name);
-    /* at is set once the text has stopped moving */
-    attribute->name.len = a->text.len - before;
-    attribute->value = value;
-}
-
-/* Lower-case hex, as nitro-cli prints PCRs and as policies have them. */
-static void put_register(struct attributes *a, const char *name, char digits[2 * PCR_SIZE],
-                         struct bytes value)
-{
-    hex_encode(digits, value);
-    put(a, "kms:RecipientAttestation:", bytes_text(name), bytes_of(digits, 2 * value.len));
-}
-
-static void put_registers(struct attributes *a, const struct attestation *document,
-                          char digits[PCR_COUNT][2 * PCR_SIZE])
-{
-    for (unsigned i = 0; i < PCR_COUNT; i++) {
-        if ((document->pcr_present >> i & 1) == 0 || document->pcr[i].len > PCR_SIZE)
-            continue;
-        char name[8];
-        snprintf(name, sizeof name, "PCR%u", i);
-        put_register(a, name, digits[i], document->pcr[i]);
-        if (i == 0)
-            put_register(a, "ImageSha384", digits[i], document->pcr[i]);
-    }
-}
-
-static void settle(struct attributes *a)
-{
-    const uint8_t *at = a->text.at;
-    for (size_t i = 0; i < a->count; i++) {
-        a->list[i].name.at = at;
-        at += a->list[i].name.len;
-    }
-}
-
-static void collect(struct attributes *a, const struct kms_call *call,
-                    char digits[PCR_COUNT][2 * PCR_SIZE])
+/* What the policy's conditions may look at. */
+static void collect(struct policy_attributes *a, const struct kms_call *call)
 {
     struct bytes none = bytes_of(NULL, 0);
-    put(a, "kms:CallerAccount", none, bytes_text(call->caller.account));
-    put(a, "aws:PrincipalAccount", none, bytes_text(call->caller.account));
-    put(a, "aws:PrincipalArn", none, bytes_text(call->caller.arn));
+    policy_attributes_add(a, "kms:CallerAccount", none, bytes_text(call->caller.account));
+    policy_attributes_add(a, "aws:PrincipalAccount", none, bytes_text(call->caller.account));
+    policy_attributes_add(a, "aws:PrincipalArn", none, bytes_text(call->caller.arn));
     if (call->alias[0] != '\0')
-        put(a, "kms:RequestAlias", none, bytes_text(call->alias));
+        policy_attributes_add(a, "kms:RequestAlias", none, bytes_text(call->alias));
     if (call->attested)
-        put_registers(a, &call->attestation, digits);
+        policy_attributes_add_document(a, &call->attestation);
     for (size_t i = 0; i < call->context.count; i++)
-        put(a, "kms:EncryptionContext:", call->context.pairs[i].name, call->context.pairs[i].value);
-    settle(a);
+        policy_attributes_add(a, POLICY_CONTEXT_PREFIX, call->context.pairs[i].name,
+                              call->context.pairs[i].value);
 }
 
 static void describe(struct buffer *line, const struct policy_finding *f)
@@ -134,20 +80,17 @@ static bool refuse(struct kms_call *call, enum policy_effect effect)
                     call->caller.arn, call->operation, call->key.arn, call->operation);
 }
 
-static bool decide(struct kms_call *call, const struct policy *policy, struct attributes *a)
+static bool decide(struct kms_call *call, const struct policy *policy,
+                   const struct policy_attributes *a)
 {
-    char digits[PCR_COUNT][2 * PCR_SIZE];
     char action[80];
-    collect(a, call, digits);
-    if (a->text.failed)
-        return kms_fail_internal(call, "no memory for condition keys");
     snprintf(action, sizeof action, "kms:%s", call->operation);
     struct policy_request request = {
         .principal_arn = bytes_text(call->caller.arn),
         .account = bytes_text(call->caller.account),
         .action = bytes_text(action),
         .resource = bytes_text(call->key.arn),
-        .attributes = a->list,
+        .attributes = a->items,
         .attribute_count = a->count,
     };
     enum policy_effect effect = policy_evaluate(policy, &request, NULL, NULL);
@@ -166,13 +109,13 @@ bool kms_authorize(struct kms_call *call)
     struct policy *policy = policy_new(buffer_bytes(&call->key.policy), &err);
     if (policy == NULL)
         return kms_fail_internal(call, err.cause);
-    struct attributes a = {
-        .list = calloc(OWN_ATTRIBUTES + PCR_COUNT + 1 + call->context.count, sizeof *a.list)};
-    buffer_init(&a.text, NAMES_MAX + 32 * KMS_CONTEXT_MAX);
-    bool ok = a.list != NULL ? decide(call, policy, &a)
-                             : kms_fail_internal(call, "no memory for condition keys");
-    buffer_clear(&a.text);
-    free(a.list);
+    struct policy_attributes a;
+    policy_attributes_init(&a);
+    collect(&a, call);
+    bool ok = policy_attributes_settle(&a)
+                  ? decide(call, policy, &a)
+                  : kms_fail_internal(call, "no memory for condition keys");
+    policy_attributes_clear(&a);
     policy_free(policy);
     return ok;
 }

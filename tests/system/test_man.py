@@ -13,6 +13,7 @@ from host_tools import BUILD
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "man")
 PAGES = sorted(glob.glob(os.path.join(FOLDER, "*.[18]")))
 COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor")]
+COMMANDS += [["enclavectl", "policy", verb] for verb in ("check", "render")]
 COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclaved"]]
 
 
@@ -38,7 +39,7 @@ def test_every_option_has_its_place(command):
         pytest.skip(f"{command[0]} is not built")
     text = subprocess.run([program, *command[1:], "--help"], stdout=subprocess.PIPE, text=True,
                           timeout=30).stdout
-    options = set(re.findall(r"^ +--([a-z-]+)", text, re.MULTILINE))
+    options = set(re.findall(r"^ +--([a-z0-9-]+)", text, re.MULTILINE))
     assert options
     with open(page_of(command[0])) as file:
         page = file.read()

@@ -129,6 +129,12 @@ static void real_document(const struct json *doc, json_value v, struct bytes aws
         fail_msg("%s: %d %s", path, ok, err.cause);
     if (!aws)
         assert_int_equal(strncmp(err.cause, "root:", 5), 0);
+    /* The same by the root's fingerprint, at the time that the document itself tells. */
+    ok = attestation_verify_by_fingerprint(&believed, buffer_bytes(&document), attestation_aws_root,
+                                           ATTESTATION_OWN_TIME, &err);
+    if (ok != (good && aws))
+        fail_msg("%s by fingerprint: %d %s", path, ok, err.cause);
+    assert_true(ok || believed.module_id.at == NULL);
     /* Under its own root. */
     ok = attestation_verify(&believed, buffer_bytes(&document), own_root, at_ms, &err);
     if (ok != good)
@@ -267,6 +273,39 @@ static void assert_verdict(const struct chain *chain, const struct attestation *
         fail_msg("verdict %d \"%s\", wanted \"%s\"", ok, err.cause, cause == NULL ? "" : cause);
     if (!ok)
         assert_null(a.module_id.at);
+}
+
+static void a_fingerprint_stands_for_a_root(void **state)
+{
+    (void)state;
+    struct chain chain;
+    chain_init(&chain);
+    chain_issue(&chain);
+    struct attestation claims = claims_of(&chain), a;
+    BUFFER_AUTO document = document_of(&chain, &claims, false);
+    uint8_t root[SHA256_SIZE];
+    struct error err = {0};
+    assert_true(sha256(root, buffer_bytes(&chain.certs[0])));
+    assert_true(attestation_verify_by_fingerprint(&a, buffer_bytes(&document), root, NOW_MS, &err));
+    assert_true(attestation_verify_by_fingerprint(&a, buffer_bytes(&document), root,
+                                                  ATTESTATION_OWN_TIME, &err));
+    assert_int_equal(a.timestamp_ms, NOW_MS);
+    assert_false(attestation_verify_by_fingerprint(&a, buffer_bytes(&document),
+                                                   attestation_aws_root, NOW_MS, &err));
+    assert_int_equal(strncmp(err.cause, "root:", 5), 0);
+    root[31] ^= 1;
+    assert_false(
+        attestation_verify_by_fingerprint(&a, buffer_bytes(&document), root, NOW_MS, &err));
+    assert_null(a.module_id.at);
+    root[31] ^= 1;
+    document.at[document.len - 1] ^= 1;
+    assert_false(
+        attestation_verify_by_fingerprint(&a, buffer_bytes(&document), root, NOW_MS, &err));
+    assert_int_equal(err.code, ERROR_SIGNATURE);
+    assert_false(attestation_verify_by_fingerprint(&a, bytes_of(document.at, document.len / 2),
+                                                   root, NOW_MS, &err));
+    assert_int_equal(err.code, ERROR_FORMAT);
+    chain_clear(&chain);
 }
 
 static void own_documents_are_believed_both_ways(void **state)
@@ -649,6 +688,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_of_the_field_are_judged_as_indexed),
+        cmocka_unit_test(a_fingerprint_stands_for_a_root),
         cmocka_unit_test(own_documents_are_believed_both_ways),
         cmocka_unit_test(debug_means_registers_0_to_2_are_zero),
         cmocka_unit_test(chains_with_a_fault_name_the_step),

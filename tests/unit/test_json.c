@@ -591,6 +591,30 @@ static void writer_keeps_its_bounds(void **state)
     assert_true(small.failed);
 }
 
+static void indents(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *compact, *lines;
+    } rows[] = {
+        {"{}", "{}"},
+        {"5", "5"},
+        {"{\"a\": [1, {\"b\": []}], \"c\": {}}",
+         "{\n  \"a\": [\n    1,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": {}\n}"},
+        {"[\"{[, \\\"]}\\\\\", \"x\"]", "[\n  \"{[, \\\"]}\\\\\",\n  \"x\"\n]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buffer out = {.limit = 1000};
+        json_indented(&out, bytes_text(rows[i].compact));
+        assert_bytes(buffer_bytes(&out), rows[i].lines);
+        buffer_clear(&out);
+    }
+    struct buffer small = {.limit = 10};
+    json_indented(&small, bytes_text("[1, 2, 3, 4, 5]"));
+    assert_true(small.failed);
+    buffer_clear(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -611,6 +635,7 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(same_strings),
         cmocka_unit_test(writes),
+        cmocka_unit_test(indents),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(writer_keeps_its_bounds),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
-#include "codec/policy.h"
+#include "codec/policy_attributes.h"
 
 #define ACCOUNT "111122223333"
 #define ROLE    "arn:aws:iam::" ACCOUNT ":role/enclave"
@@ -445,13 +445,76 @@ static void explains(void **state)
     policy_free(policy);
 }
 
+static const struct bytes *value_of(const struct policy_attributes *a, const char *name)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (bytes_equal_text(a->items[i].name, name))
+            return &a->items[i].value;
+    return NULL;
+}
+
+static void attributes_of_a_document(void **state)
+{
+    (void)state;
+    uint8_t full[PCR_SIZE], digits[2 * PCR_SIZE];
+    memset(full, 0xAB, sizeof full);
+    memset(digits, 'a', sizeof digits);
+    for (size_t i = 1; i < sizeof digits; i += 2)
+        digits[i] = 'b';
+    struct attestation document = {.pcr_present = UINT32_C(1) | UINT32_C(1) << 31};
+    document.pcr[0] = bytes_of(full, sizeof full);
+    document.pcr[5] = bytes_of(full, sizeof full); /* not listed */
+    document.pcr[31] = bytes_of(full, 2);
+    struct policy_attributes a;
+    policy_attributes_init(&a);
+    char passing[] = "pay=1";
+    policy_attributes_add(&a, POLICY_CONTEXT_PREFIX, bytes_text("app"), bytes_text(passing));
+    memset(passing, 'x', sizeof passing - 1); /* it was copied */
+    policy_attributes_add(&a, "kms:Empty", bytes_of(NULL, 0), bytes_of(NULL, 0));
+    policy_attributes_add_document(&a, &document);
+    policy_attributes_add_register(&a, PCR_COUNT, bytes_of(full, sizeof full)); /* none */
+    assert_true(policy_attributes_settle(&a));
+    assert_int_equal(a.count, 5);
+    assert_bytes(*value_of(&a, "kms:EncryptionContext:app"), "pay=1");
+    assert_int_equal(value_of(&a, "kms:Empty")->len, 0);
+    assert_true(bytes_equal(*value_of(&a, POLICY_IMAGE_KEY), bytes_of(digits, sizeof digits)));
+    assert_true(bytes_equal(*value_of(&a, PCR0), bytes_of(digits, sizeof digits)));
+    assert_bytes(*value_of(&a, POLICY_REGISTER_PREFIX "PCR31"), "abab");
+    policy_attributes_clear(&a);
+}
+
+static void attributes_have_a_bound(void **state)
+{
+    (void)state;
+    static char value[4096];
+    memset(value, 'v', sizeof value);
+    struct policy_attributes a;
+    policy_attributes_init(&a);
+    for (size_t i = 0; i < 100; i++) /* more items than there is room for at first */
+        policy_attributes_add(&a, "kms:", bytes_text("x"), bytes_of(value, sizeof value));
+    assert_int_equal(a.count, 100);
+    assert_true(policy_attributes_settle(&a));
+    assert_bytes(a.items[99].name, "kms:x");
+    assert_int_equal(a.items[99].value.at[4095], 'v');
+    for (size_t i = 0; i < 100; i++)
+        policy_attributes_add(&a, "kms:", bytes_text("x"), bytes_of(value, sizeof value));
+    assert_false(policy_attributes_settle(&a));
+    policy_attributes_clear(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(effects),    cmocka_unit_test(actions),
-        cmocka_unit_test(principals), cmocka_unit_test(resources),
-        cmocka_unit_test(conditions), cmocka_unit_test(variables_are_newer_than_2008),
-        cmocka_unit_test(refused),    cmocka_unit_test(explains),
+        cmocka_unit_test(effects),
+        cmocka_unit_test(actions),
+        cmocka_unit_test(principals),
+        cmocka_unit_test(resources),
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(variables_are_newer_than_2008),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(explains),
+        cmocka_unit_test(attributes_of_a_document),
+        cmocka_unit_test(attributes_have_a_bound),
     };
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }
