@@ -14,5 +14,6 @@ int command_configure(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_dev(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_relay(int argc, char **argv);
 
 #endif

@@ -20,6 +20,7 @@ static const struct {
     {"health", command_health, "show the state of enclaved"},
     {"dev", command_dev, "run enclaved on this machine with simulated NSM and KMS"},
     {"doctor", command_doctor, "find out what is wrong, and what to do about it"},
+    {"relay", command_relay, "carry an enclave's connections to KMS, and nowhere else"},
 };
 
 static void print_help(FILE *out)
