@@ -4,7 +4,7 @@
 BUILD  := build
 PYTHON := /usr/bin/python3
 
-.PHONY: all help demo check test check-peers bench tcb tidy format fuzz clean
+.PHONY: all help demo image check test check-peers bench tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
@@ -16,6 +16,10 @@ demo: all ## carry a payload from seal to open through simulated NSM and KMS
 	@scripts/install-deps run
 	@scripts/demo
 
+image: all ## build build/enclaved.eif (CONFIG= and ROOTS= for one of your own)
+	@scripts/install-deps run
+	@scripts/image
+
 check: ## build and run all tests and checks: gcc, sanitizers, coverage, clang, style
 	@scripts/install-deps check
 	@$(PYTHON) tests/run
@@ -24,7 +28,7 @@ test: ## only the tests, once, on the plain build
 	@scripts/install-deps check
 	@$(PYTHON) tests/run build test
 
-check-peers: ## the AWS SDKs against enclave-sim (needs npm and PyPI)
+check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against our images (needs npm, PyPI, crates.io)
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 
