@@ -14,18 +14,18 @@ import threading
 import pytest
 
 import eif_tools
-import vm_tools
+import boot_tools
 from enclave_tools import Connection, open_state, wait_until
 
-pytestmark = [pytest.mark.skipif(vm_tools.missing() is not None, reason=str(vm_tools.missing())),
+pytestmark = [pytest.mark.skipif(boot_tools.missing() is not None, reason=str(boot_tools.missing())),
               pytest.mark.timeout(600)]
 
-CHANGE = vm_tools.ROOT / "scripts" / "change-image"
+CHANGE = boot_tools.ROOT / "scripts" / "change-image"
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
-    return vm_tools.Programs(tmp_path_factory.mktemp("programs"))
+    return boot_tools.Programs(tmp_path_factory.mktemp("programs"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def world(programs, key, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vm") / "world"
     tsk = folder.parent / "tsk.hex"
     tsk.write_text(key.hex())
-    dev = vm_tools.dev(programs, folder, "--tsk-file", tsk)
+    dev = boot_tools.dev(programs, folder, "--tsk-file", tsk)
     dev.folder = folder
     dev.tsk = tsk
     yield dev
@@ -157,7 +157,7 @@ def test_nothing_of_the_console_is_shown(world):
 def test_only_the_parent_is_served(programs, world, tmp_path):
     image = world.folder / "enclaved.eif"
     parent, stranger = tmp_path / "parent", tmp_path / "stranger"
-    alone = vm_tools.vm(programs, image, tmp_path, "--listen", f"5000=unix:{parent}",
+    alone = boot_tools.vm(programs, image, tmp_path, "--listen", f"5000=unix:{parent}",
                         "--listen", f"5000=unix:{stranger},cid=4")
     try:
         assert alone.address
@@ -182,7 +182,7 @@ def boot_in_vain(programs, world, tmp_path, *options):
     folder = tmp_path / "world"
     subprocess.run(["cp", "-a", world.folder, folder], check=True)
     (folder / "kms.log").unlink()
-    failed = vm_tools.dev(programs, folder, "--tsk-file", world.tsk, *options)
+    failed = boot_tools.dev(programs, folder, "--tsk-file", world.tsk, *options)
     assert failed.first == "" and failed.wait() != 0
     return failed.log(), (folder / "kms.log").read_text(), (folder / "enclaved.log").read_text()
 
@@ -216,11 +216,11 @@ def test_the_console_says_why_it_ends(programs, world, tmp_path):
     config["limits"]["frame_bytes"] = "much"
     (tmp_path / "bad.json").write_text(json.dumps(config))
     image = tmp_path / "bad.eif"
-    built = programs.run("image", "build", "--kernel", vm_tools.KERNEL, "--config",
+    built = programs.run("image", "build", "--kernel", boot_tools.KERNEL, "--config",
                          tmp_path / "bad.json", "--roots", world.folder / "kms-ca.pem",
                          "--output", image)
     assert built.returncode == 0, built.stderr
-    bad = vm_tools.vm(programs, image, tmp_path, "--debug-mode")
+    bad = boot_tools.vm(programs, image, tmp_path, "--debug-mode")
     assert bad.first == "" and bad.wait() == 1
     wait_until(lambda: "rebooting" in bad.log(), what="the last words")
     assert "frame_bytes" in bad.log()
