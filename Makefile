@@ -4,7 +4,7 @@
 BUILD  := build
 PYTHON := /usr/bin/python3
 
-.PHONY: all help demo image check test check-peers bench tcb tidy format fuzz clean
+.PHONY: all help demo kernel image demo-vm check test check-peers bench bench-boot tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
@@ -16,9 +16,18 @@ demo: all ## carry a payload from seal to open through simulated NSM and KMS
 	@scripts/install-deps run
 	@scripts/demo
 
+kernel: ## build build/bzImage, the kernel of enclave images, from Debian's source (once: 3 minutes)
+	@scripts/install-deps kernel
+	@scripts/kernel
+
 image: all ## build build/enclaved.eif (CONFIG= and ROOTS= for one of your own)
-	@scripts/install-deps run
+	@scripts/install-deps run $(if $(KERNEL),,kernel)
 	@scripts/image
+
+demo-vm: image ## boot the image, seal and open through vsock, and have KMS refuse a changed one
+	@scripts/install-deps vm
+	@scripts/fetch-qemu >/dev/null
+	@scripts/demo-vm
 
 check: ## build and run all tests and checks: gcc, sanitizers, coverage, clang, style
 	@scripts/install-deps check
@@ -35,6 +44,11 @@ check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against ou
 bench: all ## measure against an echo server and the Python reference
 	@scripts/install-deps run
 	@$(PYTHON) bench/run
+
+bench-boot: image ## measure how an image starts, against a bare first process
+	@scripts/install-deps vm
+	@scripts/fetch-qemu >/dev/null
+	@$(PYTHON) bench/boot
 
 tcb: all ## list the files and lines that enclaved is made of
 	@$(PYTHON) scripts/tcb
