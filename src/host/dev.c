@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -139,12 +139,18 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[4])
     }
 }
 
+/* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34. */
+static int watch(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0u);
+}
+
 static int serve(struct dev *dev)
 {
     struct pollfd fds[4] = {
-        {.fd = pidfd_open(dev->nsm.pid, 0), .events = POLLIN},
-        {.fd = pidfd_open(dev->kms.pid, 0), .events = POLLIN},
-        {.fd = pidfd_open(dev->enclaved.pid, 0), .events = POLLIN},
+        {.fd = watch(dev->nsm.pid), .events = POLLIN},
+        {.fd = watch(dev->kms.pid), .events = POLLIN},
+        {.fd = watch(dev->enclaved.pid), .events = POLLIN},
         {.fd = dev->stop_fd, .events = POLLIN},
     };
     int code = EXIT_LOCAL;
