@@ -16,5 +16,6 @@ int command_dev(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_relay(int argc, char **argv);
 
 #endif

@@ -22,6 +22,7 @@ static const struct {
     {"doctor", command_doctor, "find out what is wrong, and what to do about it"},
     {"image", command_image, "build, inspect, verify and sign enclave images"},
     {"policy", command_policy, "write a KMS key policy for images, or ask one"},
+    {"relay", command_relay, "carry an enclave's connections to KMS, and nowhere else"},
 };
 
 static void print_help(FILE *out)

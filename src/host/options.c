@@ -39,15 +39,15 @@ bool options_integer(const char *what, const char *text, int64_t min, int64_t ma
 }
 
 /* Takes one of the options that commands share. *known tells whether it was one. */
-static bool take_common(struct common *common, const char *name, const char *value, bool *known,
-                        struct error *err)
+static bool take_common(struct common *common, const struct command_help *help, const char *name,
+                        const char *value, bool *known, struct error *err)
 {
     *known = true;
     if (strcmp(name, "json") == 0) {
         common->json = true;
         return true;
     }
-    if (strcmp(name, "to") == 0) {
+    if (strcmp(name, "to") == 0 && !help->own_to) {
         common->to = value;
         common->to_given = true;
         return true;
@@ -115,7 +115,7 @@ int options_parse(const struct command_help *help, int argc, char **argv, struct
             return EXIT_OK;
         }
         bool known;
-        if (!take_common(common, name, optarg, &known, &err) ||
+        if (!take_common(common, help, name, optarg, &known, &err) ||
             (!known && !handle(context, name, optarg, &err)))
             return usage_failure(common, &err);
     }

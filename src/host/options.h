@@ -53,6 +53,7 @@ struct command_help {
     const char *about;
     const struct option_spec *options;
     size_t option_count;
+    bool own_to;          /* --to is no address of enclaved: the command takes it itself */
     const char *examples; /* lines, each indented by two */
 };
 
