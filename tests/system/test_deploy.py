@@ -265,8 +265,11 @@ class Service:
         return self
 
     def ready(self):
-        while b"READY=1" not in self.notify.recv(4096):
-            pass
+        """As systemd takes it: the state, then the barrier, whose descriptor is let go of."""
+        told = b""
+        while b"BARRIER=1" not in told:
+            told += self.notify.recv(4096)
+        assert b"READY=1" in told
         return self
 
     def ended(self):
