@@ -43,7 +43,7 @@ static const struct command_help help = {
     .options = options,
     .option_count = ARRAY_LEN(options),
     .examples = "  enclavectl image build --kernel build/bzImage --config enclaved.json \\\n"
-                "      --roots roots.pem --output enclaved.eif --measurements enclaved.json\n"
+                "      --roots roots.pem --output enclaved.eif --measurements pcrs.json\n"
                 "  enclavectl image build --kernel blobs/bzImage --module blobs/nsm.ko \\\n"
                 "      --config enclaved.json --roots roots.pem --output enclaved.eif\n",
 };

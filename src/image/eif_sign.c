@@ -101,7 +101,12 @@ static bool prepare(const struct eif_file *file, const struct signing_key *key,
     if (key == NULL)
         return eif_file_find(file, EIF_SIGNATURE) != EIF_NO_SECTION ||
                error_set(err, ERROR_USAGE, "%.200s is not signed", file->path);
-    return matches(key, certificate_pem, err) && eif_file_measure(file, &before, err) &&
+    /* The old signature goes, whatever it is: it need not be one that can be read. */
+    struct eif_file bare = *file;
+    for (size_t i = 0; i < bare.section_count; i++)
+        if (bare.sections[i].type == EIF_SIGNATURE)
+            bare.sections[i].type = 0;
+    return matches(key, certificate_pem, err) && eif_file_measure(&bare, &before, err) &&
            make_section(key, certificate_pem, before.pcr0, signature, err);
 }
 

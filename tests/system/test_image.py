@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: Apache-2.0
+"""enclavectl image build, inspect and pcr: what is in an image, by readers of Python's and cpio(1),
+the same twice, and nothing left where it fails."""
+import gzip
+import hashlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+
+from host_tools import CTL
+from image_tools import (ARM_CMDLINE, CMDLINE, KERNEL, METADATA, RAMDISK, X86_CMDLINE, Certificate,
+                         Eif, Files, arm_image, config, elf, image, register, unpack)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path / "in")
+
+
+def told(done):
+    return json.loads(done.stdout)["Measurements"]
+
+
+def said(done):
+    """The one line of a failure."""
+    line = done.stderr.decode()
+    assert line.startswith("enclavectl: ") and line.count("\n") == 1, line
+    return line
+
+
+def left_over(files):
+    return sorted(p.name for p in files.folder.iterdir() if p.name.startswith("image.eif"))
+
+
+# --- what is in it --------------------------------------------------------------------------------
+
+def test_sections_and_registers(files):
+    done = files.build("--measurements", files.folder / "pcrs.json")
+    eif = Eif(files.output)
+    assert [kind for kind, _ in eif.sections] == [KERNEL, CMDLINE, METADATA, RAMDISK, RAMDISK]
+    assert eif.one(KERNEL) == files.kernel.read_bytes() and eif.flags == 0
+    assert eif.one(CMDLINE) == X86_CMDLINE.encode()
+    assert told(done) == {"HashAlgorithm": "Sha384 { ... }", **eif.registers()}
+    assert (files.folder / "pcrs.json").read_bytes() == done.stdout
+    assert stat.S_IMODE(files.output.stat().st_mode) == 0o644
+    assert done.stderr == b"" and left_over(files) == ["image.eif"]
+
+
+def test_ramdisks(files):
+    files.build()
+    boot, application = map(unpack, Eif(files.output).of(RAMDISK))
+    assert list(boot) == ["dev", "dev/console", "init", "modules", "proc", "run", "sys", "tmp"]
+    assert list(application) == ["etc", "etc/enclaved", "etc/enclaved/enclaved.json",
+                                 "etc/enclaved/roots.pem"]
+    modes = {name: e.mode for name, e in (boot | application).items()}
+    assert modes["dev/console"] == stat.S_IFCHR | 0o600 and boot["dev/console"].device == (5, 1)
+    assert modes["init"] == stat.S_IFREG | 0o755 and modes["tmp"] == stat.S_IFDIR | 0o1777
+    assert modes["etc/enclaved/enclaved.json"] == stat.S_IFREG | 0o644
+    for entries in boot, application:
+        assert [e.inode for e in entries.values()] == list(range(1, len(entries) + 1))
+        assert {(e.uid, e.gid, e.mtime) for e in entries.values()} == {(0, 0, 0)}
+    assert boot["init"].data == files.enclaved.read_bytes()
+    assert application["etc/enclaved/enclaved.json"].data == files.config.read_bytes()
+    assert application["etc/enclaved/roots.pem"].data == files.roots.read_bytes()
+
+
+def test_cpio_and_gzip_unpack_them(files, tmp_path):
+    """The two programs read one ramdisk behind the other, as a loader hands them to the kernel."""
+    if shutil.which("cpio") is None:
+        pytest.skip("no cpio")
+    module = files.write("nsm.ko", elf(1))
+    files.build("--module", module)
+    boot, application = Eif(files.output).of(RAMDISK)
+    for ramdisk in boot, application:
+        archive = subprocess.run(["gzip", "-dc"], input=ramdisk, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, timeout=30)
+        assert archive.returncode in (0, 2), archive.stderr  # 2: a warning of the zeros behind it
+        assert archive.stdout == gzip.decompress(ramdisk)
+        # Devices need root: the rest is unpacked.
+        done = subprocess.run(["cpio", "-idm", "--quiet", "--nonmatching", "dev/console"],
+                              input=archive.stdout, cwd=tmp_path, stderr=subprocess.PIPE, timeout=30)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "init").read_bytes() == files.enclaved.read_bytes()
+    assert os.access(tmp_path / "init", os.X_OK)
+    assert (tmp_path / "modules/01-nsm.ko").read_bytes() == module.read_bytes()
+    assert (tmp_path / "etc/enclaved/enclaved.json").read_bytes() == files.config.read_bytes()
+    listing = subprocess.run(["cpio", "-itv", "--quiet"], input=gzip.decompress(boot),
+                             stdout=subprocess.PIPE, env={"LC_ALL": "C"}, timeout=30).stdout
+    console, = [line for line in listing.decode().splitlines() if line.endswith("dev/console")]
+    assert console.startswith("crw-------") and "5,   1" in console
+
+
+def test_the_configuration_changes_pcr2_only(files):
+    before = told(files.build())
+    files.config.write_text(config(total_seconds=30))
+    after = told(files.build())
+    assert before["PCR1"] == after["PCR1"]
+    assert before["PCR2"] != after["PCR2"] and before["PCR0"] != after["PCR0"]
+    files.enclaved.write_bytes(elf(2, size=5001))
+    program = told(files.build())
+    assert program["PCR2"] == after["PCR2"]
+    assert program["PCR1"] != after["PCR1"] and program["PCR0"] != after["PCR0"]
+
+
+def test_modules_keep_their_order(files):
+    paths = [files.write(name, elf(1, size=n)) for n, name in
+             enumerate(["vsock.ko", "a_transport.ko", "nsm.ko"], 100)]
+    files.build(*[a for p in paths for a in ("--module", p)])
+    boot = unpack(Eif(files.output).of(RAMDISK)[0])
+    assert [n for n in boot if n.startswith("modules/")] == [
+        "modules/01-vsock.ko", "modules/02-a_transport.ko", "modules/03-nsm.ko"]
+    assert [boot[f"modules/0{i + 1}-{p.name}"].data for i, p in enumerate(paths)] == [
+        p.read_bytes() for p in paths]
+
+
+def test_the_wrapped_tsk(files):
+    wrapped = files.write("tsk", b"c2VhbGVk\n")
+    files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk"))
+    done = files.build("--wrapped-tsk", wrapped)
+    application = unpack(Eif(files.output).of(RAMDISK)[1])
+    assert application["etc/enclaved/wrapped-tsk"].data == b"c2VhbGVk\n" and done.stderr == b""
+
+
+@pytest.mark.parametrize("kms, options, line", [
+    ({"roots_file": "/other.pem"}, [], "kms.roots_file is /other.pem, but --roots is in the image as"),
+    ({"wrapped_tsk_file": "/tsk"}, [], "kms.wrapped_tsk_file is /tsk, and --wrapped-tsk is not given"),
+    ({}, ["--wrapped-tsk"], "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk is in"),
+])
+def test_paths_that_do_not_meet_are_told(files, kms, options, line):
+    files.config.write_text(config(**kms))
+    done = files.build(*options, *[files.write("tsk", b"c2VhbGVk") for _ in options])
+    assert "enclavectl: note: " in said(done) and line in said(done)
+
+
+def test_further_ramdisks_as_they_are(files):
+    first = files.write("first.cpio", b"070701" + bytes(2))
+    second = files.write("second.gz", gzip.compress(b"x"))
+    done = files.build("--ramdisk", first, "--ramdisk", second)
+    assert Eif(files.output).of(RAMDISK)[2:] == [first.read_bytes(), second.read_bytes()]
+    assert told(done) == {"HashAlgorithm": "Sha384 { ... }", **Eif(files.output).registers()}
+    # The kernel finds an uncompressed archive at multiples of four only.
+    first.write_bytes(gzip.compress(b"xyz") + bytes(3))
+    assert len(first.read_bytes()) % 4 != 0
+    second.write_bytes(b"070701")
+    assert "multiple of four" in said(files.build("--ramdisk", first, "--ramdisk", second, code=2))
+
+
+def test_aarch64(files):
+    files.kernel.write_bytes(arm_image())
+    files.enclaved.write_bytes(elf(2, machine=183))
+    files.build()
+    eif = Eif(files.output)
+    assert eif.flags == 1 and eif.one(CMDLINE) == ARM_CMDLINE.encode()
+    line = said(files.build("--arch", "x86_64", code=2))
+    assert "is a kernel for aarch64, not for x86_64" in line
+
+
+def test_metadata(files):
+    lock = files.write("lock.json", b'{"source": "linux", "sha256": ["ab"]}\n')
+    files.build("--name", "näme", "--version", "9", "--metadata", "commit=a=b", "--metadata", "x=",
+                "--kernel-lock", lock, "--cmdline", "quiet", env={"SOURCE_DATE_EPOCH": "1700000000"})
+    eif = Eif(files.output)
+    assert json.loads(eif.one(METADATA)) == {
+        "ImageName": "näme", "ImageVersion": "9",
+        "BuildMetadata": {"BuildTime": "2023-11-14T22:13:20+00:00", "BuildTool": "enclavectl",
+                          "BuildToolVersion": "0.1.0", "OperatingSystem": "Linux",
+                          "KernelVersion": "6.1.2-test"},
+        "DockerInfo": {},
+        "CustomMetadata": {"commit": "a=b", "x": "",
+                           "KernelSource": {"source": "linux", "sha256": ["ab"]}}}
+    assert eif.one(CMDLINE) == b"quiet"
+
+
+# --- twice the same -------------------------------------------------------------------------------
+
+def test_the_same_files_give_the_same_image(files, tmp_path):
+    files.build()
+    others = Files(tmp_path / "another folder, with spaces")
+    for name in ("kernel", "enclaved", "config", "roots"):
+        copy = getattr(others, name)
+        copy.write_bytes(getattr(files, name).read_bytes())
+        copy.chmod(0o600)
+        os.utime(copy, (12345, 67890))
+    os.sync()
+    done = subprocess.run(
+        ["sh", "-c", 'umask 077; exec "$@"', "sh", CTL, *map(str, others.arguments())],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+        cwd="/", env={"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "USER": "nobody", "HOME": "/"})
+    assert done.returncode == 0, done.stderr
+    assert others.output.read_bytes() == files.output.read_bytes()
+
+
+def test_another_user_builds_the_same(files, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    files.build()
+    shared = pathlib.Path("/tmp") / f"image-test-{os.getpid()}"
+    shared.mkdir(mode=0o777)
+    shared.chmod(0o777)
+    try:
+        program = shared / "enclavectl"
+        shutil.copy(CTL, program)
+        copies = Files(shared)
+        for name in ("kernel", "enclaved", "config", "roots"):
+            copy = getattr(copies, name)
+            copy.write_bytes(getattr(files, name).read_bytes())
+            copy.chmod(0o644)
+        done = subprocess.run([program, *map(str, copies.arguments())], user=65534, group=65534,
+                              extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert copies.output.read_bytes() == files.output.read_bytes()
+        assert copies.output.stat().st_uid == 65534
+    finally:
+        shutil.rmtree(shared)
+
+
+# --- streaming ------------------------------------------------------------------------------------
+
+def peak_of(arguments, limit=None):
+    """(status, peak resident KiB) of enclavectl."""
+    def before():
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    child = subprocess.Popen([CTL, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, preexec_fn=before)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage.ru_maxrss
+
+
+def test_memory_does_not_grow_with_the_image(files):
+    small = files.write("small", gzip.compress(b"x"))
+    large = files.folder / "large"
+    with large.open("wb") as file:
+        file.truncate(300 << 20)
+    code, base = peak_of(files.arguments("--ramdisk", small))
+    assert code == 0
+    code, peak = peak_of(files.arguments("--ramdisk", large))
+    assert code == 0 and files.output.stat().st_size > 300 << 20
+    assert peak < base + 4096, f"{peak} KiB for 300 MiB, {base} KiB for none"
+    # And with a program as large as that, which is compressed on its way.
+    files.enclaved.write_bytes(elf(2))
+    with files.enclaved.open("r+b") as file:
+        file.truncate(300 << 20)
+    code, peak = peak_of(files.arguments())
+    assert code == 0 and peak < base + 4096
+    for verb in "inspect", "verify":
+        code, peak = peak_of(["image", verb, files.output])
+        assert code == 0 and peak < base + 4096
+
+
+# --- what is not built ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("content, why", [
+    (b"", "empty"),
+    (b"#!/bin/sh\n", "a script"),
+    (elf(2), "an ELF file"),
+    (gzip.compress(b"kernel"), "compressed with gzip: run gunzip"),
+    (b"\xfd7zXZ\0", "compressed with xz: run unxz"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: run unzstd"),
+    (bytes(4096), "something else"),
+])
+def test_a_kernel_that_is_none(files, content, why):
+    files.kernel.write_bytes(content)
+    line = said(files.build(code=5))
+    assert f"{files.kernel} is no kernel" in line and why in line and left_over(files) == []
+
+
+@pytest.mark.parametrize("name, content, code, why", [
+    ("nsm.ko.xz", b"\xfd7zXZ\0", 2, "uncompressed (unxz, unzstd)"),
+    ("nsm.ko.zst", b"\x28\xb5\x2f\xfd", 2, "uncompressed (unxz, unzstd)"),
+    ("nsm.ko", b"\x28\xb5\x2f\xfd", 5, "run unzstd on it first"),
+    ("nsm.ko", elf(2), 5, "no kernel module but a program"),
+    ("nsm.ko", elf(1, machine=183), 5, "for another machine than x86_64"),
+    ("n s m.ko", elf(1), 2, "cannot be a module's name"),
+])
+def test_a_module_that_is_none(files, name, content, code, why):
+    line = said(files.build("--module", files.write(name, content), code=code))
+    assert why in line and left_over(files) == []
+
+
+@pytest.mark.parametrize("content, why", [
+    (b"#!/bin/sh\n", "is no program but a script"),
+    (elf(1), "an object file"),
+    (elf(2, machine=183), "for another machine than x86_64"),
+    (elf(2, interpreter=True), "is linked dynamically"),
+])
+def test_a_program_that_is_none(files, content, why):
+    files.enclaved.write_bytes(content)
+    assert why in said(files.build(code=5)) and left_over(files) == []
+
+
+@pytest.mark.parametrize("text, why", [
+    ("{", "not valid JSON"),
+    ("{}", "kms.key_arn is missing"),
+    ('{"kms": {"key_arn": 5}}', "kms.key_arn is missing"),
+    ('{"kms": {}, "kms": {}}', "two members of one name"),
+])
+def test_a_configuration_that_is_none(files, text, why):
+    files.config.write_text(text)
+    done = image(*files.arguments())
+    assert done.returncode == 5 and why in said(done) and left_over(files) == []
+
+
+@pytest.mark.parametrize("option, value, why", [
+    ("--cmdline", "", "1 to 2047"),
+    ("--cmdline", "x" * 2048, "has 2048 bytes"),
+    ("--cmdline", "a\nb", "byte 1"),
+    ("--arch", "riscv64", "x86_64 or aarch64"),
+    ("--metadata", "novalue", "KEY=VALUE"),
+    ("--metadata", "KernelSource=x", "--kernel-lock"),
+])
+def test_wrong_usage(files, option, value, why):
+    assert why in said(files.build(option, value, code=2)) and left_over(files) == []
+
+
+def test_what_is_missing_is_named(files):
+    for name in "kernel", "config", "roots", "output":
+        arguments = files.arguments()
+        at = arguments.index(f"--{name}")
+        line = said(image(*arguments[:at], *arguments[at + 2:]))
+        assert f"--{name} is needed" in line
+    assert "given twice" in said(files.build("--metadata", "a=1", "--metadata", "a=2", code=2))
+    assert "SOURCE_DATE_EPOCH" in said(files.build(code=2, env={"SOURCE_DATE_EPOCH": "soon"}))
+    failed = json.loads(files.build("--arch", "vax", "--json", code=2).stdout)
+    assert failed["status"] == "error" and failed["code"] == "usage"
+
+
+def test_files_that_cannot_be_read(files):
+    files.roots.write_text("no certificate")
+    assert "holds no certificate in PEM" in said(files.build(code=5))
+    files.roots = files.folder / "nowhere.pem"
+    assert "nowhere.pem: No such file" in said(files.build(code=5))
+    files.kernel = files.folder
+    assert "is not a regular file" in said(files.build(code=5))
+    fifo = files.folder / "fifo"
+    os.mkfifo(fifo)
+    files.kernel = fifo
+    assert "is not a regular file" in said(files.build(code=5))
+    assert left_over(files) == []
+
+
+def test_outputs_that_cannot_be_written(files):
+    files.output = files.folder / "no/such/folder.eif"
+    assert "cannot write" in said(files.build(code=5))
+    files.output = files.folder
+    assert "not a regular file" in said(files.build(code=5))
+
+
+def test_a_full_disk_leaves_the_old_image(files):
+    files.build()
+    before = files.output.read_bytes()
+    large = files.write("large", bytes(2 << 20))
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    done = subprocess.run([CTL, *map(str, files.arguments("--ramdisk", large))], preexec_fn=limit,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=120)
+    assert done.returncode == 5 and f"cannot write {files.output}: File too large" in said(done)
+    assert files.output.read_bytes() == before and left_over(files) == ["image.eif"]
+    done = subprocess.run(["sh", "-c", '"$@" >/dev/full', "sh", CTL, *map(str, files.arguments())],
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 5 and b"standard output cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_build_leaves_nothing(files, number):
+    files.build()
+    before = files.output.read_bytes()
+    large = files.folder / "large"
+    with large.open("wb") as file:
+        file.truncate(20 << 30)  # far more than is read before the signal comes
+    child = subprocess.Popen([CTL, *map(str, files.arguments("--ramdisk", large))],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while len(left_over(files)) < 2 and time.monotonic() < until and child.poll() is None:
+        time.sleep(0.01)
+    assert len(left_over(files)) == 2, "the new file was not begun"
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == -number and b"interrupted: nothing has been written" in err
+    assert out == b"" and left_over(files) == ["image.eif"]
+    assert files.output.read_bytes() == before
+
+
+# --- inspect --------------------------------------------------------------------------------------
+
+def test_inspect_as_text(files):
+    files.build("--name", "x\x1b[2Jy")
+    done = image("image", "inspect", files.output)
+    text, eif = done.stdout.decode(), Eif(files.output)
+    assert done.returncode == 0 and "\x1b" not in text and "x\\x1b[2Jy" in text
+    for name, value in eif.registers().items():
+        assert f"{name} " in text and value in text
+    assert f"{eif.crc:08x} good" in text and "signature        none" in text
+    for i, (_, data) in enumerate(eif.sections):
+        assert any(line.split()[1:] == [str(eif.offsets[i] + 12), str(len(data))]
+                   for line in text.splitlines())
+
+
+def test_inspect_as_nitro_cli(files):
+    signer = Certificate(files.folder)
+    files.build("--metadata", "team=a", "--metadata", "BuildTime=mine")
+    plain = json.loads(image("image", "inspect", files.output, "--json").stdout)
+    assert plain["IsSigned"] is False and "SigningCertificate" not in plain
+    done = image("image", "sign", files.output, "--key", signer.key_path, "--certificate",
+                 signer.path)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(image("image", "inspect", files.output, "--json").stdout)
+    assert list(shown)[:9] == ["EifVersion", "Measurements", "IsSigned", "SigningCertificate",
+                               "CheckCRC", "SignatureCheck", "ImageName", "ImageVersion",
+                               "Metadata"]
+    assert shown["EifVersion"] == 4 and shown["CheckCRC"] is shown["SignatureCheck"] is True
+    assert shown["Measurements"] == {"HashAlgorithm": "Sha384 { ... }",
+                                     **Eif(files.output).registers()}
+    certificate = shown["SigningCertificate"]
+    assert certificate["IssuerName"] == {"countryName": "DE", "commonName": "signer"}
+    assert certificate["Algorithm"] == "ecdsa-with-SHA384"
+    assert bytes.fromhex(certificate["Signature"].replace(":", "")) == signer.certificate.signature
+    assert shown["Metadata"] == {"BuildTime": "1970-01-01T00:00:00+00:00",
+                                 "BuildTool": "enclavectl", "BuildToolVersion": "0.1.0",
+                                 "OperatingSystem": "Linux", "KernelVersion": "6.1.2-test",
+                                 "DockerInfo": {}, "team": "a"}
+    assert [s["Type"] for s in shown["Sections"]] == ["kernel", "cmdline", "metadata", "ramdisk",
+                                                      "ramdisk", "signature"]
+
+
+def test_inspect_what_is_none(files):
+    assert "not an EIF: it begins with" in said(image("image", "inspect", files.kernel))
+    assert "which FILE" in said(image("image", "inspect"))
+
+
+# --- pcr ------------------------------------------------------------------------------------------
+
+def test_registers_from_parts(files):
+    files.build()
+    eif = Eif(files.output)
+    parts = [files.write(f"part{i}", data) for i, data in enumerate(eif.of(RAMDISK))]
+    done = image("image", "pcr", "--kernel", files.kernel, *[a for p in parts
+                                                             for a in ("--ramdisk", p)], "--json")
+    assert json.loads(done.stdout) == eif.registers()
+    done = image("image", "pcr", "--kernel", files.kernel, "--ramdisk", parts[0], "--cmdline", "q")
+    whole = files.kernel.read_bytes() + b"q" + parts[0].read_bytes()
+    assert done.stdout.decode().split() == ["PCR0", register(whole), "PCR1", register(whole),
+                                            "PCR2", register(b"")]
+
+
+def test_registers_of_host_certificate_and_file(files):
+    done = image("image", "pcr", "--role-arn", "arn:aws:iam::123456789012:role/Webserver",
+                 "--instance-id", "i-1234567890abcdef0", "--certificate", files.roots, "--file",
+                 files.kernel, "--json")
+    found = json.loads(done.stdout)
+    # The first two as the AWS Nitro Enclaves user guide computes them, the first as it prints it.
+    assert found["PCR3"] == ("78fce75db17cd4e0a3fb8dad3ad128ca5e77edbb2b2c7f75329dccd99aa5f6ef"
+                             "4fc1f1a452e315b9e98f9e312e6921e6")
+    assert found["PCR4"] == hashlib.sha384(bytes(48) + b"i-1234567890abcdef0").hexdigest()
+    assert found["PCR8"] == register(files.certificate.der)
+    assert found["PCR"] == register(files.kernel.read_bytes())
+
+
+@pytest.mark.parametrize("arguments, why", [
+    ([], "which register"),
+    (["--ramdisk", "x"], "need --kernel"),
+    (["--role-arn", "arn:aws:sts::123456789012:assumed-role/a/b"], "the ARN of a session"),
+    (["--role-arn", "role"], "is the ARN of a role"),
+    (["--instance-id", "i-12"], "hex digits"),
+    (["--instance-id", "i-1234567890abcdef0x"], "hex digits"),
+])
+def test_wrong_parts(arguments, why):
+    done = image("image", "pcr", *arguments)
+    assert done.returncode == 2 and why in said(done)

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""enclavectl image verify and sign: every disagreement has its name, signatures are what
+Python's cryptography accepts, and no file, however it lies, brings the program down."""
+import json
+import random
+import struct
+import zlib
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from image_tools import (CMDLINE, HEADER, KERNEL, METADATA, RAMDISK, SECTION, SIGNATURE,
+                         Certificate, Eif, Files, arm_image, bz_image, image, make_eif, metadata,
+                         seal)
+
+PLAIN = [(KERNEL, bz_image(size=0x3300)), (CMDLINE, b"quiet"), (METADATA, metadata()),
+         (RAMDISK, b"first"), (RAMDISK, b"second")]
+
+
+def verify(path, content=None):
+    """(exit code, what is wrong). A crash has another code, or a report of a sanitizer."""
+    if content is not None:
+        path.write_bytes(content)
+    done = image("image", "verify", path, "--json")
+    assert done.returncode in (0, 1), (done.returncode, done.stderr)
+    told = json.loads(done.stdout)
+    assert told["count"] == len(told["problems"]) and bool(told["count"]) == bool(done.returncode)
+    return told["problems"]
+
+
+def inspect(path):
+    """Whatever it is, it is shown or refused."""
+    done = image("image", "inspect", path, "--json")
+    assert done.returncode in (0, 5), (done.returncode, done.stderr)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "image.eif"
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory):
+    return Certificate(tmp_path_factory.mktemp("signer"))
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory, signer):
+    """The plain image, signed; its sections."""
+    path = tmp_path_factory.mktemp("signed") / "image.eif"
+    path.write_bytes(make_eif(PLAIN))
+    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    assert done.returncode == 0, done.stderr
+    return Eif(path)
+
+
+# --- verify ---------------------------------------------------------------------------------------
+
+def test_nothing_is_wrong(path, signed):
+    assert verify(path, make_eif(PLAIN)) == []
+    assert verify(path, signed.raw) == []
+    done = image("image", "verify", path)
+    assert done.returncode == 0 and done.stdout == f"{path}: nothing is wrong\n".encode()
+
+
+def changed(sections, **more):
+    return lambda: make_eif(sections, **more)
+
+
+def offsets_of(sections):
+    return list(HEADER.unpack(make_eif(sections)[:548])[7:39])
+
+
+def with_offset(i, value):
+    offsets = offsets_of(PLAIN)
+    offsets[i] = value(offsets[i])
+    return lambda: make_eif(PLAIN, offsets=offsets)
+
+
+def with_size(i, value):
+    sizes = [len(data) for _, data in PLAIN] + [0] * 27
+    sizes[i] = value
+    return lambda: make_eif(PLAIN, sizes=sizes)
+
+
+def raw(change):
+    def make():
+        data = bytearray(make_eif(PLAIN))
+        change(data)
+        return bytes(data)
+    return make
+
+
+def set_at(offset, value):
+    return raw(lambda data: data.__setitem__(slice(offset, offset + len(value)), value))
+
+
+def section_field(i, field, value):
+    """A field of a section's own header (0: type, 2: flags, 4: size), with a good CRC."""
+    def make():
+        data = make_eif(PLAIN)
+        body = bytearray(data[548:])
+        at = offsets_of(PLAIN)[i] - 548 + field
+        body[at:at + len(value)] = value
+        fields = dict(zip(("version", "flags", "memory", "cpus", "reserved", "count"), (4, 0, 1, 1,
+                                                                                       0, 5)))
+        fields.update(offsets=offsets_of(PLAIN), sizes=[len(d) for _, d in PLAIN] + [0] * 27,
+                      unused=0)
+        return seal(fields, bytes(body))
+    return make
+
+
+CASES = {
+    "crc": (set_at(544, b"\0\0\0\0"), ["the CRC in the header is 00000000"]),
+    "content": (set_at(700, b"\1"), ["the CRC in the header is"]),
+    "magic": (set_at(0, b".eiF"), ["not an EIF: it begins with 2e 65 69 46"]),
+    "empty": (lambda: b"", ["0 bytes are fewer than the header's 548"]),
+    "cut": (lambda: make_eif(PLAIN)[:547], ["547 bytes are fewer"]),
+    "version": (changed(PLAIN, version=3), ["version 3; only version 4"]),
+    "flags": (changed(PLAIN, flags=2), ["flags are 0x0002"]),
+    "reserved": (changed(PLAIN, reserved=1), ["reserved field is 0x0001"]),
+    "unused": (changed(PLAIN, unused=7), ["unused field is 0x00000007"]),
+    "count 33": (changed(PLAIN, count=33), ["counts 33 sections"]),
+    "count 0": (changed(PLAIN, count=0), ["counts 0 sections", "behind the last section",
+                                          "no kernel", "no ramdisk"]),
+    "count 4": (changed(PLAIN, count=4), ["an offset or a size for number 4", "18 bytes behind"]),
+    "gap": (with_offset(2, lambda o: o + 1), ["a gap of 1 bytes"]),
+    "overlap": (with_offset(2, lambda o: o - 1), ["it overlaps what ends at"]),
+    "same place": (with_offset(4, lambda o: offsets_of(PLAIN)[3]), ["section 4", "overlaps"]),
+    "outside": (with_offset(1, lambda o: 1 << 63), ["outside the file"]),
+    "last bytes": (with_offset(4, lambda o: len(make_eif(PLAIN)) - 11), ["outside the file"]),
+    "size": (with_size(1, 6), ["is 6 bytes by the header, 5 by its own"]),
+    "own size": (section_field(4, 4, struct.pack(">Q", 1 << 62)),
+                 ["6 bytes by the header, 4611686018427387904 by its own", "only 6 are left"]),
+    "own flags": (section_field(3, 2, b"\0\1"), ["section 3 (ramdisk) has flags 0x0001"]),
+    "type": (section_field(4, 0, b"\0\x09"), ["section 4 has the unknown type 9"]),
+    "trailing": (lambda: make_eif(PLAIN) + b"x", ["1 bytes behind the last section", "the CRC"]),
+    "no kernel": (changed(PLAIN[1:]), ["there is no kernel section"]),
+    "no cmdline": (changed([PLAIN[0]] + PLAIN[2:]), ["there is no cmdline section"]),
+    "no metadata": (changed(PLAIN[:2] + PLAIN[3:]), ["there is no metadata section"]),
+    "no ramdisk": (changed(PLAIN[:3]), ["there is no ramdisk section"]),
+    "two kernels": (changed(PLAIN[:1] + PLAIN), ["there are 2 kernel sections"]),
+    "two cmdlines": (changed(PLAIN[:2] + PLAIN[1:]), ["there are 2 cmdline sections"]),
+    "two metadata": (changed(PLAIN[:3] + PLAIN[2:]), ["there are 2 metadata sections"]),
+    "order": (changed(PLAIN[:2] + PLAIN[3:] + PLAIN[2:3]), ["section 4 (metadata) is out of order"]),
+    "empty section": (changed(PLAIN[:3] + [(RAMDISK, b"")]), ["section 3 (ramdisk) is empty"]),
+    "zero byte": (changed(PLAIN[:1] + [(CMDLINE, b"quiet\0init=/x")] + PLAIN[2:]), ["a zero byte"]),
+    "other machine": (changed([(KERNEL, arm_image(0x3300))] + PLAIN[1:]),
+                      ["an image for x86_64, the kernel one for aarch64"]),
+    "no JSON": (changed(PLAIN[:2] + [(METADATA, b"{")] + PLAIN[3:]), ["metadata: the request is not"]),
+    "no object": (changed(PLAIN[:2] + [(METADATA, b"[]")] + PLAIN[3:]), ["not a JSON object"]),
+    "no name": (changed(PLAIN[:2] + [(METADATA, metadata(ImageName=None))] + PLAIN[3:]),
+                ["ImageName is missing"]),
+    "no text": (changed(PLAIN[:2] + [(METADATA, metadata(ImageVersion=4))] + PLAIN[3:]),
+                ["ImageVersion is no string"]),
+    "no build": (changed(PLAIN[:2] + [(METADATA, metadata(BuildMetadata={}))] + PLAIN[3:]),
+                 ["BuildMetadata.BuildTime is missing"]),
+    "long metadata": (changed(PLAIN[:2] + [(METADATA, b" " * (1 << 20) + metadata())] + PLAIN[3:]),
+                      ["at most 1048576 are read"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_wrong_is_named(path, name):
+    make, wanted = CASES[name]
+    problems = verify(path, make())
+    for text in wanted:
+        assert any(text in problem for problem in problems), problems
+    inspect(path)
+    done = image("image", "verify", path)
+    assert done.returncode == 1 and done.stdout.decode().count("\n") == len(problems) + 1
+
+
+def test_one_thing_is_told_once(path):
+    """A fault of the header does not drag others behind it."""
+    for name in ("crc", "flags", "reserved", "unused", "outside", "size", "own flags", "no kernel",
+                 "no cmdline", "no ramdisk", "two cmdlines", "zero byte", "no JSON"):
+        problems = verify(path, CASES[name][0]())
+        assert len(problems) == (2 if name == "outside" else 1), (name, problems)
+
+
+# --- sign -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("curve, algorithm", [(ec.SECP256R1(), -7), (ec.SECP384R1(), -35),
+                                              (ec.SECP521R1(), -36)], ids=["ES256", "ES384", "ES512"])
+def test_signatures(path, tmp_path, curve, algorithm):
+    signer = Certificate(tmp_path, curve=curve)
+    path.write_bytes(make_eif(PLAIN))
+    before = Eif(path).registers()
+    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    assert done.returncode == 0, done.stderr
+    eif = Eif(path)
+    assert eif.check_signature() == algorithm and verify(path) == []
+    assert eif.sections[:5] == PLAIN and eif.signer() == signer.certificate
+    assert eif.registers() == {**before, "PCR8": eif.registers()["PCR8"]}
+    assert json.loads(done.stdout)["Measurements"] == {"HashAlgorithm": "Sha384 { ... }",
+                                                       **eif.registers()}
+    entry, = cbor2.loads(eif.one(SIGNATURE))
+    assert bytes(entry["signing_certificate"]) == signer.path.read_bytes()
+
+
+def test_signing_again_replaces_and_removing_restores(path, tmp_path, signer):
+    other = Certificate(tmp_path, "other", ec.SECP521R1())
+    path.write_bytes(make_eif(PLAIN, memory=123, cpus=7))
+    before = path.read_bytes()
+    for one in signer, other, signer:
+        done = image("image", "sign", path, "--key", one.key_path, "--certificate", one.path)
+        assert done.returncode == 0, done.stderr
+        eif = Eif(path)
+        eif.check_signature()
+        assert eif.signer() == one.certificate and len(eif.of(SIGNATURE)) == 1
+        assert verify(path) == [] and (eif.memory, eif.cpus) == (123, 7)
+    bare = tmp_path / "bare.eif"
+    done = image("image", "sign", path, "--remove", "--output", bare)
+    assert done.returncode == 0 and "PCR8" not in json.loads(done.stdout)["Measurements"]
+    assert bare.read_bytes() == before and Eif(path).of(SIGNATURE)
+    assert b"is not signed" in image("image", "sign", bare, "--remove").stderr
+
+
+def test_a_signature_that_is_none_is_replaced_too(path, signer):
+    """Wherever it stood: what is left is one, at the end."""
+    for sections in PLAIN[:3] + [(SIGNATURE, b"\x80")] + PLAIN[3:], PLAIN + [(SIGNATURE, b"x")] * 2:
+        assert verify(path, make_eif(sections))
+        done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+        assert done.returncode == 0 and verify(path) == []
+        assert Eif(path).sections[:5] == PLAIN and len(Eif(path).of(SIGNATURE)) == 1
+
+
+def test_what_cannot_be_signed(path, tmp_path, signer):
+    path.write_bytes(make_eif(PLAIN))
+    before = path.read_bytes()
+    other = Certificate(tmp_path, "other")
+    rsa_key = tmp_path / "rsa.pem"
+    rsa_key.write_bytes(rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(signer.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret")))
+    for key, certificate, code, why in [
+            (other.key_path, signer.path, 5, "is not the one that the certificate is for"),
+            (rsa_key, signer.path, 5, "another kind than P-256, P-384 or P-521"),
+            (locked, signer.path, 5, "or one that is encrypted"),
+            (signer.path, signer.path, 5, "no private key in PEM"),
+            (signer.key_path, signer.key_path, 5, "not a certificate in PEM"),
+            (tmp_path / "none", signer.path, 5, "No such file")]:
+        done = image("image", "sign", path, "--key", key, "--certificate", certificate)
+        assert done.returncode == code and why in done.stderr.decode(), done.stderr
+    for arguments in (["--key", signer.key_path], ["--remove", "--key", signer.key_path], []):
+        done = image("image", "sign", path, *arguments)
+        assert done.returncode == 2 and b"or --remove alone" in done.stderr
+    assert path.read_bytes() == before
+    path.write_bytes(set_at(700, b"\1")())
+    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    assert done.returncode == 5 and b"is damaged: its CRC is" in done.stderr
+    assert sorted(p.name for p in path.parent.iterdir() if "eif" in p.name) == ["image.eif"]
+
+
+def resigned(signed, change):
+    """The signed image with another signature section."""
+    entry, = cbor2.loads(signed.one(SIGNATURE))
+    return make_eif(PLAIN + [(SIGNATURE, change(entry))])
+
+
+def other_payload(signer, index=0, value=bytes(48), sign=None):
+    """A signature section whose signature is good, over another register."""
+    protected = cbor2.dumps({1: -35})
+    payload = cbor2.dumps({"register_index": index, "register_value": list(value)})
+    halves = decode_dss_signature((sign or signer).key.sign(
+        cbor2.dumps(["Signature1", protected, b"", payload]), ec.ECDSA(hashes.SHA384())))
+    cose = cbor2.dumps([protected, {}, payload, b"".join(h.to_bytes(48, "big") for h in halves)])
+    return cbor2.dumps([{"signing_certificate": list(signer.path.read_bytes()),
+                         "signature": list(cose)}])
+
+
+def test_signatures_that_are_wrong(path, tmp_path, signer, signed):
+    other = Certificate(tmp_path, "other")
+    pcr0 = bytes.fromhex(signed.registers()["PCR0"])
+    for section, why in [
+            (other_payload(signer), "over another PCR0 than this image's"),
+            (other_payload(signer, 1, pcr0), "over register 1, not over PCR0"),
+            (other_payload(signer, 0, pcr0[:47]), "not an array of 48 bytes"),
+            (other_payload(signer, 0, pcr0, sign=other), "does not verify"),
+            (cbor2.dumps([]), "it holds no signature"),
+            (cbor2.dumps([{"signing_certificate": b"x", "signature": b"y"}]), "not an array of bytes"),
+            (cbor2.dumps([{"signing_certificate": [1], "signature": [2]}]), "not a certificate"),
+            (b"\xff" * 100, "not a CBOR array"),
+            (b"\x81" * 100, "not a map"),
+            (b"\x9b" + b"\xff" * 8, "not a CBOR array"),
+            (b"\0" * 65537, "at most 65536 are read")]:
+        problems = verify(path, make_eif(PLAIN + [(SIGNATURE, section)]))
+        assert len(problems) == 1 and why in problems[0], problems
+        inspect(path)
+    assert verify(path, make_eif(PLAIN + [(SIGNATURE, other_payload(signer, 0, pcr0))])) == []
+
+
+def test_a_good_signature_of_another_image(path, signed):
+    problems = verify(path, make_eif(PLAIN[:4] + [(RAMDISK, b"other"), signed.sections[5]]))
+    assert problems == ["the signature is good, but over another PCR0 than this image's"]
+    shown = json.loads(image("image", "inspect", path, "--json").stdout)
+    assert shown["SignatureCheck"] is False and shown["CheckCRC"] is True
+
+
+# --- hostile files --------------------------------------------------------------------------------
+
+def reseal(data):
+    """The same with a good CRC, so that what lies behind it is reached."""
+    return data[:544] + struct.pack(">I", zlib.crc32(data[:544] + data[548:])) + data[548:]
+
+
+def test_every_byte_of_the_headers(path, signed):
+    """One byte of the header, or of a section's, is never without a meaning, and never a crash."""
+    places = list(range(548))
+    for offset in signed.offsets[:signed.count]:
+        places += range(offset, offset + SECTION.size)
+    free = set(range(8, 24))  # default memory and CPUs: any number is one
+    for at in places:
+        data = bytearray(signed.raw)
+        data[at] ^= 0xff
+        assert verify(path, bytes(data)), at
+        if at >= 544 and at < 548:
+            continue
+        assert bool(verify(path, reseal(bytes(data)))) == (at not in free), at
+
+
+def test_every_byte_of_the_signature(path, signed):
+    """PEM holds bytes without a meaning (line ends); nothing else does. A sample of each part."""
+    start = signed.offsets[5] + 12
+    chosen = random.Random(5).sample(range(start, len(signed.raw)), 120)
+    for at in chosen:
+        data = bytearray(signed.raw)
+        data[at] ^= 0x01
+        problems = verify(path, reseal(bytes(data)))
+        assert all("CRC" not in p for p in problems)
+        inspect(path)
+    tail = bytearray(signed.raw)
+    tail[-1] ^= 1  # the signature's last byte
+    assert verify(path, reseal(bytes(tail))) == [
+        "the signature does not verify under its certificate's key"]
+
+
+def test_every_length(path, signed):
+    """Cut anywhere, or with bytes behind."""
+    lengths = sorted({*range(0, 600, 7), *range(len(signed.raw) - 40, len(signed.raw)),
+                      *(o + d for o in signed.offsets[:signed.count] for d in (-1, 0, 1, 11, 12))})
+    for length in lengths:
+        if length < len(signed.raw):
+            assert verify(path, signed.raw[:length]), length
+            inspect(path)
