@@ -151,6 +151,11 @@ def calls_in(trace):
     return set(re.findall(r"^(?:\d+ +)?(\w+)\(", trace.read_text(errors="replace"), re.M))
 
 
+def child_of(pid):
+    """Of strace the program that it watches."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None or "asan" in BUILD or "tsan" in BUILD,
                                   reason="no strace, or a build that it does not go with")
 
@@ -171,8 +176,7 @@ def test_configuration_makes_no_call_that_its_unit_forbids(tmp_path):
         process = subprocess.Popen(["strace", "-f", "-qq", "-o", trace, CTL, *arguments], env=env,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout.readline(), process.communicate()[1]
-        children = run("pgrep", "-P", process.pid).stdout.split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        os.kill(child_of(process.pid), signal.SIGTERM)
         process.communicate(timeout=60)
     assert len(fake.configured()) == 1
     made = calls_in(trace)
@@ -211,7 +215,7 @@ def test_the_relay_makes_no_call_that_its_unit_forbids(tmp_path):
             assert peer.recv(4) == b"ping"
             peer.close()
         assert run(CTL, "relay", "--query", f"unix:{status}").returncode == 0
-        relay = int(run("pgrep", "-P", process.pid).stdout.split()[0])
+        relay = child_of(process.pid)
         os.kill(relay, signal.SIGHUP)
         os.kill(relay, signal.SIGTERM)
         process.communicate(timeout=60)
