@@ -12,7 +12,8 @@ from host_tools import BUILD
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "man")
 PAGES = sorted(glob.glob(os.path.join(FOLDER, "*.[18]")))
-COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor")]
+COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor",
+                                         "relay")]
 COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclaved"]]
 
 

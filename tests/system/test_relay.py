@@ -92,7 +92,7 @@ def test_the_destinations_end_is_passed_on_and_the_client_goes_on(run, destinati
         client.sendall(data[1:])
         client.shutdown(socket.SHUT_WR)
         relay.wait_for(lambda r: r["complete"] == 1, "complete")
-    assert got == [data[1:]]
+    assert wait_until(lambda: got, what="all at the destination") == [data[1:]]
     assert relay.route()["bytes_up"] == len(data) - 1
 
 
@@ -340,7 +340,10 @@ def test_descriptors_that_run_out_are_survived(run, destination):
         client.sendall(b"a")
         assert read_exactly(client, 1) == b"a"
         before = resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE)
-        used = {int(name) for name in os.listdir(f"/proc/{relay.process.pid}/fd")}
+        try:
+            used = {int(name) for name in os.listdir(f"/proc/{relay.process.pid}/fd")}
+        except PermissionError:  # it cannot be looked into, as all of enclavectl
+            pytest.skip("only root sees its descriptors")
         free = min(set(range(len(used) + 1)) - used)
         resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (free, before[1]))
         for _ in range(20):
