@@ -28,9 +28,10 @@ check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against ou
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 
-bench: all ## measure against an echo server and the Python reference
-	@scripts/install-deps run
+bench: all ## measure against an echo server and the Python reference, the relay against socat
+	@scripts/install-deps bench
 	@$(PYTHON) bench/run
+	@$(PYTHON) bench/relay
 
 tcb: all ## list the files and lines that enclaved is made of
 	@$(PYTHON) scripts/tcb
