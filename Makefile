@@ -4,7 +4,7 @@
 BUILD  := build
 PYTHON := /usr/bin/python3
 
-.PHONY: all help demo check test check-peers bench tcb tidy format fuzz clean
+.PHONY: all help demo image check test check-peers bench tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
@@ -15,6 +15,10 @@ help: ## list the targets
 demo: all ## carry a payload from seal to open through simulated NSM and KMS
 	@scripts/install-deps run
 	@scripts/demo
+
+image: all ## build build/enclaved.eif (CONFIG= and ROOTS= for one of your own)
+	@scripts/install-deps run
+	@scripts/image
 
 check: ## build and run all tests and checks: gcc, sanitizers, coverage, clang, style
 	@scripts/install-deps check

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from host_tools import CTL
+from host_tools import BUILD, CTL
 from image_tools import (ARM_CMDLINE, CMDLINE, KERNEL, METADATA, RAMDISK, X86_CMDLINE, Certificate,
                          Eif, Files, arm_image, config, elf, image, register, unpack)
 
@@ -481,3 +481,74 @@ def test_registers_of_host_certificate_and_file(files):
 def test_wrong_parts(arguments, why):
     done = image("image", "pcr", *arguments)
     assert done.returncode == 2 and why in said(done)
+
+
+# --- make image, and the binaries in it -----------------------------------------------------------
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def is_static(program):
+    shown = subprocess.run(["readelf", "-lW", program], stdout=subprocess.PIPE, timeout=30).stdout
+    return b"INTERP" not in shown
+
+
+def test_make_image(files):
+    """What is built by default; where enclaved is linked for sanitizers, that it is refused."""
+    done = subprocess.run(
+        [ROOT / "scripts/image", "--out", files.output], stdin=subprocess.DEVNULL, timeout=120,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=dict(os.environ, KERNEL=files.kernel, CONFIG=ROOT / "deploy/image/enclaved.json",
+                 ROOTS=files.roots, BUILD=os.path.abspath(BUILD)))
+    program = next(p for p in (pathlib.Path(BUILD) / n for n in ("enclaved-init", "enclaved"))
+                   if p.exists())
+    if not is_static(program):
+        assert done.returncode == 1 and b"is linked dynamically" in done.stderr
+        return
+    assert done.returncode == 0 and done.stderr == b"", done.stderr
+    eif = Eif(files.output)
+    written = json.loads((files.folder / "image.eif.json").read_text())["Measurements"]
+    assert written == {"HashAlgorithm": "Sha384 { ... }", **eif.registers()}
+    assert all(value in done.stdout.decode() for value in eif.registers().values())
+    boot, application = map(unpack, eif.of(RAMDISK))
+    assert boot["init"].data == program.read_bytes()
+    assert application["etc/enclaved/enclaved.json"].data == (
+        ROOT / "deploy/image/enclaved.json").read_bytes()
+
+
+def test_the_example_is_a_configuration(files):
+    """enclaved itself takes it, but for the file with the roots, which is in the image."""
+    example = json.loads((ROOT / "deploy/image/enclaved.json").read_text())
+    assert example["kms"]["roots_file"] == "/etc/enclaved/roots.pem"
+    example["kms"]["roots_file"] = str(files.roots)
+    files.config.write_text(json.dumps(example))
+    done = subprocess.run([os.path.join(BUILD, "enclaved"), "--check-config", "--config",
+                           files.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+def test_two_clones_build_the_same_program(tmp_path):
+    """At different paths, in folders of different names, from files of different age."""
+    if os.path.basename(os.path.abspath(BUILD)) != "build":
+        pytest.skip("once, with the plain build: it is a build of its own")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "meson.build",
+                             "meson_options.txt", "src", "tests", "bench"], cwd=ROOT,
+                            stdout=subprocess.PIPE, check=True, timeout=30).stdout
+    programs = []
+    for top, folder in (("a", "build"), ("a path that is longer, with spaces", "out/here")):
+        for name in listed.decode().split("\n"):
+            if name and (ROOT / name).is_file():
+                to = tmp_path / top / name
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, to)
+        build = tmp_path / top / folder
+        build.parent.mkdir(exist_ok=True)
+        names = ["enclaved"] + (["enclaved-init"] if os.path.exists(f"{BUILD}/enclaved-init") else [])
+        for command in (["meson", "setup", build, tmp_path / top], ["ninja", "-C", build, *names]):
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=280)
+            assert done.returncode == 0, done.stdout.decode()
+        programs.append([(build / name).read_bytes() for name in names])
+    assert programs[0] == programs[1]
+    assert all(str(tmp_path).encode() not in program for program in programs[0])
