@@ -405,7 +405,7 @@ def test_yaml():
 
 def test_the_configuration_is_one(tmp_path):
     """But for the roots, which lie in the image."""
-    config = json.loads((DEPLOY / "enclaved.json").read_text())
+    config = json.loads((DEPLOY / "image/enclaved.json").read_text())
     roots = tmp_path / "roots.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
                     "-subj", "/CN=root", "-out", roots], check=True, stderr=subprocess.DEVNULL)
@@ -494,6 +494,10 @@ def test_files_that_the_document_names_exist():
     text = (ROOT / "docs/deploying.md").read_text()
     for name in re.findall(r"\bdeploy/[\w./-]*\w", text):
         assert (ROOT / name).exists(), name
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(
+            line for line in text.splitlines() if line.startswith("    "))):
+        assert target in targets, target
     for unit in re.findall(r"`(enclaved-\w+\.service)`", text):
         assert (DEPLOY / "systemd" / unit).exists()
 
