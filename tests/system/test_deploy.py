@@ -89,6 +89,8 @@ def test_units_are_hardened(unit):
     done = run("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", unit)
     level = re.search(r"exposure level for \S+: ([0-9.]+) (\w+)", done.stdout)
     assert done.returncode == 0 and float(level.group(1)) <= 2.0, done.stdout
+    if " 252 " not in run("systemd-analyze", "--version").stdout:
+        return  # the figure in the document is that of Debian 12's systemd, and Amazon Linux 2023's
     row = next(line for line in (ROOT / "docs/deploying.md").read_text().splitlines()
                if line.startswith(f"| `{unit.name}`"))
     assert row.rstrip(" |").endswith(f"{level.group(1)} {level.group(2)}"), level.group(0)
