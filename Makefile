@@ -41,9 +41,10 @@ check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against ou
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 
-bench: all ## measure against an echo server and the Python reference
-	@scripts/install-deps run
+bench: all ## measure against an echo server and the Python reference, the relay against socat
+	@scripts/install-deps bench
 	@$(PYTHON) bench/run
+	@$(PYTHON) bench/relay
 
 bench-boot: image ## measure how an image starts, against a bare first process
 	@scripts/install-deps vm

@@ -29,7 +29,7 @@ static const struct setting settings[] = {
     {"", "listen", ADDRESS, AT(listen), .text = "vsock:any:5000"},
     {"kms", "key_arn", TEXT, AT(key_arn), .most = CONFIG_ARN_MAX},
     {"kms", "endpoint", TEXT, AT(host), .most = CONFIG_HOST_MAX},
-    /* the parent, where vsock-proxy listens by habit */
+    /* the parent, where a relay listens by habit */
     {"kms", "relay", ADDRESS, AT(relay), .text = "vsock:3:8000"},
     {"kms", "roots_file", TEXT, AT(roots_file), .most = CONFIG_PATH_MAX},
     {"kms", "wrapped_tsk_file", TEXT, AT(wrapped_tsk_file), .most = CONFIG_PATH_MAX},

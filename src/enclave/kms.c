@@ -116,7 +116,7 @@ static bool exchange(struct unwrapping *u, struct bytes head, struct bytes body,
     struct error why = {0};
     if (!address_connect(&u->target->relay, &u->deadline, &fd, &why))
         return lost(u, &why, ERROR_RELAY,
-                    "the relay cannot be reached: is vsock-proxy running on the host?", err);
+                    "the relay cannot be reached: is enclavectl relay running on the host?", err);
     bool ok = exchange_over(u, fd, head, body, answer, response, err);
     close(fd);
     return ok;

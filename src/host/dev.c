@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -188,7 +188,9 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
 /* A child that does not run has no descriptor, for which poll does not wait. */
 static bool watch_child(const struct child *child, struct pollfd *out)
 {
-    *out = (struct pollfd){.fd = child->pid > 0 ? pidfd_open(child->pid, 0) : -1, .events = POLLIN};
+    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34. */
+    int fd = child->pid > 0 ? (int)syscall(SYS_pidfd_open, child->pid, 0u) : -1;
+    *out = (struct pollfd){.fd = fd, .events = POLLIN};
     return child->pid == 0 || out->fd >= 0;
 }
 

@@ -92,7 +92,8 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
     if (tls == NULL) {
         doctor_add(
             doctor, "tls", CHECK_FAIL,
-            "the relay must be raw TCP and lead to this name, port 443; check roots and clock",
+            "the relay must be raw TCP and lead to this name, port 443 (enclavectl relay --query "
+            "tells where, and what failed); check roots and clock",
             "no trusted TLS connection to %.100s: %.400s", host, err.cause);
     } else {
         doctor_add(doctor, "tls", CHECK_OK, NULL, "%.100s shows a certificate that is trusted",
@@ -101,6 +102,18 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
     }
     tls_free(tls);
     tls_roots_free(roots);
+}
+
+/* The command that starts a relay to where this key's KMS is. */
+static void add_unreachable(struct doctor *doctor, const struct error *err)
+{
+    char host[256], remedy[400];
+    if (!find_endpoint(doctor, host))
+        snprintf(host, sizeof host, "kms.REGION.amazonaws.com");
+    snprintf(remedy, sizeof remedy,
+             "on the parent: enclavectl relay --listen vsock:any:8000 --to %.250s:443", host);
+    doctor_add(doctor, "relay", CHECK_FAIL, remedy, "%s",
+               err->cause[0] != '\0' ? err->cause : error_text(err->code));
 }
 
 void doctor_relay(struct doctor *doctor)
@@ -112,9 +125,7 @@ void doctor_relay(struct doctor *doctor)
     char host[256];
     if (!address_resolve(&relay, doctor->relay, &err) ||
         !address_connect(&relay, &deadline, &fd, &err)) {
-        doctor_add(doctor, "relay", CHECK_FAIL,
-                   "on the parent: vsock-proxy 8000 kms.REGION.amazonaws.com 443", "%s",
-                   err.cause[0] != '\0' ? err.cause : error_text(err.code));
+        add_unreachable(doctor, &err);
         return;
     }
     doctor_add(doctor, "relay", CHECK_OK, NULL, "%s takes connections", relay.text);

@@ -21,7 +21,8 @@ static const struct {
 } explanations[] = {
     {"kms_denied", NULL, "KMS refused", "look up the type that KMS gave"},
     {"relay_unreachable", NULL, "nobody listens at the relay's address",
-     "on the parent: vsock-proxy 8000 kms.REGION.amazonaws.com 443, and kms.relay: vsock:3:8000"},
+     "on the parent: enclavectl relay --listen vsock:any:8000 --to "
+     "kms.REGION.amazonaws.com:443, and kms.relay: vsock:3:8000"},
     {"tls_failed", "not yet valid", "the certificate of KMS is not yet valid: the clock is slow",
      "set the clock"},
     {"tls_failed", "expired", "the certificate of KMS has expired, or the clock is fast",

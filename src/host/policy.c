@@ -25,7 +25,11 @@ static void print_help(FILE *out)
                  "\nexamples:\n"
                  "  enclavectl policy render --image enclaved.eif --account 111122223333 \\\n"
                  "      --role enclave > policy.json\n"
-                 "  enclavectl policy check --policy policy.json --image enclaved.eif\n");
+                 "  enclavectl policy check --policy policy.json --image enclaved.eif\n"
+                 "\nexit codes:\n");
+#define PRINT_EXIT(id, code, text) fprintf(out, "  %d  %s\n", code, text);
+    EXIT_CODES(PRINT_EXIT)
+#undef PRINT_EXIT
 }
 
 int policy_failure(const struct common *common, const struct error *err, const char *remedy)

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "crypto/sha384.h"
 #include "host/file.h"
 #include "image/eif_file.h"
+#include "image/registers.h"
 
 /* The object that holds PCR0: the document, its Measurements, or the first of a list of these. */
 static json_value measurements(const struct json *doc)
@@ -96,9 +96,8 @@ void registers_from_document(struct registers *out, const struct attestation *do
 
 bool registers_set_text(struct registers *out, unsigned index, const char *text, struct error *err)
 {
-    static const uint8_t zeros[PCR_SIZE];
     uint8_t value[SHA384_SIZE];
-    if (!sha384_pair(value, bytes_of(zeros, sizeof zeros), bytes_text(text)))
+    if (!register_of_text(value, bytes_text(text)))
         return error_set(err, ERROR_CRYPTO, "PCR%u cannot be computed", index);
     set(out, index, value);
     return true;

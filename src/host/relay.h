@@ -130,6 +130,7 @@ struct route {
     char to_text[DESTINATION_TEXT_SIZE];
     bool allowed; /* by the list in force */
     uint64_t open;
+    uint64_t nameless; /* of these: wait for the name */
     struct counts counts;
     struct gate gates[FAILURES];
     unsigned lookups;     /* under way */
@@ -192,6 +193,9 @@ void connection_on_event(struct relay *relay, struct port *port, uint32_t events
 void connection_on_time(struct relay *relay, struct relay_connection *c);
 /* Ends those whose last bytes have arrived; to be called now and then while there are any. */
 void connection_check_flushed(struct relay *relay);
+/* Begins lookups that are due beside one that hangs; when to do so next, in monotonic ms. */
+void connection_check_lookups(struct relay *relay);
+int64_t connection_next_lookup(const struct relay *relay);
 /* A lookup has ended. */
 void connection_on_answer(struct relay *relay, const struct resolver_answer *answer);
 /* Breaks it off. */

@@ -23,6 +23,7 @@ static void unlink_connection(struct relay *relay, struct relay_connection *c)
     struct connection_list *list = &relay->lists[c->waiting];
     *(c->before != NULL ? &c->before->next : &list->first) = c->next;
     *(c->next != NULL ? &c->next->before : &list->last) = c->before;
+    c->route->nameless -= c->waiting == WAITING_NAME;
     c->before = c->next = NULL;
 }
 
@@ -35,6 +36,7 @@ static void link_connection(struct relay *relay, struct relay_connection *c, enu
     c->next = NULL;
     *(list->last != NULL ? &list->last->next : &list->first) = c;
     list->last = c;
+    c->route->nameless += waiting == WAITING_NAME;
 }
 
 static void wait_for(struct relay *relay, struct relay_connection *c, enum waiting waiting)
@@ -225,13 +227,14 @@ static void on_connected(struct relay *relay, struct relay_connection *c)
 
 /*
  * Whoever comes while a lookup is under way waits for it; its answer is no older than they could
- * have had. But a lookup may hang on a lost datagram: then the next one begins another beside it.
+ * have had. But a lookup may hang on a lost datagram: then another begins beside it.
  */
 static void begin_lookup(struct relay *relay, struct route *route)
 {
     bool needed = route->lookups == 0 || (route->lookups < LOOKUPS_A_ROUTE &&
                                           relay->now_ms - route->looked_up_ms >= HEDGE_MS);
-    if (!needed || !resolver_ask(relay->resolver, (size_t)(route - relay->routes), &route->to))
+    if (!needed ||
+        !resolver_ask(relay->resolver, (size_t)(route - relay->routes), relay->now_ms, &route->to))
         return;
     route->lookups++;
     route->looked_up_ms = relay->now_ms;
@@ -249,11 +252,32 @@ void connection_on_answer(struct relay *relay, const struct resolver_answer *ans
         if (c->route != route)
             continue;
         c->addresses = answer->resolved;
+        int64_t came_ms = c->until_ms - relay->lists[WAITING_NAME].limit_ms;
         if (answer->found)
             try_next(relay, c);
-        else
+        else if (came_ms - answer->begun_ms < HEDGE_MS)
             connection_cut(relay, c, FAIL_NAME, answer->cause);
     }
+    connection_check_lookups(relay); /* for those who came so late that it is not their failure */
+}
+
+void connection_check_lookups(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->route_count; i++)
+        if (relay->routes[i].nameless > 0)
+            begin_lookup(relay, &relay->routes[i]);
+}
+
+int64_t connection_next_lookup(const struct relay *relay)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < relay->route_count; i++) {
+        const struct route *route = &relay->routes[i];
+        if (route->nameless > 0 && route->lookups < LOOKUPS_A_ROUTE &&
+            route->looked_up_ms + HEDGE_MS < next)
+            next = route->looked_up_ms + HEDGE_MS;
+    }
+    return next;
 }
 
 /* --- the beginning --------------------------------------------------------------------------- */

@@ -202,11 +202,11 @@ static void on_signal(struct relay *relay)
 {
     struct signalfd_siginfo info;
     while (read(relay->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP && relay->drain_until_ms == 0)
             reload(relay);
         else if (info.ssi_signo == SIGUSR1)
             relay_log_counts(relay);
-        else
+        else if (info.ssi_signo != SIGHUP)
             begin_drain(relay);
     }
 }
@@ -221,6 +221,7 @@ static void check_limits(struct relay *relay)
             connection_on_time(relay, c);
     }
     connection_check_flushed(relay);
+    connection_check_lookups(relay);
     if (relay->accept_again_ms != 0 && relay->accept_again_ms <= relay->now_ms)
         watch_listeners(relay, true);
     relay_tell_withheld(relay, false);
@@ -228,7 +229,8 @@ static void check_limits(struct relay *relay)
 
 static int next_wake(const struct relay *relay)
 {
-    int64_t next = relay_next_telling(relay);
+    int64_t next = relay_next_telling(relay), lookup = connection_next_lookup(relay);
+    next = lookup < next ? lookup : next;
     for (size_t kind = 0; kind < WAITING_KINDS; kind++)
         if (relay->lists[kind].first != NULL && relay->lists[kind].first->until_ms < next)
             next = relay->lists[kind].first->until_ms;

@@ -155,7 +155,8 @@ int resolver_fd(const struct resolver *resolver)
     return resolver->fd;
 }
 
-bool resolver_ask(struct resolver *resolver, size_t asker, const struct destination *to)
+bool resolver_ask(struct resolver *resolver, size_t asker, int64_t now_ms,
+                  const struct destination *to)
 {
     bool asked = false;
     pthread_mutex_lock(&resolver->lock);
@@ -165,6 +166,7 @@ bool resolver_ask(struct resolver *resolver, size_t asker, const struct destinat
             continue;
         lookup->to = *to;
         lookup->answer.asker = asker;
+        lookup->answer.begun_ms = now_ms;
         lookup->stage = STAGE_ASKED;
         asked = true;
     }

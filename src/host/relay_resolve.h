@@ -19,9 +19,10 @@ struct resolved {
 };
 
 struct resolver_answer {
-    size_t asker;    /* as given to resolver_ask */
-    bool found;      /* resolved.count > 0 */
-    char cause[160]; /* where nothing was found: why */
+    int64_t begun_ms; /* as given to resolver_ask */
+    size_t asker;     /* as given to resolver_ask */
+    bool found;       /* resolved.count > 0 */
+    char cause[160];  /* where nothing was found: why */
     struct resolved resolved;
 };
 
@@ -37,8 +38,9 @@ void resolver_free(struct resolver *resolver);
 /* Readable (an eventfd) once answers have come since resolver_take last said that there is none. */
 int resolver_fd(const struct resolver *resolver);
 
-/* Begins a lookup. False if all threads are busy. */
-MUST_USE bool resolver_ask(struct resolver *resolver, size_t asker, const struct destination *to);
+/* Begins a lookup; asker and the time come back in the answer. False if all threads are busy. */
+MUST_USE bool resolver_ask(struct resolver *resolver, size_t asker, int64_t now_ms,
+                           const struct destination *to);
 
 /* Takes one answer. False if there is none. */
 MUST_USE bool resolver_take(struct resolver *resolver, struct resolver_answer *out);

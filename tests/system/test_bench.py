@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -65,3 +66,13 @@ def test_load_says_that_nobody_listens(tmp_path):
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "cannot connect" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("socat") is None, reason="no socat to compare with")
+def test_the_relay_beside_socat():
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "relay", "--build", BUILD, "--mib", "64",
+                           "--connections", "50", "--rounds", "1"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^us CPU a MiB +\d", done.stdout, re.M)
+    assert re.search(r"^us CPU a connection +\d", done.stdout, re.M)

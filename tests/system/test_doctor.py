@@ -203,7 +203,7 @@ def test_relay_that_is_not_there(env):
     port = listener.getsockname()[1]
     listener.close()
     check = find(doctor(env, "--relay", f"tcp:127.0.0.1:{port}"), "relay")
-    assert check["result"] == "fail" and "vsock-proxy" in check["remedy"]
+    assert check["result"] == "fail" and "enclavectl relay --listen" in check["remedy"]
 
 
 # --- policy against measurements ---

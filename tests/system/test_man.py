@@ -12,9 +12,10 @@ from host_tools import BUILD
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "man")
 PAGES = sorted(glob.glob(os.path.join(FOLDER, "*.[18]")))
-COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor")]
-COMMANDS += [["enclavectl", "policy", verb] for verb in ("check", "render")]
+COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor",
+                                         "relay")]
 COMMANDS += [["enclavectl", "image", v] for v in ("build", "inspect", "pcr", "sign", "verify")]
+COMMANDS += [["enclavectl", "policy", v] for v in ("check", "render")]
 COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclaved"]]
 
 

@@ -98,6 +98,15 @@ def key_under(kms, module, recipient_key, tmp_path):
 PROVISIONER = ["--provisioner", ADMIN["principal"]]
 
 
+def test_the_images_of_these_tests_are_images(env, images):
+    for path, pcrs in images.values():
+        assert ctl("image", "verify", path, env=env).returncode == 0
+        told = json.loads(ctl("image", "inspect", path, "--json", env=env).stdout)["Measurements"]
+        signed = any(pcrs[8])
+        assert {k: v for k, v in told.items() if k != "HashAlgorithm"} == {
+            f"PCR{i}": pcrs[i].hex() for i in (0, 1, 2, *([8] if signed else []))}
+
+
 # --- render: what it writes is what KMS makes of it ---
 
 def test_the_image_and_no_other(env, images, key_under):
