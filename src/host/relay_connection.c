@@ -99,9 +99,13 @@ static void pass_failure_on(struct relay *relay, struct relay_connection *c)
 {
     bool server_failed = c->up.dead || c->down.broken;
     bool client_failed = c->down.dead || c->up.broken;
-    relay_fail(relay, c->route, FAIL_RESET, c->peer,
-               server_failed ? "the destination broke the connection off"
-                             : "the client broke the connection off");
+    /* TLS clients do that all the time: who has the answer does not wait for the farewell. */
+    if (c->up.passed && !server_failed && !c->up.broken)
+        c->route->counts.left++;
+    else
+        relay_fail(relay, c->route, FAIL_RESET, c->peer,
+                   server_failed ? "the destination broke the connection off"
+                                 : "the client broke the connection off");
     struct port *rest = server_failed ? &c->client : &c->server;
     close_hard(server_failed ? &c->server : &c->client);
     if ((server_failed && client_failed) || is_flushed(rest)) {

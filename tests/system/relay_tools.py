@@ -66,6 +66,13 @@ class Relay:
         except ConnectionResetError:
             return True
 
+    def check_counts(self):
+        """Each connection that came is counted in one place."""
+        for route in self.status()["routes"]:
+            ended = route["complete"] + route["left"]
+            ended += sum(route["refused"].values()) + sum(route["failed"].values())
+            assert route["accepted"] == route["open"] + ended, route
+
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()

@@ -36,6 +36,8 @@ def run(tmp_path):
 
     yield start
     for relay in started:
+        if relay.process.returncode is None:
+            relay.check_counts()
         assert relay.stop() == 0, relay.log()
 
 
@@ -165,6 +167,29 @@ def test_a_reset_is_passed_on_behind_what_was_sent(run, destination, who):
     route = relay.wait_for(lambda r: r["failed"]["reset"] == 1, "reset counted")
     assert route["open"] == 0 and route["complete"] == 0
     assert f"the {who} broke the connection off" in relay.log() and "xxxx" not in relay.log()
+
+
+def test_a_client_that_leaves_before_the_last_bytes(run, destination):
+    """It has ended properly and does not wait for more: no failure, and the destination learns of it."""
+    told = threading.Event()
+
+    def serve(connection):
+        connection.sendall(b"answer")
+        assert read_all(connection) == b"request"
+        try:
+            while True:
+                connection.sendall(b"farewell" * 1000)
+        except ConnectionError:
+            told.set()
+
+    relay = run(destination(serve).name)
+    with relay.connect() as client:
+        client.sendall(b"request")
+        assert read_exactly(client, 6) == b"answer"
+    route = relay.wait_for(lambda r: r["left"] == 1, "left")
+    assert told.wait(30)
+    assert route["open"] == 0 and route["complete"] == 0 and not any(route["failed"].values())
+    assert "broke" not in relay.log()
 
 
 def test_an_answer_before_the_request_was_read_arrives(run, destination):
@@ -488,7 +513,7 @@ def test_a_status_at_the_longest_list_is_whole(run, destination, tmp_path, env, 
 def test_counts_in_the_log(run, destination):
     relay = run(destination().name)
     relay.signal(signal.SIGUSR1)
-    wait_until(lambda: "0 open, 0 accepted, 0 complete, 0 refused, 0 failed, 0 bytes up, 0 down"
+    wait_until(lambda: "0 open, 0 accepted, 0 complete, 0 left, 0 refused, 0 failed, 0 bytes up, 0 down"
                in relay.log(), what="counts")
 
 
@@ -615,5 +640,5 @@ def test_an_enclave_gets_its_key_through_it(run, world, tmp_path):
         enclave.ready()
     finally:
         assert enclave.stop() == 0
-    route = relay.wait_for(lambda r: r["complete"] >= 1 and r["open"] == 0, "complete")
+    route = relay.wait_for(lambda r: r["complete"] + r["left"] >= 1 and r["open"] == 0, "the end")
     assert route["bytes_up"] > 1000 and route["bytes_down"] > 1000
