@@ -478,13 +478,13 @@ def test_query_for_people_and_programs(run, destination, env):
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b"12345"
     relay.wait_for(lambda r: r["complete"] == 1, "complete")
-    done = ctl("relay", "--query", f"unix:{relay.status_path}", env=env)
+    done = ctl("relay", "--query", relay.status_at, env=env)
     assert done.returncode == 0
     text = done.stdout.decode()
     assert re.search(r"^state +ready$", text, re.M) and f"{relay.addresses[0]} -> localhost:" in text
     assert re.search(r"^  bytes up +5$", text, re.M) and re.search(r"^  failed +none$", text, re.M)
     assert re.search(r"^allowed +kms\.\*\.amazonaws\.com:443$", text, re.M)
-    done = ctl("relay", "--query", f"unix:{relay.status_path}", "--json", env=env)
+    done = ctl("relay", "--query", relay.status_at, "--json", env=env)
     assert json.loads(done.stdout)["routes"][0]["bytes_down"] == 5
 
 
@@ -505,8 +505,7 @@ def test_a_status_at_the_longest_list_is_whole(run, destination, tmp_path, env, 
     listed.write_text("\n".join([there.name, *names]))
     at = f"unix:{tmp_path}/status" if family == "unix" else "tcp:127.0.0.1:0"
     relay = run(there.name, "--allow-file", listed, "--status", at, allow=False)
-    at = re.search(r"counts at (\S+)", relay.log()).group(1)
-    done = ctl("relay", "--query", at, "--json", env=env)
+    done = ctl("relay", "--query", relay.status_at, "--json", env=env)
     assert json.loads(done.stdout)["allow"] == [there.name, *names], done.stderr
 
 
@@ -580,7 +579,7 @@ def test_at_the_end_what_is_open_may_end(run, destination):
         sender.join()
     assert relay.wait() == 0
     assert "1 complete" in relay.log() and "cut off" not in relay.log()
-    assert not os.path.exists(relay.status_path)
+    assert not os.path.exists(relay.status_at[len("unix:"):])
 
 
 @pytest.mark.parametrize("how", ["time", "again"])
