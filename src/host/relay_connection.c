@@ -91,21 +91,39 @@ static bool is_flushed(const struct port *port)
     return ioctl(port->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0;
 }
 
+static bool has_server_failed(const struct relay_connection *c)
+{
+    return c->up.dead || c->down.broken;
+}
+
+static bool has_client_failed(const struct relay_connection *c)
+{
+    return c->down.dead || c->up.broken;
+}
+
+/* TLS clients leave so all the time: who has the answer does not wait for the farewell. */
+static void close_failed(struct relay *relay, struct relay_connection *c)
+{
+    if (c->up.passed && !has_server_failed(c) && !c->up.broken)
+        c->route->counts.left++;
+    else
+        relay_fail(relay, c->route, FAIL_RESET, c->peer,
+                   has_server_failed(c) ? "the destination broke the connection off"
+                                        : "the client broke the connection off");
+    close_connection(relay, c, true);
+}
+
 /*
  * One side failed. The other is reset too, but a reset overtakes what is still on its way: so it
  * waits for that, a little.
  */
 static void pass_failure_on(struct relay *relay, struct relay_connection *c)
 {
-    bool server_failed = c->up.dead || c->down.broken;
-    bool client_failed = c->down.dead || c->up.broken;
-    relay_fail(relay, c->route, FAIL_RESET, c->peer,
-               server_failed ? "the destination broke the connection off"
-                             : "the client broke the connection off");
+    bool server_failed = has_server_failed(c);
     struct port *rest = server_failed ? &c->client : &c->server;
     close_hard(server_failed ? &c->server : &c->client);
-    if ((server_failed && client_failed) || is_flushed(rest)) {
-        close_connection(relay, c, true);
+    if ((server_failed && has_client_failed(c)) || is_flushed(rest)) {
+        close_failed(relay, c);
         return;
     }
     port_watch(relay, rest, 0);
@@ -114,7 +132,7 @@ static void pass_failure_on(struct relay *relay, struct relay_connection *c)
 
 static void finish(struct relay *relay, struct relay_connection *c)
 {
-    if (c->up.dead || c->up.broken || c->down.dead || c->down.broken) {
+    if (has_server_failed(c) || has_client_failed(c)) {
         pass_failure_on(relay, c);
         return;
     }
@@ -328,7 +346,7 @@ void connection_check_flushed(struct relay *relay)
     for (struct relay_connection *next; c != NULL; c = next) {
         next = c->next;
         if (is_flushed(c->client.fd >= 0 ? &c->client : &c->server))
-            close_connection(relay, c, true);
+            close_failed(relay, c);
     }
 }
 
@@ -351,6 +369,6 @@ void connection_on_time(struct relay *relay, struct relay_connection *c)
         connection_cut(relay, c, FAIL_IDLE, NULL);
         break;
     default: /* what was on its way has had its time */
-        close_connection(relay, c, true);
+        close_failed(relay, c);
     }
 }

@@ -76,8 +76,8 @@ static void append_route(struct buffer *out, const struct json *doc, json_value 
     static const struct {
         const char *label, *name;
     } rows[] = {
-        {"  open", "open"},         {"  accepted", "accepted"},     {"  complete", "complete"},
-        {"  bytes up", "bytes_up"}, {"  bytes down", "bytes_down"},
+        {"  open", "open"}, {"  accepted", "accepted"}, {"  complete", "complete"},
+        {"  left", "left"}, {"  bytes up", "bytes_up"}, {"  bytes down", "bytes_down"},
     };
     append_value(out, doc, json_member(doc, route, "listen"));
     buffer_text(out, " -> ");

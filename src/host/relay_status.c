@@ -101,10 +101,12 @@ void relay_log_counts(const struct relay *relay)
     for (size_t i = 0; i < relay->route_count; i++) {
         const struct route *route = &relay->routes[i];
         const struct counts *counts = &route->counts;
-        log_info("%s -> %s: %llu open, %llu accepted, %llu complete, %llu refused, %llu failed, "
+        log_info("%s -> %s: %llu open, %llu accepted, %llu complete, %llu left, %llu refused, %llu "
+                 "failed, "
                  "%llu bytes up, %llu down",
                  route->listen.text, route->to_text, (unsigned long long)route->open,
                  (unsigned long long)counts->accepted, (unsigned long long)counts->complete,
+                 (unsigned long long)counts->left,
                  (unsigned long long)sum(counts, 0, FAILURES_REFUSED),
                  (unsigned long long)sum(counts, FAILURES_REFUSED, FAILURES),
                  (unsigned long long)counts->bytes_up, (unsigned long long)counts->bytes_down);
@@ -136,6 +138,7 @@ static void write_route(struct json_writer *w, const struct route *route)
     write_count(w, "open", route->open);
     write_count(w, "accepted", counts->accepted);
     write_count(w, "complete", counts->complete);
+    write_count(w, "left", counts->left);
     write_failures(w, "refused", counts, 0, FAILURES_REFUSED);
     write_failures(w, "failed", counts, FAILURES_REFUSED, FAILURES);
     write_count(w, "bytes_up", counts->bytes_up);

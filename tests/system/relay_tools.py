@@ -3,6 +3,7 @@
 a test decides. Nothing here uses code of the project but the binary under test."""
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -19,9 +20,8 @@ class Relay:
                  **popen):
         folder = str(folder)
         targets = [to] if isinstance(to, str) else list(to)
-        self.status_path = os.path.join(folder, "relay.sock")
         self.log_path = os.path.join(folder, "relay.log")
-        arguments = [CTL, "relay", "--status", f"unix:{self.status_path}"]
+        arguments = [CTL, "relay", "--status", f"unix:{folder}/relay.sock"]
         for target in targets:
             arguments += ["--listen", listen, "--to", target]
             arguments += ["--allow", target] if allow else []
@@ -32,21 +32,13 @@ class Relay:
         assert all(line.startswith("ready ") for line in lines), self.log()
         self.ready = lines
         self.addresses = [line.split()[1] for line in lines]
+        self.status_at = re.search(r"counts at (\S+)", self.log()).group(1)
 
     def connect(self, number=0, timeout=30):
-        kind, _, rest = self.addresses[number].partition(":")
-        if kind == "unix":
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(timeout)
-            connection.connect(rest)
-            return connection
-        host, _, port = rest.rpartition(":")
-        return socket.create_connection((host, int(port)), timeout=timeout)
+        return connect(self.addresses[number], timeout)
 
     def status(self):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(30)
-            client.connect(self.status_path)
+        with connect(self.status_at) as client:
             return json.loads(read_all(client))
 
     def route(self, number=0):
@@ -66,6 +58,13 @@ class Relay:
         except ConnectionResetError:
             return True
 
+    def check_counts(self):
+        """Each connection that came is counted in one place."""
+        for route in self.status()["routes"]:
+            ended = route["complete"] + route["left"]
+            ended += sum(route["refused"].values()) + sum(route["failed"].values())
+            assert route["accepted"] == route["open"] + ended, route
+
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
@@ -83,6 +82,17 @@ class Relay:
             self.process.terminate()
             return self.wait()
         return self.process.returncode
+
+
+def connect(address, timeout=30):
+    kind, _, rest = address.partition(":")
+    if kind == "unix":
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        connection.connect(rest)
+        return connection
+    host, _, port = rest.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=timeout)
 
 
 def read_all(connection):

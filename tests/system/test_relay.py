@@ -36,6 +36,8 @@ def run(tmp_path):
 
     yield start
     for relay in started:
+        if relay.process.returncode is None:
+            relay.check_counts()
         assert relay.stop() == 0, relay.log()
 
 
@@ -165,6 +167,29 @@ def test_a_reset_is_passed_on_behind_what_was_sent(run, destination, who):
     route = relay.wait_for(lambda r: r["failed"]["reset"] == 1, "reset counted")
     assert route["open"] == 0 and route["complete"] == 0
     assert f"the {who} broke the connection off" in relay.log() and "xxxx" not in relay.log()
+
+
+def test_a_client_that_leaves_before_the_last_bytes(run, destination):
+    """It has ended properly and does not wait for more: no failure, and the destination learns of it."""
+    told = threading.Event()
+
+    def serve(connection):
+        connection.sendall(b"answer")
+        assert read_all(connection) == b"request"
+        try:
+            while True:
+                connection.sendall(b"farewell" * 1000)
+        except ConnectionError:
+            told.set()
+
+    relay = run(destination(serve).name)
+    with relay.connect() as client:
+        client.sendall(b"request")
+        assert read_exactly(client, 6) == b"answer"
+    route = relay.wait_for(lambda r: r["left"] == 1, "left")
+    assert told.wait(30)
+    assert route["open"] == 0 and route["complete"] == 0 and not any(route["failed"].values())
+    assert "broke" not in relay.log()
 
 
 def test_an_answer_before_the_request_was_read_arrives(run, destination):
@@ -453,13 +478,13 @@ def test_query_for_people_and_programs(run, destination, env):
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b"12345"
     relay.wait_for(lambda r: r["complete"] == 1, "complete")
-    done = ctl("relay", "--query", f"unix:{relay.status_path}", env=env)
+    done = ctl("relay", "--query", relay.status_at, env=env)
     assert done.returncode == 0
     text = done.stdout.decode()
     assert re.search(r"^state +ready$", text, re.M) and f"{relay.addresses[0]} -> localhost:" in text
     assert re.search(r"^  bytes up +5$", text, re.M) and re.search(r"^  failed +none$", text, re.M)
     assert re.search(r"^allowed +kms\.\*\.amazonaws\.com:443$", text, re.M)
-    done = ctl("relay", "--query", f"unix:{relay.status_path}", "--json", env=env)
+    done = ctl("relay", "--query", relay.status_at, "--json", env=env)
     assert json.loads(done.stdout)["routes"][0]["bytes_down"] == 5
 
 
@@ -480,15 +505,14 @@ def test_a_status_at_the_longest_list_is_whole(run, destination, tmp_path, env, 
     listed.write_text("\n".join([there.name, *names]))
     at = f"unix:{tmp_path}/status" if family == "unix" else "tcp:127.0.0.1:0"
     relay = run(there.name, "--allow-file", listed, "--status", at, allow=False)
-    at = re.search(r"counts at (\S+)", relay.log()).group(1)
-    done = ctl("relay", "--query", at, "--json", env=env)
+    done = ctl("relay", "--query", relay.status_at, "--json", env=env)
     assert json.loads(done.stdout)["allow"] == [there.name, *names], done.stderr
 
 
 def test_counts_in_the_log(run, destination):
     relay = run(destination().name)
     relay.signal(signal.SIGUSR1)
-    wait_until(lambda: "0 open, 0 accepted, 0 complete, 0 refused, 0 failed, 0 bytes up, 0 down"
+    wait_until(lambda: "0 open, 0 accepted, 0 complete, 0 left, 0 refused, 0 failed, 0 bytes up, 0 down"
                in relay.log(), what="counts")
 
 
@@ -555,7 +579,7 @@ def test_at_the_end_what_is_open_may_end(run, destination):
         sender.join()
     assert relay.wait() == 0
     assert "1 complete" in relay.log() and "cut off" not in relay.log()
-    assert not os.path.exists(relay.status_path)
+    assert not os.path.exists(relay.status_at[len("unix:"):])
 
 
 @pytest.mark.parametrize("how", ["time", "again"])
@@ -615,5 +639,5 @@ def test_an_enclave_gets_its_key_through_it(run, world, tmp_path):
         enclave.ready()
     finally:
         assert enclave.stop() == 0
-    route = relay.wait_for(lambda r: r["complete"] >= 1 and r["open"] == 0, "complete")
+    route = relay.wait_for(lambda r: r["complete"] + r["left"] >= 1 and r["open"] == 0, "the end")
     assert route["bytes_up"] > 1000 and route["bytes_down"] > 1000

@@ -57,6 +57,8 @@ def run(names, tmp_path):
 
     yield start
     for relay in started:
+        if relay.process.returncode is None:
+            relay.check_counts()
         assert relay.stop() == 0, relay.log()
 
 
