@@ -119,10 +119,10 @@ static bool put_application(struct eif_writer *writer, const struct eif_plan *pl
     struct ramdisk_entry entries[] = {
         {.kind = RAMDISK_FOLDER, .name = "etc", .mode = 0755},
         {.kind = RAMDISK_FOLDER, .name = "etc/enclaved", .mode = 0755},
-        {.kind = RAMDISK_BYTES, .name = EIF_PATH_CONFIG + 1, .mode = 0644, .content = plan->config},
-        {.kind = RAMDISK_BYTES, .name = EIF_PATH_ROOTS + 1, .mode = 0644, .content = plan->roots},
+        {.kind = RAMDISK_BYTES, .name = &EIF_PATH_CONFIG[1], .mode = 0644, .content = plan->config},
+        {.kind = RAMDISK_BYTES, .name = &EIF_PATH_ROOTS[1], .mode = 0644, .content = plan->roots},
         {.kind = RAMDISK_BYTES,
-         .name = EIF_PATH_WRAPPED + 1,
+         .name = &EIF_PATH_WRAPPED[1],
          .mode = 0644,
          .content = plan->wrapped_tsk},
     };

@@ -3,25 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/eif_parts.h"
 
 #define SECTIONS_MIN 2 /* a kernel and a command line: aws-nitro-enclaves-image-format, utils */
-
-void judge_say(struct judge *judge, const char *format, ...)
-{
-    char line[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    judge->count++;
-    judge->report(judge->context, line);
-}
 
 bool eif_read_at(const struct eif_file *file, uint8_t *out, size_t size, uint64_t offset,
                  struct error *err)

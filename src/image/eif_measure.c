@@ -71,7 +71,7 @@ bool eif_file_measure(const struct eif_file *file, struct eif_measurements *out,
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         if (eif_file_find(file, wanted[i]) == EIF_NO_SECTION)
             return error_set(err, ERROR_FORMAT, "%.200s has no %s section", file->path,
-                             eif_type_name(wanted[i]));
+                             eif_type_name((uint16_t)wanted[i]));
     struct registers registers = {sha384_begin(), sha384_begin(), sha384_begin()};
     bool read = hash_sections(file, &registers, err);
     bool all = finish(registers.all, out->pcr0), boot = finish(registers.boot, out->pcr1);

@@ -9,8 +9,8 @@ enum ramdisk_kind { RAMDISK_FOLDER, RAMDISK_DEVICE, RAMDISK_FILE, RAMDISK_BYTES 
 
 struct ramdisk_entry {
     enum ramdisk_kind kind;
-    const char *name;      /* relative, no leading slash */
     unsigned mode;         /* permissions */
+    const char *name;      /* relative, no leading slash */
     const char *path;      /* RAMDISK_FILE: what is copied */
     struct bytes content;  /* RAMDISK_BYTES */
     unsigned major, minor; /* RAMDISK_DEVICE, a character device */

@@ -191,7 +191,7 @@ def test_the_same_files_give_the_same_image(files, tmp_path):
         os.utime(copy, (12345, 67890))
     os.sync()
     done = subprocess.run(
-        ["sh", "-c", 'umask 077; exec "$@"', "sh", CTL, *map(str, others.arguments())],
+        ["sh", "-c", 'umask 077; exec "$@"', "sh", os.path.abspath(CTL), *map(str, others.arguments())],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
         cwd="/", env={"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "USER": "nobody", "HOME": "/"})
     assert done.returncode == 0, done.stderr
