@@ -10,5 +10,6 @@
 
 int command_kms(int argc, char **argv);
 int command_nsm(int argc, char **argv);
+int command_vm(int argc, char **argv);
 
 #endif

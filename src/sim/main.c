@@ -18,6 +18,7 @@ static const struct {
 } commands[] = {
     {"kms", command_kms, "AWS KMS with attested recipients, over HTTPS"},
     {"nsm", command_nsm, "a Nitro Security Module behind a unix socket"},
+    {"vm", command_vm, "a Nitro enclave: boots an image in QEMU"},
 };
 
 static void print_help(FILE *to)

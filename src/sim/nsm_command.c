@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclave-sim nsm: options, identity, and the way from start to a clean end. */
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "codec/cbor.h"
-#include "crypto/attestation_verify.h"
 #include "sim/commands.h"
+#include "sim/nsm_module.h"
 #include "sim/nsm_pcrs.h"
 #include "sim/nsm_server.h"
+#include "sim/stop.h"
 
 static const char help[] =
     "usage: enclave-sim nsm --listen unix:PATH --root FILE [OPTION]...\n"
@@ -58,20 +54,6 @@ struct options {
     struct nsm_fault fault;
 };
 
-static bool read_pcrs_file(struct nsm_engine_config *config, const char *path, struct error *err)
-{
-    BUFFER_AUTO text = {.limit = 65536};
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        return error_set_errno(err, ERROR_USAGE, "%s cannot be read", path);
-    uint8_t *room = buffer_reserve(&text, text.limit);
-    buffer_commit(&text, room == NULL ? 0 : fread(room, 1, text.limit, file));
-    fclose(file);
-    struct error why = {0};
-    return nsm_pcrs_from_json(config, buffer_bytes(&text), &why) ||
-           error_set(err, ERROR_USAGE, "%s: %s", path, why.cause);
-}
-
 static bool parse_map(struct nsm_engine_config *config, const char *kind, struct error *err)
 {
     config->indefinite_map = strcmp(kind, "indefinite") == 0;
@@ -95,7 +77,7 @@ static bool take_option(struct options *options, int option, const char *value, 
     case 'p':
         return nsm_pcrs_parse(&options->engine, value, err);
     case 'P':
-        return read_pcrs_file(&options->engine, value, err);
+        return nsm_module_read_pcrs(&options->engine, value, err);
     case 'm':
         return parse_map(&options->engine, value, err);
     case 'd':
@@ -135,76 +117,6 @@ static bool parse_options(struct options *options, int argc, char **argv, bool *
     return true;
 }
 
-static int64_t now_ms(void)
-{
-    return clock_wall_us() / 1000;
-}
-
-static bool obtain_identity(struct nsm_identity *identity, const char *folder, struct error *err)
-{
-    bool found = false;
-    if (folder != NULL && !nsm_identity_load(identity, folder, &found, err))
-        return false;
-    if (found)
-        return true;
-    return nsm_identity_new(identity, now_ms() / 1000, err) &&
-           (folder == NULL || nsm_identity_save(identity, folder, err));
-}
-
-/* The document in an answer to Attestation; empty if it is another answer. */
-static struct bytes document_in(struct bytes response)
-{
-    struct cbor_reader r = cbor_reader(response);
-    (void)cbor_enter_map(&r);
-    bool is_document = bytes_equal_text(cbor_text(&r), "Attestation");
-    (void)cbor_enter_map(&r);
-    is_document = is_document && bytes_equal_text(cbor_text(&r), "document");
-    struct bytes document = cbor_bytes(&r);
-    return is_document ? document : bytes_of(NULL, 0);
-}
-
-/* A first document must verify under the root: a state folder may hold what does not belong
- * together. */
-static bool check_engine(struct nsm_engine *engine, struct bytes root_der, struct error *err)
-{
-    BUFFER_AUTO request = {.limit = 64};
-    BUFFER_AUTO response = {.limit = NSM_ENGINE_RESPONSE_MAX};
-    cbor_put_map(&request, 1);
-    cbor_put_text(&request, "Attestation");
-    cbor_put_map(&request, 0);
-    int64_t now = now_ms();
-    nsm_engine_answer(engine, buffer_bytes(&request), now, &response);
-    struct attestation document;
-    struct error why = {0};
-    return attestation_verify(&document, document_in(buffer_bytes(&response)), root_der, now,
-                              &why) ||
-           error_set(err, ERROR_CERTIFICATE, "the module's own documents do not verify: %s",
-                     why.cause);
-}
-
-static bool write_root(const char *path, struct bytes der, struct error *err)
-{
-    BUFFER_AUTO pem = {.limit = 65536};
-    if (!pki_der_to_pem(der, &pem))
-        return error_set(err, ERROR_CRYPTO, "the root certificate cannot be written as PEM");
-    FILE *file = fopen(path, "wbe");
-    bool ok = file != NULL && fwrite(pem.at, 1, pem.len, file) == pem.len;
-    if (file != NULL)
-        ok = fclose(file) == 0 && ok;
-    return ok || error_set_errno(err, ERROR_SYSTEM, "%s cannot be written", path);
-}
-
-/* Readable once SIGINT or SIGTERM has come. */
-static int stop_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static bool serve(struct nsm_engine *engine, const struct options *options, int stop_fd,
                   struct error *err)
 {
@@ -224,17 +136,12 @@ static bool serve(struct nsm_engine *engine, const struct options *options, int 
 
 static bool run(const struct options *options, struct error *err)
 {
-    struct nsm_identity identity = {0};
-    struct nsm_engine *engine = NULL;
-    int stop_fd = stop_signals();
-    bool ok = stop_fd >= 0 || error_set_errno(err, ERROR_SYSTEM, "signalfd");
-    ok = ok && obtain_identity(&identity, options->state, err) &&
-         (engine = nsm_engine_new(&identity, &options->engine, err)) != NULL &&
-         check_engine(engine, buffer_bytes(&identity.certs[NSM_CERT_ROOT]), err) &&
-         write_root(options->root, buffer_bytes(&identity.certs[NSM_CERT_ROOT]), err) &&
-         serve(engine, options, stop_fd, err);
-    nsm_engine_free(engine);
-    nsm_identity_clear(&identity);
+    struct nsm_module module = {0};
+    int stop_fd = stop_signals(err);
+    bool ok = stop_fd >= 0 &&
+              nsm_module_start(&module, &options->engine, options->state, options->root, err) &&
+              serve(module.engine, options, stop_fd, err);
+    nsm_module_stop(&module);
     if (stop_fd >= 0)
         close(stop_fd);
     return ok;

@@ -32,7 +32,8 @@ enum vhost_request {
 };
 
 #define VHOST_HEADER_SIZE 12
-#define VHOST_PAYLOAD_MAX 512  /* the longest that is understood: a table of 8 regions, 264 bytes \
+#define VHOST_PAYLOAD_MAX                                                                         \
+    512                        /* the longest that is understood: a table of 8 regions, 264 bytes \
                                 */
 #define VHOST_CONFIG_MAX   256 /* bytes of configuration space, as the protocol has it */
 #define VHOST_FLAG_VERSION 1u
