@@ -31,12 +31,10 @@ static void connected(struct vsock_stream *s)
 
 static void cannot_connect(struct vsock_stream *s, int reason)
 {
-    errno = reason;
-    struct error err = {0};
-    (void)error_set_errno(&err, ERROR_NETWORK, "%s", s->target->address.text);
+    const char *where = s->target->open == NULL ? s->target->address.text : "here";
     if (vsock_may_complain(s->vsock))
-        log_warning("vsock: the guest's connection to port %u is refused: %s", s->host_port,
-                    err.cause);
+        log_warning("vsock: the guest's connection to port %u is refused: %s: %s", s->host_port,
+                    where, strerror(reason));
     vsock_stream_reset(s);
 }
 
