@@ -85,7 +85,8 @@ static void put_zeros(int fd, long long count)
 {
     static char chunk[65536];
     while (count > 0) {
-        ssize_t w = write(fd, chunk, count < (long long)sizeof chunk ? (size_t)count : sizeof chunk);
+        ssize_t w =
+            write(fd, chunk, count < (long long)sizeof chunk ? (size_t)count : sizeof chunk);
         if (w <= 0) {
             dprintf(STDERR_FILENO, "write: %s\n", strerror(errno));
             return;
@@ -233,8 +234,7 @@ int main(void)
         for (;;)
             pause();
     int listener = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_vm any = {
-        .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = PORT};
+    struct sockaddr_vm any = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = PORT};
     if (bind(listener, (struct sockaddr *)&any, sizeof any) != 0 || listen(listener, 512) != 0)
         perror("vsock");
     heartbeat();
