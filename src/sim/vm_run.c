@@ -251,9 +251,6 @@ static bool start_machine(struct vm *vm, struct error *err)
     close(nsm[1]);
     close(vsock[1]);
     vm_image_clear(&vm->image);
-    if (ok)
-        log_info("vm: to the command line QEMU adds virtio_mmio.device=... for each of the two "
-                 "devices; that is not measured");
     return ok && watch_qemu(vm, err);
 }
 

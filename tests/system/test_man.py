@@ -14,7 +14,7 @@ FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "man")
 PAGES = sorted(glob.glob(os.path.join(FOLDER, "*.[18]")))
 COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "health", "dev", "doctor")]
 COMMANDS += [["enclavectl", "image", v] for v in ("build", "inspect", "pcr", "sign", "verify")]
-COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclaved"]]
+COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclave-sim", "vm"], ["enclaved"]]
 
 
 def page_of(program):
