@@ -152,6 +152,15 @@ static bool place_descriptors(const int from[END_FD])
     return true;
 }
 
+/* QEMU has no business with what else stands in the environment, such as credentials. */
+static bool clear_environment(void)
+{
+    const char *path = getenv("PATH");
+    char kept[VM_PATH_MAX];
+    int len = snprintf(kept, sizeof kept, "%s", path != NULL ? path : "/usr/bin:/bin");
+    return clearenv() == 0 && len < (int)sizeof kept && setenv("PATH", kept, 1) == 0;
+}
+
 /* In the child: never returns. Tells errno through report if the program cannot be executed. */
 static _Noreturn void become(const struct vm_qemu *qemu, const struct arguments *args, pid_t parent,
                              const int from[END_FD], int report)
@@ -161,7 +170,7 @@ static _Noreturn void become(const struct vm_qemu *qemu, const struct arguments 
     sigemptyset(&none);
     setpgid(0, 0);
     bool bound = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
-    if (bound && high >= 0 && place_descriptors(from)) {
+    if (bound && high >= 0 && place_descriptors(from) && clear_environment()) {
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
         execv(qemu->program, (char *const *)(uintptr_t)args->at);
