@@ -56,17 +56,20 @@ static void on_stop(struct event_source *source, uint32_t events)
     finish((struct vm *)((char *)source - offsetof(struct vm, stop)), true);
 }
 
+static const char *look_at_console(const struct vm *vm)
+{
+    return vm->options->engine.debug_mode ? "" : "; --debug-mode shows its console";
+}
+
 static void on_panic(void *context)
 {
     struct vm *vm = context;
     if (vm->over)
         return;
-    if (vm->options->engine.debug_mode)
-        (void)error_set(&vm->why, ERROR_CLOSED, "the guest's kernel panicked: %.300s",
-                        vm->console.panic);
-    else
-        (void)error_set(&vm->why, ERROR_CLOSED,
-                        "the guest's kernel panicked; --debug-mode shows its console");
+    /* Outside debug mode not even this line of the console is shown. */
+    bool debug = vm->options->engine.debug_mode;
+    (void)error_set(&vm->why, ERROR_CLOSED, "the guest's kernel panicked%s%.300s",
+                    debug ? ": " : "", debug ? vm->console.panic : look_at_console(vm));
     finish(vm, false);
 }
 
@@ -114,7 +117,7 @@ static void on_exit_of_qemu(struct event_source *source, uint32_t events)
         describe_exit(vm, &vm->why);
     else if (!vm->started)
         (void)error_set(&vm->why, ERROR_CLOSED, "the guest ended before its heartbeat%s",
-                        vm->options->engine.debug_mode ? "" : "; --debug-mode shows its console");
+                        look_at_console(vm));
     else
         log_info("vm: the guest has ended");
     finish(vm, rebooted && vm->started);
@@ -251,9 +254,6 @@ static bool start_machine(struct vm *vm, struct error *err)
     close(nsm[1]);
     close(vsock[1]);
     vm_image_clear(&vm->image);
-    if (ok)
-        log_info("vm: to the command line QEMU adds virtio_mmio.device=... for each of the two "
-                 "devices; that is not measured");
     return ok && watch_qemu(vm, err);
 }
 
@@ -295,9 +295,9 @@ static void check_time(struct vm *vm, int64_t now)
         (void)error_set(&vm->why, ERROR_DEADLINE, "QEMU left its devices and does not end");
     else
         (void)error_set(&vm->why, ERROR_DEADLINE,
-                        "the guest gave no heartbeat within %u s (--boot-timeout)%s",
-                        vm->options->boot_timeout_s,
-                        vm->options->engine.debug_mode ? "" : "; --debug-mode shows its console");
+                        "the guest gave no heartbeat within %u s (--boot-timeout)%s%s",
+                        vm->options->boot_timeout_s, look_at_console(vm),
+                        vm->qemu.kvm ? "; --accel tcg goes without KVM" : "");
     finish(vm, false);
 }
 

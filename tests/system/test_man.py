@@ -16,7 +16,7 @@ COMMANDS = [["enclavectl", c] for c in ("invoke", "pipeline", "configure", "heal
                                          "relay")]
 COMMANDS += [["enclavectl", "image", v] for v in ("build", "inspect", "pcr", "sign", "verify")]
 COMMANDS += [["enclavectl", "policy", v] for v in ("check", "render")]
-COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclaved"]]
+COMMANDS += [["enclave-sim", "nsm"], ["enclave-sim", "kms"], ["enclave-sim", "vm"], ["enclaved"]]
 
 
 def page_of(program):
