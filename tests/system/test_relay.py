@@ -639,5 +639,6 @@ def test_an_enclave_gets_its_key_through_it(run, world, tmp_path):
         enclave.ready()
     finally:
         assert enclave.stop() == 0
-    route = relay.wait_for(lambda r: r["complete"] + r["left"] >= 1 and r["open"] == 0, "the end")
+    route = relay.wait_for(lambda r: r["accepted"] >= 1 and r["open"] == 0, "the end")
+    assert route["failed"]["name"] == route["failed"]["connect"] == 0
     assert route["bytes_up"] > 1000 and route["bytes_down"] > 1000
