@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl relay: bytes, ends, limits, the list of destinations, and what it tells of itself."""
+import contextlib
 import json
 import os
 import re
@@ -35,10 +36,9 @@ def run(tmp_path):
         return relay
 
     yield start
-    for relay in started:
-        if relay.process.returncode is None:
-            relay.check_counts()
-        assert relay.stop() == 0, relay.log()
+    with contextlib.ExitStack() as ends:
+        for relay in started:
+            ends.callback(relay.end)
 
 
 @pytest.fixture
