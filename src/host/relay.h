@@ -68,7 +68,7 @@ struct gate {
 struct counts {
     uint64_t accepted; /* all that a client opened, the refused ones among them */
     uint64_t complete; /* both directions ended, all bytes passed on */
-    uint64_t left;     /* the client had ended and closed before the destination's last bytes */
+    uint64_t left;     /* the client was gone first, but one side had ended properly */
     uint64_t failed[FAILURES];
     uint64_t bytes_up; /* to the destination */
     uint64_t bytes_down;

@@ -101,10 +101,13 @@ static bool has_client_failed(const struct relay_connection *c)
     return c->down.dead || c->up.broken;
 }
 
-/* TLS clients leave so all the time: who has the answer does not wait for the farewell. */
+/*
+ * TLS clients leave so all the time: who has the answer does not wait for the farewell, or closes
+ * with it unread, which is a reset, too.
+ */
 static void close_failed(struct relay *relay, struct relay_connection *c)
 {
-    if (c->up.passed && !has_server_failed(c) && !c->up.broken)
+    if (!has_server_failed(c) && (c->up.passed || c->down.passed))
         c->route->counts.left++;
     else
         relay_fail(relay, c->route, FAIL_RESET, c->peer,

@@ -58,6 +58,15 @@ class Relay:
         except ConnectionResetError:
             return True
 
+    def end(self):
+        """Stops it, whatever comes of the checks; it must end well."""
+        try:
+            if self.process.returncode is None:
+                self.check_counts()
+        finally:
+            code = self.stop()
+        assert code == 0, self.log()
+
     def check_counts(self):
         """Each connection that came is counted in one place."""
         for route in self.status()["routes"]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl relay and names: the system's own resolver asks a name server whose answers are decided
 here. The relay runs with an /etc/resolv.conf of its own, which takes root."""
+import contextlib
 import socket
 import threading
 
@@ -56,10 +57,9 @@ def run(names, tmp_path):
         return started[-1]
 
     yield start
-    for relay in started:
-        if relay.process.returncode is None:
-            relay.check_counts()
-        assert relay.stop() == 0, relay.log()
+    with contextlib.ExitStack() as ends:
+        for relay in started:
+            ends.callback(relay.end)
 
 
 def says(relay, number=0):
