@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "image/kernel.h"
 
 #define TOLD_MAX 8 /* reasons that are logged */
 
@@ -63,12 +64,33 @@ static bool extract(const struct eif_file *file, size_t section, const char *nam
     return eif_file_extract(file, section, *fd, err);
 }
 
+/* An image may hold whatever its builder took for a kernel; QEMU would try to boot it. */
+static bool take_kernel(struct vm_image *image, const struct eif_file *file, size_t section,
+                        struct error *err)
+{
+    const struct input input = {.fd = file->fd,
+                                .path = file->path,
+                                .base = file->sections[section].offset,
+                                .size = file->sections[section].size,
+                                .stop_fd = -1};
+    struct kernel kernel;
+    struct error why = {0};
+    if (!kernel_identify(&kernel, &input, &why))
+        return error_set(err, ERROR_FORMAT, "the kernel of %.120s: %.300s", file->path, why.cause);
+    if (kernel.machine != MACHINE_X86_64)
+        return error_set(err, ERROR_FORMAT,
+                         "the kernel of %.120s is for %s: only x86-64 is booted "
+                         "here",
+                         file->path, machine_name(kernel.machine));
+    return extract(file, section, "kernel", &image->kernel, err);
+}
+
 static bool take_section(struct vm_image *image, const struct eif_file *file, size_t i,
                          struct error *err)
 {
     switch (file->sections[i].type) {
     case EIF_KERNEL:
-        return extract(file, i, "kernel", &image->kernel, err);
+        return take_kernel(image, file, i, err);
     case EIF_CMDLINE:
         return read_cmdline(image, file, i, err);
     case EIF_RAMDISK:

@@ -187,11 +187,11 @@ static void take_registers(struct vm *vm)
     struct nsm_engine_config *config = &vm->options->engine;
     const struct eif_measurements *m = &vm->image.measurements;
     const struct {
-        unsigned index;
         const uint8_t *value;
+        unsigned index;
         bool given;
     } registers[] = {
-        {0, m->pcr0, true}, {1, m->pcr1, true}, {2, m->pcr2, true}, {8, m->pcr8, m->is_signed}};
+        {m->pcr0, 0, true}, {m->pcr1, 1, true}, {m->pcr2, 2, true}, {m->pcr8, 8, m->is_signed}};
     for (size_t i = 0; i < ARRAY_LEN(registers); i++) {
         if (!registers[i].given)
             continue;
