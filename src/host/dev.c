@@ -188,7 +188,8 @@ static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
 /* A child that does not run has no descriptor, for which poll does not wait. */
 static bool watch_child(const struct child *child, struct pollfd *out)
 {
-    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34. */
+    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34.
+     */
     int fd = child->pid > 0 ? (int)syscall(SYS_pidfd_open, child->pid, 0u) : -1;
     *out = (struct pollfd){.fd = fd, .events = POLLIN};
     return child->pid == 0 || out->fd >= 0;
