@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "sim/vm_kvm.h"
+#include "sim/vm_tsc.h"
 
 #define ARGS_MAX 64
 
@@ -77,11 +78,21 @@ bool vm_qemu_find(struct vm_qemu *qemu, const char *named, struct error *err)
 }
 
 /*
- * Added to the image's command line where the CPU is emulated: at boot Linux waits a few ticks for
- * the timer and panics ("IO-APIC + timer doesn't work!") if none came, as happens on a busy machine
- * where QEMU's thread for the timer did not get its turn. Under KVM and Nitro Linux does not check.
+ * Added to the image's command line where the CPU is emulated, for what KVM and Nitro tell a guest
+ * in other ways. On a busy machine QEMU's timer thread does not always get its turn, and then Linux
+ *   - panics at boot, where it waits a few ticks for its timer ("IO-APIC + timer doesn't work!");
+ *   - cannot find out how fast its time stamp counter runs, or trusts its lost ticks more than that
+ *     counter, and its clock falls behind: by a seventh was seen. The counter is this machine's.
  */
-#define TCG_CMDLINE "no_timer_check"
+static void added_words(char *out, size_t size, bool kvm)
+{
+    uint32_t khz = kvm ? 0 : vm_tsc_khz();
+    *out = '\0';
+    if (khz > 0)
+        snprintf(out, size, "no_timer_check tsc=reliable tsc_early_khz=%u", khz);
+    else if (!kvm)
+        snprintf(out, size, "no_timer_check");
+}
 
 struct arguments {
     const char *at[ARGS_MAX];
@@ -89,7 +100,8 @@ struct arguments {
     char backend[80];
     char memory[16];
     char cpus[16];
-    char cmdline[VM_CMDLINE_MAX + 64];
+    char added[80];
+    char cmdline[VM_CMDLINE_MAX + 84];
 };
 
 static void put(struct arguments *args, const char *one, const char *two)
@@ -251,16 +263,17 @@ bool vm_qemu_start(struct vm_qemu *qemu, const struct vm_options *options,
     put(&args, "-kernel", "/dev/fd/5");
     if (image->ramdisk >= 0)
         put(&args, "-initrd", "/dev/fd/6");
-    snprintf(args.cmdline, sizeof args.cmdline, "%s%s", image->cmdline,
-             qemu->kvm ? "" : " " TCG_CMDLINE);
+    added_words(args.added, sizeof args.added, qemu->kvm);
+    const char *space = args.added[0] != '\0' ? " " : "";
+    snprintf(args.cmdline, sizeof args.cmdline, "%s%s%s", image->cmdline, space, args.added);
     put(&args, "-append", args.cmdline);
     log_info("vm: %s, %u MiB, %u CPU%s, %s", qemu->program, memory_mib, options->cpus,
              options->cpus == 1 ? "" : "s",
              qemu->kvm ? "hardware acceleration" : "software emulation");
     log_info(
-        "vm: to the command line are added, not measured: %svirtio_mmio.device=... for each of "
+        "vm: to the command line are added, not measured: %s%svirtio_mmio.device=... for each of "
         "the two devices",
-        qemu->kvm ? "" : TCG_CMDLINE " and ");
+        args.added, space);
     if (spawn(qemu, &args, from))
         return true;
     (void)error_set_errno(err, ERROR_SYSTEM, "cannot start %.200s", qemu->program);
