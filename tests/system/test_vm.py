@@ -293,7 +293,8 @@ def test_a_kept_state_has_the_same_root(image, tmp_path):
 
 
 def test_killed_it_takes_qemu_along(image, tmp_path):
-    vm = Vm(tmp_path, image.path).wait_ready()
+    # what it could not remove then stays in the test's folder
+    vm = Vm(tmp_path, image.path, env=dict(os.environ, XDG_RUNTIME_DIR="", TMPDIR=str(tmp_path))).wait_ready()
     children = children_of(vm.process.pid)
     assert len(children) == 1
     assert vm.stop(signal.SIGKILL) == -signal.SIGKILL
