@@ -7,6 +7,7 @@ the sanitizers write their reports there, and a test that left one, in whatever 
 
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -17,7 +18,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 import cmocka  # noqa: E402
 
 
+def restore_signals():
+    """A run in the background has these ignored, and what it starts would ignore them, too."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def pytest_configure(config):
+    restore_signals()
     config.build_folder = ROOT / os.environ.get("BUILD", "build")
     reports = os.environ.get("SANITIZER_REPORTS")
     config.reports_folder = pathlib.Path(reports) if reports else None

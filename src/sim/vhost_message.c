@@ -107,7 +107,8 @@ bool vhost_message_reply(const struct vhost_message *message, int fd, struct byt
     if (payload.len > VHOST_PAYLOAD_MAX)
         return error_set(err, ERROR_INTERNAL, "vhost-user: too long a reply");
     memcpy(out, head, sizeof head);
-    memcpy(out + VHOST_HEADER_SIZE, payload.at, payload.len);
+    if (payload.len > 0)
+        memcpy(out + VHOST_HEADER_SIZE, payload.at, payload.len);
     size_t len = VHOST_HEADER_SIZE + payload.len;
     /* A front end waits for each reply before it asks on: there is room in the socket, or it is no
      * front end. */

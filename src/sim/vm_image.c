@@ -46,11 +46,13 @@ static bool read_cmdline(struct vm_image *image, const struct eif_file *file, si
     if (!eif_file_read(file, section, &text, &why))
         return error_set(err, why.code, "the command line of %.120s: %.120s (at most %d bytes)",
                          file->path, why.cause, VM_CMDLINE_MAX);
-    if (text.len > 0 && memchr(text.at, '\0', text.len) != NULL)
+    image->cmdline[text.len] = '\0';
+    if (text.len == 0)
+        return true;
+    if (memchr(text.at, '\0', text.len) != NULL)
         return error_set(err, ERROR_FORMAT, "the command line of %.120s holds a zero byte",
                          file->path);
     memcpy(image->cmdline, text.at, text.len);
-    image->cmdline[text.len] = '\0';
     return true;
 }
 

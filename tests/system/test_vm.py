@@ -119,14 +119,14 @@ def test_only_what_qemu_adds_is_added_to_the_command_line(machine, image):
 
 
 def test_the_guests_clock_keeps_up(machine):
-    """Its uptime against ours, over a time in which lost ticks would show."""
+    """Its uptime against ours, read inside its own: however busy the machine is, it may not be less."""
     def uptime():
         return float(machine.ask("file /proc/uptime").split()[0])
-    ours, theirs = time.monotonic(), uptime()
+    theirs, ours = uptime(), time.monotonic()
     machine.ask("send 30000000")  # something to do meanwhile
     time.sleep(1)
-    until, their_end = time.monotonic(), uptime()
-    assert 0.95 * (until - ours) - 0.5 < their_end - theirs
+    ours = time.monotonic() - ours
+    assert uptime() - theirs > 0.99 * ours - 0.02
 
 
 def test_the_second_ramdisk_is_there(machine):
@@ -245,9 +245,8 @@ def test_debug_mode(image, tmp_path):
             assert vm.nsm({"DescribePCR": {"index": index}})["DescribePCR"]["data"] == bytes(48)
         assert vm.nsm({"DescribePCR": {"index": 4}})["DescribePCR"]["data"] != bytes(48)
         assert vm.ask("say") == b"said"
-        while "red" not in vm.log():
+        while "console: console \\x1b[31mred\n" not in vm.log():
             assert vm.process.poll() is None
-        assert "console: console \\x1b[31mred\n" in vm.log()
         assert "zeros in debug mode" in vm.log()
         assert vm.ask("reboot") == b""
         assert vm.wait() == 0
@@ -294,7 +293,8 @@ def test_a_kept_state_has_the_same_root(image, tmp_path):
 
 
 def test_killed_it_takes_qemu_along(image, tmp_path):
-    vm = Vm(tmp_path, image.path).wait_ready()
+    # what it could not remove then stays in the test's folder
+    vm = Vm(tmp_path, image.path, env=dict(os.environ, XDG_RUNTIME_DIR="", TMPDIR=str(tmp_path))).wait_ready()
     children = children_of(vm.process.pid)
     assert len(children) == 1
     assert vm.stop(signal.SIGKILL) == -signal.SIGKILL
