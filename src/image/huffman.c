@@ -59,7 +59,7 @@ static void join(const struct leaf *leaves, size_t used, uint16_t *parent)
 /* How many leaves lie at each depth, those below most counted there. */
 static void count_depths(const uint16_t *parent, size_t used, unsigned most, uint32_t *at_depth)
 {
-    uint16_t depth[2 * HUFFMAN_SYMBOLS];
+    uint16_t depth[2 * HUFFMAN_SYMBOLS] = {0};
     size_t root = 2 * used - 2;
     depth[root] = 0;
     for (size_t i = root; i-- > 0;)
@@ -89,7 +89,7 @@ static void make_room(uint32_t *at_depth, unsigned most)
 void huffman_lengths(uint8_t *lengths, const uint32_t *counts, size_t n, unsigned most)
 {
     struct leaf leaves[HUFFMAN_SYMBOLS];
-    uint16_t parent[2 * HUFFMAN_SYMBOLS];
+    uint16_t parent[2 * HUFFMAN_SYMBOLS] = {0};
     uint32_t at_depth[LENGTH_MAX + 1] = {0};
     size_t used = collect(leaves, counts, n);
     join(leaves, used, parent);
