@@ -26,9 +26,10 @@ void vsock_init(struct vsock *vsock)
 
 void vsock_clear(struct vsock *vsock)
 {
-    struct vsock_stream *s;
-    while ((s = LIST_FIRST(&vsock->all)) != NULL)
+    for (struct vsock_stream *s = LIST_FIRST(&vsock->all), *next; s != NULL; s = next) {
+        next = LIST_NEXT(s, in_all);
         vsock_stream_free(s);
+    }
 }
 
 bool vsock_may_complain(struct vsock *vsock)
