@@ -3,8 +3,8 @@
  * crashes. */
 #include "fuzz/fuzz.h"
 
-#include "codec/cose.h"
-#include "crypto/attestation_verify.h"
+#include "formats/cose.h"
+#include "pki/attestation_verify.h"
 
 #define AT_MS 1800000000000
 

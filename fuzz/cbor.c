@@ -2,8 +2,8 @@
 /* CBOR: skipping and reading agree on every input, and neither looks beyond it. */
 #include "fuzz/fuzz.h"
 
-#include "codec/cbor_more.h"
-#include "codec/cose.h"
+#include "formats/cbor_types.h"
+#include "formats/cose.h"
 
 /* Reads whatever stands next with the function for its type; containers one level deep. */
 static void read_any(struct cbor_reader *r)

@@ -3,10 +3,10 @@
  * metadata. */
 #include "fuzz/fuzz.h"
 
-#include "crypto/certificate.h"
 #include "image/eif_metadata.h"
 #include "image/eif_sign.h"
 #include "image/eif_signature.h"
+#include "pki/certificate.h"
 
 static void show(struct bytes pem)
 {

@@ -2,7 +2,7 @@
 /* The HTTP answer: what is complete is not complete when cut, and malformed when longer. */
 #include "fuzz/fuzz.h"
 
-#include "codec/http_header.h"
+#include "formats/http_header.h"
 
 #define BODY_MAX 4096u
 

@@ -3,8 +3,8 @@
 #include "fuzz/fuzz.h"
 
 #include "codec/cbor.h"
-#include "sim/nsm_engine.h"
-#include "sim/nsm_request.h"
+#include "sim/nsm/nsm_engine.h"
+#include "sim/nsm/nsm_request.h"
 
 #define NOW_MS 1800000000000
 

@@ -3,7 +3,7 @@
  */
 #include "fuzz/fuzz.h"
 
-#include "codec/policy.h"
+#include "formats/policy.h"
 
 static void explain(void *context, const struct policy_finding *finding)
 {

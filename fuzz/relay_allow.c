@@ -2,7 +2,7 @@
 /* Lists of destinations: whatever is accepted can be written, read again, and means the same. */
 #include "fuzz/fuzz.h"
 
-#include "host/relay_allow.h"
+#include "host/relay/relay_allow.h"
 
 static void check_entry(const struct allow_list *list, const struct destination *entry)
 {

@@ -2,7 +2,7 @@
 /* Canonical requests: one byte of choices, then path '\n' query '\n' name '\n' value. */
 #include "fuzz/fuzz.h"
 
-#include "codec/sigv4_canonical.h"
+#include "formats/sigv4_canonical.h"
 
 #define LIMIT (1u << 20)
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sim/vsock.h"
+#include "sim/vsock/vsock.h"
 
 #define GUEST 16
 #define FARS  64

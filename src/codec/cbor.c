@@ -2,7 +2,7 @@
 /* The reader works on heads (RFC 8949, 3): a major type, additional information and an argument. */
 #include "codec/cbor.h"
 
-#include "codec/cbor_parts.h"
+#include "codec/cbor_internal.h"
 #include "codec/utf8.h"
 
 #define BREAK 0xff

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
-#include "codec/json_parts.h"
+#include "codec/json_internal.h"
 #include "codec/json_plain.h"
 #include "codec/utf8.h"
 

@@ -3,7 +3,7 @@
 #include "codec/json.h"
 
 #include "base/secret.h"
-#include "codec/json_parts.h"
+#include "codec/json_internal.h"
 
 int32_t json_hex4(const uint8_t *at)
 {

@@ -4,7 +4,7 @@
  * SipHash-1-3 (Aumasson and Bernstein) under a random key, so that nobody can choose names that
  * collide, and runs over the unescaped name.
  */
-#include "codec/json_parts.h"
+#include "codec/json_internal.h"
 
 #include <sys/random.h>
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
-#include "codec/sigv4.h"
+#include "crypto/sigv4.h"
 
 #define CONTENT_TYPE "application/x-amz-json-1.1"
 #define TARGET       "TrentService.Decrypt"

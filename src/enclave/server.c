@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enclave/server_parts.h"
+#include "enclave/server_internal.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -13,7 +13,7 @@
 #include "codec/json_writer.h"
 #include "crypto/recipient.h"
 #include "enclave/answer.h"
-#include "enclave/configure.h"
+#include "enclave/configure_request.h"
 #include "net/frame.h"
 
 struct session {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection's bytes: received, served, sent; and what it waits for next. */
-#include "enclave/server_parts.h"
+#include "enclave/server_internal.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

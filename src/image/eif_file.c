@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "image/eif_parts.h"
+#include "image/eif_internal.h"
 
 struct first {
     struct error *err;

@@ -7,8 +7,8 @@
 #define IMAGE_EIF_FILE_H
 
 #include "base/buffer.h"
-#include "codec/eif.h"
-#include "crypto/sha384.h"
+#include "formats/eif.h"
+#include "pki/sha384.h"
 
 struct eif_section {
     uint16_t type;

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "image/eif_parts.h"
+#include "image/eif_internal.h"
 
 void judge_say(struct judge *judge, const char *format, ...)
 {

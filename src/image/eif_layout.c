@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image/eif_parts.h"
+#include "image/eif_internal.h"
 
 #define SECTIONS_MIN 2 /* a kernel and a command line: aws-nitro-enclaves-image-format, utils */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registers of an image, as the hypervisor computes them before it starts one. */
 #include "base/hex.h"
-#include "codec/json_writer_more.h"
-#include "image/eif_parts.h"
+#include "formats/json_print.h"
+#include "image/eif_internal.h"
 #include "image/eif_signature.h"
 #include "image/registers.h"
 

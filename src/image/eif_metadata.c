@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "codec/json_writer_more.h"
+#include "formats/json_print.h"
 
 #define KERNEL_SOURCE "KernelSource"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_sign.h"
 
-#include "codec/cose.h"
-#include "crypto/certificate.h"
-#include "crypto/ecdsa.h"
-#include "image/eif_parts.h"
+#include "formats/cose.h"
+#include "image/eif_internal.h"
 #include "image/eif_signature.h"
 #include "image/eif_writer.h"
+#include "pki/certificate.h"
+#include "pki/ecdsa.h"
 
 #define COSE_MAX 1024 /* header, payload of about 140 bytes, signature of up to 132 */
 

@@ -3,8 +3,8 @@
 #ifndef IMAGE_EIF_SIGN_H
 #define IMAGE_EIF_SIGN_H
 
-#include "crypto/ecdsa_sign.h"
 #include "image/eif_file.h"
+#include "pki/ecdsa_sign.h"
 
 /*
  * Copies the image to output (which may be path itself) with a signature in place of any it had;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_signature.h"
 
-#include "codec/cbor_more.h"
+#include "formats/cbor_types.h"
 
 static bool malformed(struct error *err, const char *what)
 {

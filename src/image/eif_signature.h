@@ -16,7 +16,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "crypto/sha384.h"
+#include "pki/sha384.h"
 
 #define EIF_SIGNATURE_MAX \
     65536 /* longest signature section, bytes; two for a byte of PEM or COSE */

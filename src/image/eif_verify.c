@@ -2,8 +2,8 @@
 /* All that can be wrong with an image, told one by one. */
 #include <inttypes.h>
 
+#include "image/eif_internal.h"
 #include "image/eif_metadata.h"
-#include "image/eif_parts.h"
 #include "image/eif_sign.h"
 #include "image/eif_signature.h"
 #include "image/kernel.h"

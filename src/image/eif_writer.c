@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_writer.h"
 
-#include "image/eif_parts.h"
+#include "image/eif_internal.h"
 
 /* As aws-nitro-enclaves-image-format has them; no loader is known to go by them. */
 #define DEFAULT_MEMORY (UINT64_C(1) << 30)

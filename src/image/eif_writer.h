@@ -3,7 +3,7 @@
 #ifndef IMAGE_EIF_WRITER_H
 #define IMAGE_EIF_WRITER_H
 
-#include "codec/eif.h"
+#include "formats/eif.h"
 #include "image/output.h"
 
 struct eif_writer {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "codec/eif.h"
+#include "formats/eif.h"
 #include "image/deflate.h"
 
 struct gzip {

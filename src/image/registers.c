@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/registers.h"
 
-#include "crypto/certificate.h"
+#include "pki/certificate.h"
 
 #define DER_MAX (1u << 20)
 

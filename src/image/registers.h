@@ -3,8 +3,8 @@
 #ifndef IMAGE_REGISTERS_H
 #define IMAGE_REGISTERS_H
 
-#include "crypto/sha384.h"
 #include "image/input.h"
+#include "pki/sha384.h"
 
 /*
  * PCR3 of an IAM role's ARN, PCR4 of an instance's id: SHA384(0⁴⁸ ‖ text), the text itself and not

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "enclave/enclaved.h"
+#include "enclave/platform.h"
 #include "init/heartbeat.h"
 #include "init/prepare.h"
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
 from image_tools import (ARM_CMDLINE, METADATA, X86_CMDLINE, Certificate, Eif, Files,  # noqa: E402
                          arm_image, elf, image)
 

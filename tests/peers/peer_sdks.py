@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
 from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, Kms, Nsm, administration,  # noqa: E402
                        new_rsa, open_envelope, policy, spki_of)
 from peers import Peer, Refused  # noqa: E402

@@ -20,9 +20,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/cbor.h"
-#include "crypto/cms_seal.h"
 #include "crypto/hash.h"
 #include "enclave/kms.h"
+#include "pki/cms_seal.h"
 
 #define ARN     "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 #define HOST    "kms.eu-west-1.amazonaws.com"

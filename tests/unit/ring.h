@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_RING_H
 #define TESTS_UNIT_RING_H
 
-#include "sim/virtqueue.h"
+#include "sim/device/virtqueue.h"
 
 #define RING_GUEST 0x40000000u     /* where the guest has its memory */
 #define RING_USER  0x7f0000000000u /* where the front end has it */

@@ -2,11 +2,11 @@
 /* Attestation documents: those that AWS signed, and documents of our own, true and false. */
 #include "tests/unit/vectors.h"
 
-#include "codec/attestation.h"
-#include "codec/cbor_more.h"
-#include "codec/cose.h"
-#include "crypto/attestation_verify.h"
-#include "crypto/pki.h"
+#include "formats/attestation.h"
+#include "formats/cbor_types.h"
+#include "formats/cose.h"
+#include "pki/attestation_verify.h"
+#include "pki/pki.h"
 
 #define NOW_S  1800000000
 #define NOW_MS ((int64_t)NOW_S * 1000)

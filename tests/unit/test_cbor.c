@@ -2,7 +2,7 @@
 /* The CBOR reader and writer, against RFC 8949's appendix A and against what strangers may send. */
 #include "tests/unit/vectors.h"
 
-#include "codec/cbor_more.h"
+#include "formats/cbor_types.h"
 
 static struct buffer from_hex(const char *hex)
 {

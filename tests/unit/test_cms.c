@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "codec/cms.h"
-#include "crypto/cms_seal.h"
 #include "crypto/hash.h"
-#include "crypto/recipient_pem.h"
+#include "pki/cms_seal.h"
+#include "tests/unit/recipient_pem.h"
 
 static struct recipient *key, *other_key;
 static char folder[] = "/tmp/test_cms.XXXXXX";

@@ -3,9 +3,9 @@
 #include "tests/unit/vectors.h"
 
 #include "codec/cbor.h"
-#include "codec/cose.h"
-#include "crypto/ecdsa.h"
-#include "crypto/pki.h"
+#include "formats/cose.h"
+#include "pki/ecdsa.h"
+#include "pki/pki.h"
 
 /* SubjectPublicKeyInfo up to the coordinates (RFC 5480; the point is uncompressed). */
 static const struct curve {

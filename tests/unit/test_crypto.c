@@ -8,9 +8,9 @@
 #include "base/hex.h"
 #include "codec/json.h"
 #include "crypto/aead.h"
-#include "crypto/cms_seal.h"
-#include "crypto/recipient_pem.h"
-#include "crypto/sha384.h"
+#include "pki/cms_seal.h"
+#include "pki/sha384.h"
+#include "tests/unit/recipient_pem.h"
 
 static void assert_hex(const uint8_t *got, size_t len, const char *want)
 {

@@ -5,9 +5,9 @@
 #include <zlib.h>
 
 #include "base/hex.h"
-#include "crypto/sha384.h"
 #include "image/deflate.h"
 #include "image/huffman.h"
+#include "pki/sha384.h"
 
 #define MOST (1u << 20)
 

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "crypto/aead.h"
-#include "crypto/cms_seal.h"
 #include "crypto/recipient.h"
-#include "crypto/sha384.h"
 #include "crypto/tls.h"
 #include "enclave/kms_message.h"
+#include "pki/cms_seal.h"
+#include "pki/sha384.h"
 
 /* Of this thread only: the server's side never fails. */
 static _Thread_local bool armed;

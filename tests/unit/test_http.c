@@ -2,7 +2,7 @@
 /* The HTTP answer: whole, in parts, and everything ambiguous. */
 #include "tests/unit/check.h"
 
-#include "codec/http_header.h"
+#include "formats/http_header.h"
 
 #define OK "HTTP/1.1 200 OK\r\n"
 

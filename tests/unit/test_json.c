@@ -4,7 +4,7 @@
 #include <dirent.h>
 
 #include "codec/json.h"
-#include "codec/json_writer_more.h"
+#include "formats/json_print.h"
 
 /* Parses a copy that ends where the text ends, so that a sanitizer sees every byte read behind it.
  */

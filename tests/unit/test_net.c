@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/resolve.h"
 #include "net/address.h"
 #include "net/frame.h"
-#include "net/resolve.h"
 
 static void addresses_parse(void **state)
 {

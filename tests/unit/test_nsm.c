@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "codec/cbor_more.h"
+#include "dev/nsm_unix.h"
 #include "enclave/entropy.h"
-#include "enclave/nsm_more.h"
-#include "enclave/nsm_unix.h"
+#include "formats/cbor_types.h"
+#include "tests/unit/nsm_requests.h"
 
 /* A module that answers each request with the next of its answers, the last one again and again. */
 struct fake {

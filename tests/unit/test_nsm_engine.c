@@ -10,13 +10,13 @@
 
 #include "base/hex.h"
 #include "codec/cbor.h"
-#include "crypto/attestation_verify.h"
-#include "crypto/sha384.h"
-#include "enclave/nsm_more.h"
-#include "enclave/nsm_unix.h"
-#include "sim/nsm_engine.h"
-#include "sim/nsm_request.h"
-#include "sim/nsm_server.h"
+#include "dev/nsm_unix.h"
+#include "pki/attestation_verify.h"
+#include "pki/sha384.h"
+#include "sim/nsm/nsm_engine.h"
+#include "sim/nsm/nsm_request.h"
+#include "sim/nsm/nsm_server.h"
+#include "tests/unit/nsm_requests.h"
 
 #define NOW_MS 1800000000000
 

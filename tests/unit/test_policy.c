@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
-#include "codec/policy_attributes.h"
+#include "formats/policy_attributes.h"
 
 #define ACCOUNT "111122223333"
 #define ROLE    "arn:aws:iam::" ACCOUNT ":role/enclave"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/relay_allow.h"
+#include "host/relay/relay_allow.h"
 #include "tests/unit/check.h"
 
 static void destinations(void **state)

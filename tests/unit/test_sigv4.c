@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
-#include "codec/sigv4_canonical.h"
 #include "crypto/hash.h"
+#include "formats/sigv4_canonical.h"
 
 #define HEADER(n, v)                            \
     {                                           \

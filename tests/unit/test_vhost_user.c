@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "codec/cbor.h"
-#include "sim/virtio_nsm.h"
+#include "sim/device/virtio_nsm.h"
 #include "tests/unit/ring.h"
 
 #define SIZE      8

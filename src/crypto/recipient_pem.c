@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/recipient_pem.h"
-
-#include "crypto/pem_key.h"
-
-struct recipient *recipient_from_pem(struct bytes pem, struct error *err)
-{
-    return recipient_take(pem_private_key(pem), err);
-}

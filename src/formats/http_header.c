@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "formats/http_header.h"
+
+#include <strings.h>
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The parser has seen to it that each line is a name, a colon and a value, and ends in CRLF. */
+struct bytes http_header(const struct http_response *response, const char *name)
+{
+    struct bytes rest = response->head;
+    size_t name_len = strlen(name);
+    while (rest.len > 0) {
+        const uint8_t *end = memchr(rest.at, '\r', rest.len);
+        struct bytes line = bytes_of(rest.at, end == NULL ? rest.len : (size_t)(end - rest.at));
+        rest = bytes_from(rest, line.len + 2);
+        if (line.len <= name_len || line.at[name_len] != ':' ||
+            strncasecmp((const char *)line.at, name, name_len) != 0)
+            continue;
+        struct bytes value = bytes_of(line.at + name_len + 1, line.len - name_len - 1);
+        while (value.len > 0 && is_space(value.at[0]))
+            value = bytes_of(value.at + 1, value.len - 1);
+        while (value.len > 0 && is_space(value.at[value.len - 1]))
+            value.len--;
+        return value;
+    }
+    return bytes_of(NULL, 0);
+}

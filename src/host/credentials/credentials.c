@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/credentials/credentials.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "codec/json_writer.h"
+
+void credentials_init(struct credentials *credentials)
+{
+    *credentials = (struct credentials){.expires_us = CREDENTIALS_NEVER_EXPIRE};
+    buffer_init_secret(&credentials->access_key_id, CREDENTIALS_FIELD_MAX);
+    buffer_init_secret(&credentials->secret_access_key, CREDENTIALS_FIELD_MAX);
+    buffer_init_secret(&credentials->session_token, CREDENTIALS_FIELD_MAX);
+}
+
+void credentials_clear(struct credentials *credentials)
+{
+    buffer_clear(&credentials->access_key_id);
+    buffer_clear(&credentials->secret_access_key);
+    buffer_clear(&credentials->session_token);
+}
+
+void iso_z(char out[ISO_Z_SIZE], int64_t wall_us)
+{
+    char iso[CLOCK_ISO_SIZE];
+    clock_format_iso(iso, wall_us - wall_us % 1000000);
+    snprintf(out, ISO_Z_SIZE, "%.19sZ", iso);
+}
+
+bool credentials_set(struct buffer *field, struct bytes text, const char *name, const char *origin,
+                     struct error *err)
+{
+    while (text.len > 0 && text.at[0] <= ' ')
+        text = bytes_from(text, 1);
+    while (text.len > 0 && text.at[text.len - 1] <= ' ')
+        text.len--;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
+            return error_set(err, ERROR_NO_CREDENTIALS,
+                             "%s of %.200s holds a space or a character that is not ASCII", name,
+                             origin);
+    buffer_reset(field);
+    buffer_append(field, text);
+    if (field->failed || text.len == 0)
+        return error_set(err, ERROR_NO_CREDENTIALS, "%s of %.200s is %s", name, origin,
+                         text.len == 0 ? "empty" : "too long");
+    return true;
+}
+
+static bool take_member(struct buffer *field, const struct json *doc, const char *name,
+                        bool required, const char *origin, struct error *err)
+{
+    json_value v = json_member(doc, 0, name);
+    buffer_reset(field);
+    if (v == JSON_NONE || json_type(doc, v) == JSON_NULL) {
+        if (required)
+            return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no %s", origin, name);
+        return true;
+    }
+    BUFFER_AUTO text;
+    buffer_init_secret(&text, CREDENTIALS_FIELD_MAX);
+    if (json_type(doc, v) != JSON_STRING || !json_string(doc, v, &text))
+        return error_set(err, ERROR_NO_CREDENTIALS, "%s of %.200s is not a string", name, origin);
+    if (text.len == 0 && !required)
+        return true;
+    return credentials_set(field, buffer_bytes(&text), name, origin, err);
+}
+
+static bool take_expiration(struct credentials *out, const struct json *doc, const char *origin,
+                            struct error *err)
+{
+    json_value v = json_member(doc, 0, "Expiration");
+    out->expires_us = CREDENTIALS_NEVER_EXPIRE;
+    if (v == JSON_NONE || json_type(doc, v) == JSON_NULL)
+        return true;
+    BUFFER_AUTO text;
+    buffer_init(&text, 64);
+    if (json_type(doc, v) != JSON_STRING || !json_string(doc, v, &text) ||
+        !clock_parse(buffer_bytes(&text), &out->expires_us))
+        return error_set(err, ERROR_NO_CREDENTIALS,
+                         "Expiration of %.200s is not a time in ISO 8601", origin);
+    return true;
+}
+
+static bool take_document(struct credentials *out, const struct json *doc, const char *token_name,
+                          bool version, const char *origin, struct error *err)
+{
+    int64_t number;
+    if (json_type(doc, 0) != JSON_OBJECT)
+        return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no JSON object", origin);
+    json_value v = json_member(doc, 0, "Version");
+    if (version && (v == JSON_NONE || !json_int64(doc, v, &number) || number != 1))
+        return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no Version 1", origin);
+    return take_member(&out->access_key_id, doc, "AccessKeyId", true, origin, err) &&
+           take_member(&out->secret_access_key, doc, "SecretAccessKey", true, origin, err) &&
+           take_member(&out->session_token, doc, token_name, false, origin, err) &&
+           take_expiration(out, doc, origin, err);
+}
+
+bool credentials_from_json(struct credentials *out, struct bytes text, const char *token_name,
+                           bool version, const char *origin, struct error *err)
+{
+    struct json doc;
+    struct error parse;
+    json_init(&doc, JSON_DEPTH);
+    bool good = json_parse(&doc, text, &parse);
+    if (!good) /* the parser's cause has an offset, no content, but that is no help here either */
+        error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no valid JSON", origin);
+    else
+        good = take_document(out, &doc, token_name, version, origin, err);
+    json_clear(&doc);
+    return good;
+}
+
+static enum provider_result from_environment(struct credentials *out, struct error *err)
+{
+    static const char origin[] = "the environment";
+    const char *id = getenv("AWS_ACCESS_KEY_ID");
+    const char *secret = getenv("AWS_SECRET_ACCESS_KEY");
+    const char *token = getenv("AWS_SESSION_TOKEN");
+    const char *expires = getenv("AWS_CREDENTIAL_EXPIRATION");
+    bool has_id = id != NULL && id[0] != '\0', has_secret = secret != NULL && secret[0] != '\0';
+    if (!has_id && !has_secret)
+        return PROVIDER_ABSENT;
+    snprintf(out->source, sizeof out->source, "%s", origin);
+    if (!has_id || !has_secret) {
+        error_set(err, ERROR_NO_CREDENTIALS, "%s is set, but %s is not",
+                  has_id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+                  has_id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+        return PROVIDER_FAILED;
+    }
+    if (!credentials_set(&out->access_key_id, bytes_text(id), "AWS_ACCESS_KEY_ID", origin, err) ||
+        !credentials_set(&out->secret_access_key, bytes_text(secret), "AWS_SECRET_ACCESS_KEY",
+                         origin, err) ||
+        (token != NULL && token[0] != '\0' &&
+         !credentials_set(&out->session_token, bytes_text(token), "AWS_SESSION_TOKEN", origin,
+                          err)))
+        return PROVIDER_FAILED;
+    if (expires != NULL && expires[0] != '\0' &&
+        !clock_parse(bytes_text(expires), &out->expires_us)) {
+        error_set(err, ERROR_NO_CREDENTIALS, "AWS_CREDENTIAL_EXPIRATION is not a time");
+        return PROVIDER_FAILED;
+    }
+    return PROVIDER_FOUND;
+}
+
+static bool check_expiry(const struct credentials *found, struct error *err)
+{
+    if (found->expires_us > clock_wall_us())
+        return true;
+    char when[ISO_Z_SIZE];
+    iso_z(when, found->expires_us);
+    error_set(err, ERROR_CREDENTIALS_EXPIRED, "the credentials of %.200s expired at %s",
+              found->source, when);
+    return false;
+}
+
+bool credentials_find(struct credentials *out, const char *profile, int stop_fd, struct error *err)
+{
+    const char *from = getenv("AWS_PROFILE");
+    bool in_environment = from != NULL && from[0] != '\0';
+    const char *name = profile != NULL ? profile : in_environment ? from : "default";
+    enum provider_result result = PROVIDER_ABSENT;
+    credentials_clear(out);
+    credentials_init(out);
+    if (profile == NULL)
+        result = from_environment(out, err);
+    if (result == PROVIDER_ABSENT)
+        result =
+            credentials_from_profile(out, name, profile != NULL || in_environment, stop_fd, err);
+    if (result == PROVIDER_ABSENT)
+        result = credentials_from_container(out, err);
+    struct error instance = {0};
+    if (result == PROVIDER_ABSENT) {
+        result = credentials_from_instance(out, &instance);
+        if (result == PROVIDER_ABSENT)
+            error_set(
+                err, ERROR_NO_CREDENTIALS,
+                "no AWS credentials in the environment, profile %.60s or a container's; %.200s",
+                name, instance.cause);
+        else if (result == PROVIDER_FAILED)
+            *err = instance;
+    }
+    if (result == PROVIDER_FOUND && check_expiry(out, err))
+        return true;
+    credentials_clear(out);
+    return false;
+}
+
+void credentials_put(struct buffer *out, const struct credentials *credentials)
+{
+    char when[ISO_Z_SIZE];
+    struct json_writer w = json_writer(out);
+    json_object(&w, NULL);
+    json_text_bytes(&w, "access_key_id", buffer_bytes(&credentials->access_key_id));
+    json_text_bytes(&w, "secret_access_key", buffer_bytes(&credentials->secret_access_key));
+    if (credentials->session_token.len > 0)
+        json_text_bytes(&w, "session_token", buffer_bytes(&credentials->session_token));
+    if (credentials->expires_us != CREDENTIALS_NEVER_EXPIRE) {
+        iso_z(when, credentials->expires_us);
+        json_text(&w, "expiration", when);
+    }
+    json_end(&w);
+}

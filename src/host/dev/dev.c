@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclavectl dev: enclaved on this machine, with simulated NSM and KMS. */
+#include "host/dev/dev.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "codec/json_writer.h"
+#include "host/command.h"
+#include "host/file.h"
+#include "host/report.h"
+#include "host/service/configure.h"
+#include "net/address.h"
+
+#define RETRY_MS    5000 /* after a renewal that failed */
+#define DEV_WATCHED 5    /* four children and the signals */
+
+static const struct option_spec options[] = {
+    {"listen", "ADDRESS", "where enclaved-dev shall listen (default tcp:127.0.0.1:0: any port)"},
+    {"tsk-file", "FILE", "wrap this session key, 64 hex digits (default: one that nobody sees)"},
+    {"dir", "DIR", "keep keys, policy, wrapped TSK and logs in DIR, and use them again"},
+    {"credential-seconds", "N", "how long the session's credentials last (default 3600)"},
+    {"kernel", "FILE", "build an image of this kernel and boot it in a virtual machine"},
+    {"kernel-lock", "FILE", "what the kernel was made of, for the image's metadata"},
+    {"memory", "MIB", "of the virtual machine"},
+    {"cpus", "N", "of the virtual machine"},
+    {"debug-mode", NULL, "boot in debug mode: console in the log, registers zero"},
+    {"boot", "FILE", "boot this image instead, whatever the policy says"},
+    {"image-only", NULL, "end once the image is built"},
+    OPTION_TIMEOUT,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct command_help help = {
+    .name = "dev",
+    .synopsis = "[--listen ADDRESS] [--tsk-file FILE] [--dir DIR] [--kernel FILE]",
+    .about =
+        "Starts a simulated NSM and KMS, creates a key whose policy demands the measurement of\n"
+        "this enclaved-dev and its configuration, wraps a session key under it, starts and\n"
+        "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT or SIGTERM and\n"
+        "leaves nothing behind but what --dir keeps.\n"
+        "\n"
+        "With --kernel it is enclaved itself, in an image built for this world (DIR/enclaved.eif)\n"
+        "and booted by enclave-sim vm, with vsock, the kernel's own /dev/nsm and a relay.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .examples = "  enclavectl dev\n"
+                "  enclavectl dev --listen tcp:127.0.0.1:5000 --dir ~/.enclaved-dev\n"
+                "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n"
+                "  enclavectl dev --kernel build/bzImage --memory 64\n",
+};
+
+static bool take(void *context, const char *name, const char *value, struct error *err)
+{
+    struct dev *dev = context;
+    if (name == NULL)
+        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
+    if (strcmp(name, "credential-seconds") == 0)
+        return options_integer("--credential-seconds", value, 2, OPTIONS_SECONDS_MAX,
+                               &dev->credential_seconds, err);
+    const struct {
+        const char *name, **text;
+    } texts[] = {
+        {"listen", &dev->listen},
+        {"tsk-file", &dev->tsk_file},
+        {"dir", &dev->dir},
+        {"kernel", &dev->kernel},
+        {"kernel-lock", &dev->kernel_lock},
+        {"memory", &dev->memory},
+        {"cpus", &dev->cpus},
+        {"boot", &dev->boot},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (strcmp(name, texts[i].name) == 0)
+            *texts[i].text = value;
+    dev->debug_mode = dev->debug_mode || strcmp(name, "debug-mode") == 0;
+    dev->image_only = dev->image_only || strcmp(name, "image-only") == 0;
+    return true;
+}
+
+/* What only goes with a virtual machine. */
+static bool check_options(const struct dev *dev, struct error *err)
+{
+    if (dev->kernel != NULL)
+        return !dev->image_only || dev->dir != NULL ||
+               error_set(err, ERROR_USAGE, "--image-only goes with --dir, where the image stays");
+    if (dev->kernel_lock == NULL && dev->memory == NULL && dev->cpus == NULL && dev->boot == NULL &&
+        !dev->debug_mode && !dev->image_only)
+        return true;
+    return error_set(err, ERROR_USAGE,
+                     "--kernel-lock, --memory, --cpus, --debug-mode, --boot and --image-only go "
+                     "with --kernel");
+}
+
+static int tell_ready(const struct dev *dev)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, 65536);
+    if (dev->common.json) {
+        struct json_writer w = json_writer(&out);
+        json_object(&w, NULL);
+        json_text(&w, "status", "success");
+        json_text(&w, "ready", dev->address);
+        json_text(&w, "kms_key", dev->key_arn);
+        json_text(&w, "pcr0", dev->pcr0);
+        json_text(&w, "kms", dev->relay);
+        json_text(&w, "dir", dev->state);
+        json_end(&w);
+        buffer_byte(&out, '\n');
+    } else {
+        buffer_printf(&out, "ready %s\n", dev->address);
+    }
+    report_note("simulated NSM and KMS: for development only, nothing here is kept from this "
+                "machine");
+    report_note("PCR0 %s", dev->pcr0);
+    report_note("key %s, logs and policy in %s", dev->key_arn, dev->state);
+    report_note("try: enclavectl pipeline --to %s --payload '{\"hello\": \"world\"}'",
+                dev->address);
+    return report_print(&dev->common, buffer_bytes(&out));
+}
+
+static int tell_image(const struct dev *dev)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, 4096);
+    buffer_printf(&out, "%s/enclaved.eif\n", dev->state);
+    report_note("PCR0 %s", dev->pcr0);
+    return report_print(&dev->common, buffer_bytes(&out));
+}
+
+/* As --watch does: five minutes before the end, or at half of a short life. */
+static int64_t renew_at_us(const struct dev *dev)
+{
+    int64_t life =
+        dev->credential_seconds > 600 ? dev->credential_seconds - 300 : dev->credential_seconds / 2;
+    return clock_wall_us() + life * 1000000;
+}
+
+static int tell_death(struct dev *dev, struct child *child)
+{
+    struct error err;
+    char log[64], line[400], how[64];
+    snprintf(log, sizeof log, "%s.log", child->name);
+    dev_last_line(dev, log, line);
+    child_describe(child, how, sizeof how);
+    error_set(&err, ERROR_SYSTEM, "%s %s; its log ends: %s", child->name, how,
+              line[0] != '\0' ? line : "(empty)");
+    (void)report_failure_with(&dev->common, &err, dev->dir != NULL ? NULL : "keep logs with --dir");
+    return EXIT_REFUSED;
+}
+
+/* Until a signal (EXIT_OK) or the end of a child. */
+static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
+{
+    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
+    int64_t renew_us = renew_at_us(dev);
+    for (;;) {
+        int64_t rest = (renew_us - clock_wall_us()) / 1000;
+        rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
+        int ready = poll(fds, DEV_WATCHED, (int)rest);
+        if (ready < 0 && errno != EINTR)
+            return EXIT_LOCAL;
+        if (ready > 0 && fds[DEV_WATCHED - 1].revents != 0)
+            return EXIT_OK;
+        for (size_t i = 0; i < ARRAY_LEN(children); i++)
+            if (children[i]->pid > 0 && child_ended(children[i]))
+                return tell_death(dev, children[i]);
+        if (clock_wall_us() < renew_us)
+            continue;
+        struct error err = {0};
+        if (dev_renew(dev, &err)) {
+            renew_us = renew_at_us(dev);
+            report_note("session credentials renewed");
+        } else if (err.code != ERROR_SHUTTING_DOWN) {
+            (void)report_failure(&dev->common, &err);
+            renew_us = clock_wall_us() + INT64_C(1000) * RETRY_MS;
+        }
+    }
+}
+
+/* A child that does not run has no descriptor, for which poll does not wait. */
+static bool watch_child(const struct child *child, struct pollfd *out)
+{
+    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34.
+     */
+    int fd = child->pid > 0 ? (int)syscall(SYS_pidfd_open, child->pid, 0u) : -1;
+    *out = (struct pollfd){.fd = fd, .events = POLLIN};
+    return child->pid == 0 || out->fd >= 0;
+}
+
+static int serve(struct dev *dev)
+{
+    struct pollfd fds[DEV_WATCHED] = {
+        [DEV_WATCHED - 1] = {.fd = dev->stop_fd, .events = POLLIN},
+    };
+    int code = EXIT_LOCAL;
+    bool watched = watch_child(&dev->nsm, &fds[0]);
+    watched = watch_child(&dev->kms, &fds[1]) && watched;
+    watched = watch_child(&dev->way_out, &fds[2]) && watched;
+    watched = watch_child(&dev->enclaved, &fds[3]) && watched;
+    if (watched) {
+        code = wait_and_renew(dev, fds);
+    } else {
+        struct error err;
+        error_set_errno(&err, ERROR_SYSTEM, "the children cannot be watched");
+        code = report_failure(&dev->common, &err);
+    }
+    for (size_t i = 0; i < DEV_WATCHED - 1; i++)
+        if (fds[i].fd >= 0)
+            close(fds[i].fd);
+    return code;
+}
+
+static int run(struct dev *dev)
+{
+    struct error err = {0};
+    if (!dev_start(dev, &err))
+        return err.code == ERROR_SHUTTING_DOWN ? EXIT_OK : report_failure(&dev->common, &err);
+    int code = dev->image_only ? tell_image(dev) : tell_ready(dev);
+    return code == EXIT_OK && !dev->image_only ? serve(dev) : code;
+}
+
+int command_dev(int argc, char **argv)
+{
+    struct dev dev = {
+        .common.timeout_ms = CONFIGURE_TIMEOUT_MS,
+        .listen = "tcp:127.0.0.1:0",
+        .credential_seconds = 3600,
+        .state_fd = -1,
+        .nsm.out = -1,
+        .kms.out = -1,
+        .way_out.out = -1,
+        .enclaved.out = -1,
+    };
+    int ended = options_parse(&help, argc, argv, &dev.common, take, &dev);
+    if (ended != OPTIONS_GO_ON)
+        return ended;
+    struct address listen;
+    struct error wrong;
+    if (!check_options(&dev, &wrong) || !address_parse(&listen, dev.listen, &wrong))
+        return report_failure(&dev.common, &wrong);
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    dev.stop_fd = sigprocmask(SIG_BLOCK, &ends, NULL) == 0
+                      ? signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)
+                      : -1;
+    if (dev.stop_fd < 0) {
+        struct error err;
+        error_set_errno(&err, ERROR_SYSTEM, "signals cannot be awaited");
+        return report_failure(&dev.common, &err);
+    }
+    credentials_init(&dev.admin);
+    credentials_init(&dev.session);
+    credentials_init(&dev.previous);
+    int code = run(&dev);
+    dev_stop(&dev);
+    if (dev.run[0] != '\0')
+        file_remove_tree(dev.run);
+    credentials_clear(&dev.admin);
+    credentials_clear(&dev.session);
+    credentials_clear(&dev.previous);
+    if (dev.state_fd >= 0)
+        close(dev.state_fd);
+    close(dev.stop_fd);
+    return code;
+}

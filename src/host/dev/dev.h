@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `enclavectl dev`: enclaved-dev, a simulated NSM and a simulated KMS on this machine, wired as in
+ * production: attestation, key policy on the measurement, wrapped session key, credentials that
+ * end. With --kernel it is enclaved in an image, in a virtual machine that has the NSM within.
+ */
+#ifndef HOST_DEV_DEV_H
+#define HOST_DEV_DEV_H
+
+#include <limits.h>
+
+#include "host/child.h"
+#include "host/credentials/credentials.h"
+#include "host/options.h"
+
+#define DEV_REGION  "us-east-1"
+#define DEV_ACCOUNT "000000000000" /* twelve digits that belong to nobody */
+#define DEV_HOST    "kms." DEV_REGION ".amazonaws.com"
+#define DEV_ROLE    "arn:aws:iam::" DEV_ACCOUNT ":role/enclaved-dev"
+#define DEV_SESSION "arn:aws:sts::" DEV_ACCOUNT ":assumed-role/enclaved-dev/session"
+#define DEV_ROOT    "arn:aws:iam::" DEV_ACCOUNT ":root"
+
+/* The encryption context of the development TSK, pinned in the configuration. */
+#define DEV_CONTEXT_JSON "{\"application\": \"enclaved\", \"environment\": \"development\"}"
+#define DEV_CONTEXT_1    "application=enclaved"
+#define DEV_CONTEXT_2    "environment=development"
+
+#define DEV_WAIT_MS  30000 /* for a child to be ready, and for one KMS call */
+#define DEV_GRACE_MS 5000  /* for a child to end */
+#define DEV_PATH_MAX 1024  /* enclaved's limit on a path in its configuration */
+
+struct dev {
+    struct common common;
+    const char *listen;
+    const char *tsk_file;       /* NULL: a new TSK */
+    const char *dir;            /* NULL: in run, gone afterwards */
+    int64_t credential_seconds; /* how long credentials last */
+
+    const char *kernel;      /* NULL: enclaved-dev on this machine */
+    const char *kernel_lock; /* what the kernel was made of, for the image's metadata; NULL: none */
+    const char *boot;        /* an image to boot in place of the policy's; NULL: that one */
+    const char *memory;      /* MiB; NULL: the simulator's default */
+    const char *cpus;        /* likewise */
+    bool debug_mode;
+    bool image_only; /* ends once the image is there */
+
+    char programs[DEV_PATH_MAX]; /* where enclavectl and the others lie */
+    char run[64];                /* short: unix socket paths end at 107 bytes */
+    char state[DEV_PATH_MAX];
+    int state_fd;                             /* holds the lock on the state folder */
+    int stop_fd;                              /* readable at SIGINT and SIGTERM */
+    struct child nsm, kms, way_out, enclaved; /* enclaved: the virtual machine, with --kernel */
+
+    struct credentials admin;    /* of the account's root: keys and policies */
+    struct credentials session;  /* what enclaved is configured with */
+    struct credentials previous; /* still valid while session is handed over */
+    char relay[64];              /* where the simulated KMS listens: tcp:127.0.0.1:PORT */
+    char address[300];           /* where enclaved is to be reached */
+    char key_arn[256];
+    char pcr0[97];
+};
+
+/* --- dev_files.c: what lies in the state folder --- */
+
+/* state/name into out. ERROR_SYSTEM if it is too long. */
+MUST_USE bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX],
+                       struct error *err);
+/* Finds the programs, makes the folders. */
+MUST_USE bool dev_folders(struct dev *dev, struct error *err);
+/* Makes new credentials that last credential_seconds (session) or for ever (admin). */
+MUST_USE bool dev_new_credentials(struct credentials *out, const char *prefix, int64_t seconds,
+                                  struct error *err);
+/* Writes the file that tells the simulated KMS whose credentials are good. */
+MUST_USE bool dev_write_credentials(const struct dev *dev, struct error *err);
+/* Writes enclaved's configuration. */
+MUST_USE bool dev_write_config(const struct dev *dev, struct error *err);
+/* Measures it with enclaved-dev: pcr0, measurements.json. */
+MUST_USE bool dev_measure(struct dev *dev, struct error *err);
+/* The last line of a child's log, or "". */
+void dev_last_line(const struct dev *dev, const char *log, char out[400]);
+
+/* --- dev_kms.c: calls to the simulated KMS as the account's root --- */
+
+/* Takes the key of an earlier start, or creates one: key_arn. */
+MUST_USE bool dev_key(struct dev *dev, struct error *err);
+/* Puts the policy on pcr0. */
+MUST_USE bool dev_policy(const struct dev *dev, struct error *err);
+/* Wraps the TSK, unless an earlier start did: state/tsk.b64. */
+MUST_USE bool dev_wrap(const struct dev *dev, struct error *err);
+
+/* --- dev_vm.c: in a virtual machine --- */
+
+/* Builds the image of this world: state/enclaved.eif, pcr0, measurements.json. */
+MUST_USE bool dev_image(struct dev *dev, struct error *err);
+/* Starts the relay and boots: address. */
+MUST_USE bool dev_boot(struct dev *dev, struct error *err);
+
+/* --- dev_start.c --- */
+
+/*
+ * Starts a program beside enclavectl, its log being state/NAME.log, and waits at most wait_ms until
+ * it says `ready ADDRESS`, put into ready.
+ */
+MUST_USE bool dev_launch(const struct dev *dev, struct child *child, const char *name,
+                         const char *program, const char *const options[], int64_t wait_ms,
+                         char *ready, size_t size, struct error *err);
+/* Runs argv to its end, at most wait_ms, its log being state/NAME.log; what it prints is dropped.
+ */
+MUST_USE bool dev_run(const struct dev *dev, const char *name, const char *const argv[],
+                      int64_t wait_ms, struct error *err);
+
+/* Starts all and configures enclaved. On failure what runs already is left to dev_stop. */
+MUST_USE bool dev_start(struct dev *dev, struct error *err);
+void dev_stop(struct dev *dev);
+/* Delivers session to enclaved. whole: with the wrapped TSK. */
+MUST_USE bool dev_configure(struct dev *dev, bool whole, struct error *err);
+/* New session credentials, known to the simulated KMS and delivered. */
+MUST_USE bool dev_renew(struct dev *dev, struct error *err);
+
+#endif

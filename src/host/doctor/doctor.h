@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks of `enclavectl doctor`: each says what it found, why, and what to do about it. */
+#ifndef HOST_DOCTOR_DOCTOR_H
+#define HOST_DOCTOR_DOCTOR_H
+
+#include "codec/json.h"
+#include "host/options.h"
+
+#define CHECKS_MAX        96
+#define CONTEXT_PAIRS     32
+#define DOCTOR_ANSWER_MAX 65536 /* bytes of measurements, or of an answer to health */
+
+enum check_result { CHECK_OK, CHECK_WARN, CHECK_FAIL };
+
+struct check {
+    char name[24];
+    enum check_result result;
+    char cause[600];
+    char remedy[400]; /* empty: nothing to do */
+};
+
+struct doctor {
+    struct common common;
+    const char *root;      /* --root: the tree whose /dev and /sys are looked at; "" for / */
+    const char *relay;     /* --relay */
+    const char *endpoint;  /* --endpoint: the name of KMS */
+    const char *roots;     /* --roots: PEM file */
+    const char *policy;    /* --policy: a key policy, JSON */
+    const char *pcrs;      /* --pcrs: measurements, JSON */
+    const char *principal; /* --principal: who asks */
+    const char *context[CONTEXT_PAIRS]; /* --encryption-context K=V */
+    size_t context_count;
+    struct buffer health; /* the service's answer to health; empty: none */
+    char key_arn[256];    /* as the service tells; empty: not known */
+    bool denied;          /* the service says that a key policy refused it */
+    struct check checks[CHECKS_MAX];
+    size_t count;
+};
+
+/* Adds a check; remedy may be NULL. The cause is cut where it is too long. */
+void doctor_add(struct doctor *doctor, const char *name, enum check_result result,
+                const char *remedy, const char *cause, ...) PRINTF_LIKE(5, 6);
+
+void doctor_nsm(struct doctor *doctor);   /* /dev/nsm */
+void doctor_vsock(struct doctor *doctor); /* AF_VSOCK */
+void doctor_clock(struct doctor *doctor);
+void doctor_service(struct doctor *doctor); /* --to: state, credentials, last error */
+void doctor_relay(struct doctor *doctor);   /* --relay: reachable, TLS, the clock of KMS */
+void doctor_policy(struct doctor *doctor);  /* --policy against --pcrs, or what runs */
+
+/*
+ * Explains a failure of the session key by its code and what is known beside it (KMS's type and
+ * message, the cause), as a failed check.
+ */
+void doctor_explain(struct doctor *doctor, const char *code, const char *details);
+
+#endif

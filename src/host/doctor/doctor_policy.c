@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key policy against measurements, offline: what KMS would say to a Decrypt whose attestation
+ * document has these PCRs, and which conditions make it say so.
+ */
+#include <stdio.h>
+
+#include "host/doctor/doctor.h"
+#include "host/file.h"
+#include "host/policy/policy_question.h"
+
+/* A text for "%.*s", cut where it is too long for a line. */
+#define SHOWN(text) \
+    (int)((text).len < 200 ? (text).len : 200), (text).len > 0 ? (const char *)(text).at : ""
+
+struct comparison {
+    struct doctor *doctor;
+    struct policy_cursor cursor;
+};
+
+static void explain(void *context, const struct policy_finding *finding)
+{
+    struct comparison *comparison = context;
+    policy_cursor_next(&comparison->cursor, finding);
+    if (finding->key.len == 0)
+        return;
+    struct bytes actual = finding->actual.at != NULL ? finding->actual : bytes_text("none");
+    /* What matters: a condition of an Allow that fails, or of a Deny that holds. */
+    if (comparison->cursor.aside || finding->matched != finding->deny)
+        return;
+    doctor_add(comparison->doctor, "condition", CHECK_FAIL,
+               finding->deny ? "change the Deny statement, or what it speaks of"
+                             : "put the measurement of this image into the policy, or rebuild it",
+               "%.*s, %.*s %.*s: wanted %.*s, actual %.*s", SHOWN(finding->statement),
+               SHOWN(finding->condition), SHOWN(finding->key), SHOWN(finding->wanted),
+               SHOWN(actual));
+}
+
+static void evaluate(struct doctor *doctor, const struct policy *policy,
+                     const struct policy_question *question, bool debug)
+{
+    size_t before = doctor->count;
+    struct comparison comparison = {.doctor = doctor};
+    const struct policy_request request = policy_question_request(question);
+    const struct bytes principal = request.principal_arn;
+    enum policy_effect effect = policy_evaluate(policy, &request, explain, &comparison);
+    if (debug)
+        doctor_add(doctor, "debug mode", effect == POLICY_ALLOWED ? CHECK_WARN : CHECK_FAIL,
+                   "run the enclave without --debug-mode",
+                   "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode");
+    if (effect != POLICY_ALLOWED) {
+        doctor_add(doctor, "policy", CHECK_FAIL, "see the conditions above, or give --principal",
+                   "%s kms:Decrypt to %.*s",
+                   effect == POLICY_NOT_ALLOWED ? "does not allow" : "explicitly denies",
+                   SHOWN(principal));
+        return;
+    }
+    doctor->count = before; /* conditions of statements that another one makes up for */
+    if (debug)
+        doctor_add(
+            doctor, "debug mode", CHECK_WARN, "run the enclave without --debug-mode",
+            "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
+    doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
+               SHOWN(principal));
+    if (doctor->denied && !debug && doctor->pcrs != NULL)
+        doctor_add(doctor, "running", CHECK_FAIL,
+                   "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
+                   "without --debug-mode, and deliver credentials of that role",
+                   "KMS refused what runs, but the policy allows these PCRs: this image runs in "
+                   "debug mode (its PCRs are zero), or another one runs, or under another role");
+}
+
+/* --pcrs, or without it those of the enclave that answered to --to. */
+static bool read_measurements(const struct doctor *doctor, struct buffer *out, struct error *err)
+{
+    if (doctor->pcrs != NULL)
+        return file_read(doctor->pcrs, out, err);
+    if (doctor->health.len == 0)
+        return error_set(err, ERROR_FORMAT,
+                         "the service did not tell its measurements: give --pcrs");
+    buffer_append(out, buffer_bytes(&doctor->health));
+    return !out->failed || error_set(err, ERROR_FORMAT, "the answer to health is too long");
+}
+
+static bool compare(struct doctor *doctor, struct json *policy_doc, struct json *pcrs_doc,
+                    struct policy_question *question, struct error *err)
+{
+    struct registers registers;
+    BUFFER_AUTO policy_text;
+    BUFFER_AUTO pcrs_text;
+    buffer_init(&policy_text, POLICY_TEXT_MAX);
+    buffer_init(&pcrs_text, MEASUREMENTS_MAX);
+    if (!file_read(doctor->policy, &policy_text, err) ||
+        !read_measurements(doctor, &pcrs_text, err) ||
+        !json_parse(policy_doc, buffer_bytes(&policy_text), err) ||
+        !json_parse(pcrs_doc, buffer_bytes(&pcrs_text), err) ||
+        !registers_from_json(&registers, pcrs_doc, err) ||
+        !policy_question_set(question, policy_doc, doctor->principal, &registers, doctor->context,
+                             doctor->context_count, err))
+        return false;
+    struct policy *policy = policy_new(buffer_bytes(&policy_text), err);
+    if (policy == NULL)
+        return false;
+    evaluate(doctor, policy, question, registers_is_debug(&registers));
+    policy_free(policy);
+    return true;
+}
+
+void doctor_policy(struct doctor *doctor)
+{
+    struct json policy_doc, pcrs_doc;
+    struct error err = {0};
+    json_init(&policy_doc, JSON_DEPTH);
+    json_init(&pcrs_doc, JSON_DEPTH);
+    struct policy_question question;
+    policy_question_init(&question);
+    if (doctor->key_arn[0] != '\0')
+        question.key_arn = doctor->key_arn;
+    if (!compare(doctor, &policy_doc, &pcrs_doc, &question, &err))
+        doctor_add(doctor, "policy", CHECK_FAIL, "correct the file", "%s",
+                   err.cause[0] != '\0' ? err.cause : error_text(err.code));
+    policy_question_clear(&question);
+    json_clear(&policy_doc);
+    json_clear(&pcrs_doc);
+}

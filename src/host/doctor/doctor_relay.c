@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What doctor tries on the way to KMS: the relay, TLS through it, and the date KMS gives. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "crypto/tls.h"
+#include "formats/http_header.h"
+#include "host/doctor/doctor.h"
+#include "host/file.h"
+#include "host/resolve.h"
+#include "net/deadline.h"
+
+#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
+#define ROOTS_LIMIT  (4u << 20) /* bytes */
+#define SKEW_SECONDS 300        /* what AWS tolerates in a signature's date */
+#define ANSWER_LIMIT 65536
+
+static bool wait_for(void *context, int fd, short events, struct error *err)
+{
+    const struct deadline *deadline = context;
+    return deadline_wait(deadline, fd, events, err);
+}
+
+/* kms.REGION.amazonaws.com from arn:PARTITION:kms:REGION:…, or --endpoint; false if neither. */
+static bool find_endpoint(const struct doctor *doctor, char out[256])
+{
+    char partition[32], region[64];
+    if (doctor->endpoint != NULL)
+        return snprintf(out, 256, "%s", doctor->endpoint) < 256;
+    if (sscanf(doctor->key_arn, "arn:%31[a-z-]:kms:%63[a-z0-9-]:", partition, region) != 2)
+        return false;
+    const char *suffix = strcmp(partition, "aws-cn") == 0     ? "amazonaws.com.cn"
+                         : strcmp(partition, "aws-eusc") == 0 ? "amazonaws.eu"
+                                                              : "amazonaws.com";
+    return snprintf(out, 256, "kms.%s.%s", region, suffix) < 256;
+}
+
+/* Compares the clocks, as far as the answer to a GET tells that of the other side. */
+static void compare_clocks(struct doctor *doctor, struct tls *tls, const char *host)
+{
+    BUFFER_AUTO text;
+    struct http_response response;
+    struct error err;
+    buffer_init(&text, ANSWER_LIMIT);
+    buffer_printf(&text, "GET / HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host);
+    bool sent = !text.failed && tls_write(tls, buffer_bytes(&text), &err);
+    buffer_reset(&text);
+    enum http_progress progress = HTTP_INCOMPLETE;
+    while (sent && progress == HTTP_INCOMPLETE) {
+        size_t got = 0;
+        uint8_t *at = buffer_reserve(&text, 4096);
+        if (at == NULL || !tls_read(tls, at, 4096, &got, &err) || got == 0)
+            return; /* no HTTP to compare with: TLS itself stood */
+        buffer_commit(&text, got);
+        progress = http_response_parse(&response, buffer_bytes(&text), ANSWER_LIMIT, &err);
+    }
+    if (progress != HTTP_COMPLETE)
+        return;
+    struct bytes date = http_header(&response, "date");
+    char copy[64];
+    struct tm parts = {0};
+    snprintf(copy, sizeof copy, "%.*s", (int)(date.len < 63 ? date.len : 63),
+             date.len > 0 ? (const char *)date.at : "");
+    if (strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &parts) == NULL)
+        return;
+    long long skew = (long long)(clock_wall_us() / 1000000) - (long long)timegm(&parts);
+    if (llabs(skew) >= SKEW_SECONDS)
+        doctor_add(doctor, "kms clock", CHECK_FAIL, "set the clock: KMS refuses such signatures",
+                   "this clock is %lld seconds %s that of %.100s", llabs(skew),
+                   skew > 0 ? "ahead of" : "behind", host);
+    else
+        doctor_add(doctor, "kms clock", CHECK_OK, NULL, "within %lld seconds of %.100s",
+                   llabs(skew), host);
+}
+
+static void try_tls(struct doctor *doctor, int fd, const char *host, struct deadline *deadline)
+{
+    BUFFER_AUTO pem;
+    struct error err = {0};
+    buffer_init(&pem, ROOTS_LIMIT);
+    const char *path = doctor->roots != NULL ? doctor->roots : SYSTEM_ROOTS;
+    struct tls_roots *roots =
+        file_read(path, &pem, &err) ? tls_roots_new(buffer_bytes(&pem), &err) : NULL;
+    if (roots == NULL) {
+        doctor_add(doctor, "tls", CHECK_FAIL, "give --roots FILE", "%s", err.cause);
+        return;
+    }
+    struct tls *tls = tls_connect(fd, roots, host, wait_for, deadline, &err);
+    if (tls == NULL) {
+        doctor_add(
+            doctor, "tls", CHECK_FAIL,
+            "the relay must be raw TCP and lead to this name, port 443 (enclavectl relay --query "
+            "tells where, and what failed); check roots and clock",
+            "no trusted TLS connection to %.100s: %.400s", host, err.cause);
+    } else {
+        doctor_add(doctor, "tls", CHECK_OK, NULL, "%.100s shows a certificate that is trusted",
+                   host);
+        compare_clocks(doctor, tls, host);
+    }
+    tls_free(tls);
+    tls_roots_free(roots);
+}
+
+/* The command that starts a relay to where this key's KMS is. */
+static void add_unreachable(struct doctor *doctor, const struct error *err)
+{
+    char host[256], remedy[400];
+    if (!find_endpoint(doctor, host))
+        snprintf(host, sizeof host, "kms.REGION.amazonaws.com");
+    snprintf(remedy, sizeof remedy,
+             "on the parent: enclavectl relay --listen vsock:any:8000 --to %.250s:443", host);
+    doctor_add(doctor, "relay", CHECK_FAIL, remedy, "%s",
+               err->cause[0] != '\0' ? err->cause : error_text(err->code));
+}
+
+void doctor_relay(struct doctor *doctor)
+{
+    struct address relay;
+    struct deadline deadline = deadline_in(doctor->common.timeout_ms);
+    struct error err = {0};
+    int fd = -1;
+    char host[256];
+    if (!address_resolve(&relay, doctor->relay, &err) ||
+        !address_connect(&relay, &deadline, &fd, &err)) {
+        add_unreachable(doctor, &err);
+        return;
+    }
+    doctor_add(doctor, "relay", CHECK_OK, NULL, "%s takes connections", relay.text);
+    if (find_endpoint(doctor, host))
+        try_tls(doctor, fd, host, &deadline);
+    else
+        doctor_add(doctor, "tls", CHECK_WARN, "give --endpoint kms.REGION.amazonaws.com",
+                   "not tried: the name of KMS is not known");
+    close(fd);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclavectl image build. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "codec/json_writer.h"
+#include "host/file.h"
+#include "host/image/image.h"
+#include "image/eif_build.h"
+#include "image/eif_metadata.h"
+#include "pki/pki.h"
+
+static const struct option_spec options[] = {
+    {"kernel", "FILE", "the kernel: a bzImage (x86_64) or an Image (aarch64)"},
+    {"config", "FILE", "enclaved's configuration, in the image " EIF_PATH_CONFIG},
+    {"roots", "FILE", "the CA roots in PEM, in the image " EIF_PATH_ROOTS},
+    {"output", "FILE", "the image"},
+    {"cmdline", "TEXT", "the kernel's command line (default: nitro-cli's)"},
+    {"enclaved", "FILE", "what becomes /init (default: enclaved-init beside enclavectl)"},
+    {"wrapped-tsk", "FILE", "the wrapped TSK, in the image " EIF_PATH_WRAPPED},
+    {"module", "FILE", "a kernel module, uncompressed; repeatable, loaded in this order"},
+    {"ramdisk", "FILE", "a further ramdisk, taken as it is; repeatable"},
+    {"arch", "ARCH", "x86_64 or aarch64 (default: the kernel's)"},
+    {"name", "TEXT", "the image's name in its metadata (default: enclaved)"},
+    {"version", "TEXT", "the image's version in its metadata (default: enclaved's)"},
+    {"metadata", "KEY=VALUE", "a pair for its CustomMetadata; repeatable"},
+    {"kernel-lock", "FILE", "JSON that says where the kernel comes from, for its metadata"},
+    {"measurements", "FILE", "write the measurements there, too"},
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct command_help help = {
+    .name = "image build",
+    .synopsis = "--kernel FILE --config FILE --roots FILE --output FILE",
+    .about =
+        "Builds an enclave image (EIF, version 4) and prints its measurements as nitro-cli does.\n"
+        "PCR1 covers kernel, command line, program and modules; PCR2 configuration and roots;\n"
+        "PCR0 all of it. The same files give the same image, wherever and whenever; the build\n"
+        "time in its metadata is SOURCE_DATE_EPOCH, else 1970.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .examples = "  enclavectl image build --kernel build/bzImage --config enclaved.json \\\n"
+                "      --roots roots.pem --output enclaved.eif --measurements pcrs.json\n"
+                "  enclavectl image build --kernel blobs/bzImage --module blobs/nsm.ko \\\n"
+                "      --config enclaved.json --roots roots.pem --output enclaved.eif\n",
+};
+
+struct build {
+    struct common common;
+    struct eif_plan plan;
+    const char *cmdline, *config, *roots, *wrapped, *lock, *measurements;
+    struct eif_metadata metadata;
+    const char *modules[EIF_MODULES_MAX];
+    const char *ramdisks[EIF_RAMDISKS_MAX];
+    const char *pairs[EIF_METADATA_PAIRS];
+    char init[PATH_MAX];
+    /* what was read */
+    struct buffer config_text, roots_text, wrapped_text, lock_text, metadata_text;
+};
+
+static bool add(const char **list, size_t *count, size_t most, const char *name, const char *value,
+                struct error *err)
+{
+    if (*count == most)
+        return error_set(err, ERROR_USAGE, "at most %zu times --%s", most, name);
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool take_machine(struct eif_plan *plan, const char *value, struct error *err)
+{
+    for (enum machine m = MACHINE_X86_64; m <= MACHINE_AARCH64; m++)
+        if (strcmp(value, machine_name(m)) == 0)
+            plan->machine = m;
+    return plan->machine != MACHINE_UNKNOWN ||
+           error_set(err, ERROR_USAGE, "--arch is x86_64 or aarch64");
+}
+
+static bool take(void *context, const char *name, const char *value, struct error *err)
+{
+    struct build *b = context;
+    const struct {
+        const char *name;
+        const char **at;
+    } single[] = {
+        {"kernel", &b->plan.kernel}, {"cmdline", &b->cmdline},
+        {"enclaved", &b->plan.init}, {"config", &b->config},
+        {"roots", &b->roots},        {"wrapped-tsk", &b->wrapped},
+        {"name", &b->metadata.name}, {"version", &b->metadata.version},
+        {"kernel-lock", &b->lock},   {"measurements", &b->measurements},
+        {"output", &b->plan.output},
+    };
+    if (name == NULL)
+        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
+    if (strcmp(name, "module") == 0)
+        return add(b->modules, &b->plan.module_count, EIF_MODULES_MAX, name, value, err);
+    if (strcmp(name, "ramdisk") == 0)
+        return add(b->ramdisks, &b->plan.ramdisk_count, EIF_RAMDISKS_MAX, name, value, err);
+    if (strcmp(name, "metadata") == 0)
+        return add(b->pairs, &b->metadata.pair_count, EIF_METADATA_PAIRS, name, value, err);
+    if (strcmp(name, "arch") == 0)
+        return take_machine(&b->plan, value, err);
+    for (size_t i = 0; i < ARRAY_LEN(single); i++)
+        if (strcmp(name, single[i].name) == 0)
+            *single[i].at = value;
+    return true;
+}
+
+static bool check_wanted(const struct build *b, struct error *err)
+{
+    const struct {
+        const char *name, *value;
+    } wanted[] = {{"kernel", b->plan.kernel},
+                  {"config", b->config},
+                  {"roots", b->roots},
+                  {"output", b->plan.output}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (wanted[i].value == NULL)
+            return error_set(err, ERROR_USAGE, "--%s is needed; see enclavectl image build --help",
+                             wanted[i].name);
+    return true;
+}
+
+/* The init beside this program, else enclaved itself. */
+static bool default_init(struct build *b, struct error *err)
+{
+    static const char *const names[] = {"enclaved-init", "enclaved"};
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot tell where enclavectl lies");
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        int n = snprintf(b->init, sizeof b->init, "%s/%s", self, names[i]);
+        if (n > 0 && n < (int)sizeof b->init && access(b->init, R_OK) == 0) {
+            b->plan.init = b->init;
+            return true;
+        }
+    }
+    return error_set(err, ERROR_SYSTEM, "no enclaved-init in %.200s: give --enclaved FILE", self);
+}
+
+/* Where the configuration looks for a file, against where the image has it. */
+static void compare_path(const struct json *doc, json_value kms, const char *member,
+                         const char *option, const char *there)
+{
+    json_value v = json_member(doc, kms, member);
+    if (v == JSON_NONE ? there == NULL : there != NULL && json_string_is(doc, v, there))
+        return;
+    BUFFER_AUTO named;
+    buffer_init(&named, 1024);
+    append_json_text(&named, doc, v);
+    buffer_byte(&named, '\0');
+    if (named.failed)
+        return;
+    if (v == JSON_NONE)
+        report_note("note: the configuration has no kms.%s; --%s is in the image as %s", member,
+                    option, there);
+    else if (there == NULL)
+        report_note("note: the configuration's kms.%s is %s, and --%s is not given", member,
+                    (const char *)named.at, option);
+    else
+        report_note("note: the configuration's kms.%s is %s, but --%s is in the image as %s",
+                    member, (const char *)named.at, option, there);
+}
+
+static bool read_config(struct build *b, struct error *err)
+{
+    struct json doc;
+    struct error why = {0};
+    json_init(&doc, JSON_DEPTH);
+    if (!file_read(b->config, &b->config_text, err))
+        return false;
+    bool good = json_parse(&doc, buffer_bytes(&b->config_text), &why);
+    if (!good) {
+        error_set(err, ERROR_CONFIG, "%.200s: %s (%.200s)", b->config, error_text(why.code),
+                  why.cause);
+    } else {
+        json_value kms = json_member(&doc, 0, "kms");
+        json_value arn = json_member(&doc, kms, "key_arn");
+        good =
+            (arn != JSON_NONE && json_type(&doc, arn) == JSON_STRING) ||
+            error_set(err, ERROR_CONFIG,
+                      "%.200s is no configuration of enclaved: kms.key_arn is missing", b->config);
+        if (good) {
+            compare_path(&doc, kms, "roots_file", "roots", EIF_PATH_ROOTS);
+            compare_path(&doc, kms, "wrapped_tsk_file", "wrapped-tsk",
+                         b->wrapped != NULL ? EIF_PATH_WRAPPED : NULL);
+        }
+    }
+    json_clear(&doc);
+    return good;
+}
+
+static bool read_roots(struct build *b, struct error *err)
+{
+    BUFFER_AUTO der;
+    struct error why = {0};
+    buffer_init(&der, IMAGE_PEM_MAX);
+    if (!file_read(b->roots, &b->roots_text, err))
+        return false;
+    return pki_pem_to_der(buffer_bytes(&b->roots_text), &der, &why) ||
+           error_set(err, ERROR_CERTIFICATE, "%.200s holds no certificate in PEM", b->roots);
+}
+
+static bool read_lock(struct build *b, struct error *err)
+{
+    struct json doc;
+    struct error why = {0};
+    if (b->lock == NULL)
+        return true;
+    if (!file_read(b->lock, &b->lock_text, err))
+        return false;
+    json_init(&doc, JSON_DEPTH);
+    bool good = json_parse(&doc, buffer_bytes(&b->lock_text), &why);
+    b->metadata.kernel_source = good ? json_raw(&doc, 0) : bytes_of(NULL, 0);
+    json_clear(&doc);
+    return good || error_set(err, ERROR_FORMAT, "%.200s: %s (%.200s)", b->lock,
+                             error_text(why.code), why.cause);
+}
+
+/* https://reproducible-builds.org/specs/source-date-epoch */
+static bool read_epoch(int64_t *out, struct error *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    *out = 0;
+    if (text == NULL || text[0] == '\0')
+        return true;
+    return options_integer("SOURCE_DATE_EPOCH", text, 0, INT64_C(253402300799), out, err);
+}
+
+/* The kernel decides the machine, unless --arch has; the build compares the two. */
+static bool read_kernel(struct build *b, struct kernel *kernel, struct error *err)
+{
+    struct input input;
+    if (!input_open(&input, b->plan.kernel, -1, err))
+        return false;
+    bool good = kernel_identify(kernel, &input, err);
+    input_close(&input);
+    if (good && b->plan.machine == MACHINE_UNKNOWN)
+        b->plan.machine = kernel->machine;
+    return good;
+}
+
+static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
+{
+    if (!check_wanted(b, err) || (b->plan.init == NULL && !default_init(b, err)) ||
+        !read_kernel(b, kernel, err) || !read_config(b, err) || !read_roots(b, err) ||
+        (b->wrapped != NULL && !file_read(b->wrapped, &b->wrapped_text, err)) ||
+        !read_lock(b, err) || !read_epoch(&b->metadata.build_time_s, err))
+        return false;
+    if (b->wrapped != NULL && b->wrapped_text.len == 0)
+        return error_set(err, ERROR_USAGE, "%.200s is empty", b->wrapped);
+    b->metadata.kernel_version = kernel->version;
+    b->metadata.pairs = b->pairs;
+    if (!eif_metadata_put(&b->metadata_text, &b->metadata, err))
+        return false;
+    b->plan.cmdline =
+        bytes_text(b->cmdline != NULL ? b->cmdline : machine_cmdline(b->plan.machine));
+    b->plan.metadata = buffer_bytes(&b->metadata_text);
+    b->plan.config = buffer_bytes(&b->config_text);
+    b->plan.roots = buffer_bytes(&b->roots_text);
+    b->plan.wrapped_tsk = buffer_bytes(&b->wrapped_text);
+    b->plan.modules = b->modules;
+    b->plan.ramdisks = b->ramdisks;
+    return true;
+}
+
+/* {"Measurements": {…}}, printed and, where asked, written. */
+static int tell(const struct build *b, const struct eif_measurements *measurements)
+{
+    struct error err = {0};
+    BUFFER_AUTO out;
+    buffer_init(&out, IMAGE_TEXT_MAX);
+    buffer_text(&out, "{\"Measurements\": ");
+    eif_measurements_json(measurements, &out);
+    buffer_text(&out, "}\n");
+    if (b->measurements != NULL && !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
+        return image_failure(&b->common, &err);
+    return report_print(&b->common, buffer_bytes(&out));
+}
+
+static void start(struct build *b)
+{
+    b->metadata.name = "enclaved";
+    b->metadata.version = ENCLAVED_VERSION;
+    buffer_init(&b->config_text, IMAGE_FILE_MAX);
+    buffer_init(&b->roots_text, IMAGE_PEM_MAX);
+    buffer_init(&b->wrapped_text, IMAGE_FILE_MAX);
+    buffer_init(&b->lock_text, IMAGE_FILE_MAX / 2);
+    buffer_init(&b->metadata_text, EIF_METADATA_MAX);
+}
+
+static void clear(struct build *b)
+{
+    struct buffer *all[] = {&b->config_text, &b->roots_text, &b->wrapped_text, &b->lock_text,
+                            &b->metadata_text};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        buffer_clear(all[i]);
+}
+
+int image_build(int argc, char **argv)
+{
+    struct build build = {0};
+    struct kernel kernel = {0};
+    struct eif_measurements measurements;
+    struct error err = {0};
+    start(&build);
+    int ended = options_parse(&help, argc, argv, &build.common, take, &build);
+    if (ended == OPTIONS_GO_ON) {
+        bool good = prepare(&build, &kernel, &err);
+        build.plan.stop_fd = image_hold_signals();
+        good = good && eif_build(&build.plan, &measurements, &err);
+        ended = good ? tell(&build, &measurements) : image_failure(&build.common, &err);
+        image_release_signals(build.plan.stop_fd);
+    }
+    clear(&build);
+    return ended;
+}

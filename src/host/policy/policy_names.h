@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts, partitions, roles and instances, as users write them and as policies name them. */
+#ifndef HOST_POLICY_POLICY_NAMES_H
+#define HOST_POLICY_POLICY_NAMES_H
+
+#include "base/error.h"
+
+#define POLICY_ARN_SIZE       800 /* of a role, with a path of at most 512 characters */
+#define POLICY_PARTITION_SIZE 32
+#define POLICY_ACCOUNT_SIZE   13 /* twelve digits and a terminator */
+
+/* Whose key it is. Empty texts: not said (yet). */
+struct policy_names {
+    char partition[POLICY_PARTITION_SIZE]; /* aws, aws-cn, aws-us-gov, … */
+    char account[POLICY_ACCOUNT_SIZE];
+};
+
+/* Each refuses with ERROR_USAGE what cannot be one. */
+MUST_USE bool policy_names_partition(struct policy_names *names, const char *text,
+                                     struct error *err);
+MUST_USE bool policy_names_account(struct policy_names *names, const char *text, struct error *err);
+
+/* What of these may be meant where a role is asked for. */
+enum policy_principal {
+    POLICY_ROLE_ONLY,
+    POLICY_ROLE_USER_OR_ROOT, /* an administrator */
+};
+
+/*
+ * Writes the ARN of a principal given as NAME, PATH/NAME (a role of names->account) or ARN. An ARN
+ * settles the partition and the account where they were not said; another partition is refused,
+ * another account is not: a key may serve a role of another account. what is for messages.
+ */
+MUST_USE bool policy_names_arn(struct policy_names *names, const char *what, const char *text,
+                               enum policy_principal allowed, char out[POLICY_ARN_SIZE],
+                               struct error *err);
+
+/* An instance's id: i- and 8 or 17 lower-case hex digits. */
+MUST_USE bool policy_instance_check(const char *text, struct error *err);
+
+/* A pair NAME=VALUE of encryption context that a policy can hold. */
+MUST_USE bool policy_context_check(const char *text, struct error *err);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclavectl relay: options, start and end. */
+#include "host/relay/relay.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/json_writer.h"
+#include "host/command.h"
+#include "host/file.h"
+#include "host/notify.h"
+#include "host/report.h"
+
+#define BACKLOG         128
+#define OWN_DESCRIPTORS 48 /* beside connections: listeners, status, log, and lookups of names */
+#define FLUSH_MS        2000
+
+static const struct option_spec options[] = {
+    {"listen", "ADDRESS", "where the enclave connects to: vsock:any:8000; also tcp:, unix:"},
+    {"to", "HOST:PORT", "where that leads; with several --listen one --to for each, in order"},
+    {"allow", "HOST:PORT", "allow this destination besides; * is one label; repeatable"},
+    {"allow-file", "FILE", "allow what FILE lists, in place of the endpoints of KMS"},
+    {"cid", "N", "only enclaves of this CID may connect (vsock); repeatable"},
+    {"connections", "N", "how many can be open at once (default 512)"},
+    {"connect-seconds", "N", "bound of a lookup, and of a connect to each address (default 5)"},
+    {"idle-seconds", "N", "end a connection that passes nothing for so long (default 300)"},
+    {"drain-seconds", "N", "how long open connections have at SIGTERM (default 10)"},
+    {"status", "ADDRESS", "tell counts there: unix:PATH or tcp:HOST:PORT"},
+    {"query", "ADDRESS", "ask a running relay's --status address, and print its answer"},
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct command_help help = {
+    .name = "relay",
+    .synopsis = "--listen ADDRESS --to HOST:PORT [--allow HOST:PORT] [--status ADDRESS]\n"
+                "       enclavectl relay --query ADDRESS",
+    .about =
+        "Runs on the parent and carries an enclave's connections to KMS as they are: TLS ends in\n"
+        "the enclave. Leads nowhere but to the endpoints of KMS, port 443, and what is allowed\n"
+        "besides. Prints \"ready ADDRESS -> HOST:PORT\". SIGHUP reads the list again, SIGUSR1 "
+        "logs\n"
+        "counts, SIGTERM ends it.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .own_to = true,
+    .examples =
+        "  enclavectl relay --listen vsock:any:8000 --to kms.eu-central-1.amazonaws.com:443\n"
+        "  enclavectl relay --listen vsock:any:8000 --to kms.eu-central-1.amazonaws.com:443 \\\n"
+        "      --cid 16 --status unix:/run/relay.sock\n"
+        "  enclavectl relay --query unix:/run/relay.sock\n"
+        "  enclavectl relay --listen vsock:any:8000 --to kms.us-east-1.amazonaws.com:443 \\\n"
+        "      --allow-file /etc/nitro_enclaves/vsock-proxy.yaml\n",
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static bool take_text(const char **table, size_t *count, size_t max, const char *name,
+                      const char *value, struct error *err)
+{
+    if (*count == max)
+        return error_set(err, ERROR_USAGE, "at most %zu times --%s", max, name);
+    table[(*count)++] = value;
+    return true;
+}
+
+static bool take_cid(struct relay_options *to, const char *value, struct error *err)
+{
+    int64_t cid;
+    if (to->cid_count == CIDS_MAX)
+        return error_set(err, ERROR_USAGE, "at most %d times --cid", CIDS_MAX);
+    if (!options_integer("--cid", value, 0, UINT32_MAX - 1, &cid, err))
+        return false;
+    to->cids[to->cid_count++] = (uint32_t)cid;
+    return true;
+}
+
+static bool take(void *context, const char *name, const char *value, struct error *err)
+{
+    struct relay_options *to = context;
+    if (name == NULL)
+        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
+    if (strcmp(name, "listen") == 0)
+        return take_text(to->listens, &to->listen_count, ROUTES_MAX, name, value, err);
+    if (strcmp(name, "to") == 0)
+        return take_text(to->destinations, &to->destination_count, ROUTES_MAX, name, value, err);
+    if (strcmp(name, "allow") == 0)
+        return take_text(to->allow, &to->allow_count, ALLOW_ENTRIES_MAX, name, value, err);
+    if (strcmp(name, "cid") == 0)
+        return take_cid(to, value, err);
+    if (strcmp(name, "connections") == 0)
+        return options_integer("--connections", value, 1, CONNECTIONS_CEILING, &to->connections,
+                               err);
+    if (strcmp(name, "connect-seconds") == 0)
+        return options_integer("--connect-seconds", value, 1, 600, &to->connect_seconds, err);
+    if (strcmp(name, "idle-seconds") == 0)
+        return options_integer("--idle-seconds", value, 1, OPTIONS_SECONDS_MAX, &to->idle_seconds,
+                               err);
+    if (strcmp(name, "drain-seconds") == 0)
+        return options_integer("--drain-seconds", value, 0, 3600, &to->drain_seconds, err);
+    *(strcmp(name, "allow-file") == 0 ? &to->allow_file
+      : strcmp(name, "status") == 0   ? &to->status
+                                      : &to->query) = value;
+    return true;
+}
+
+bool relay_read_allow(const struct relay_options *from, struct allow_list *out, struct error *err)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, ALLOW_FILE_MAX);
+    *out = (struct allow_list){0};
+    bool ok = from->allow_file == NULL
+                  ? allow_add_kms(out, err)
+                  : file_read(from->allow_file, &text, err) &&
+                        allow_add_file(out, buffer_bytes(&text), from->allow_file, err);
+    for (size_t i = 0; ok && i < from->allow_count; i++)
+        ok = allow_add(out, bytes_text(from->allow[i]), err);
+    if (!ok)
+        allow_clear(out);
+    return ok;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static bool set_route(struct relay *relay, size_t i, bool *any_vsock, struct error *err)
+{
+    struct route *route = &relay->routes[i];
+    route->listener = (struct port){.kind = PORT_LISTENER, .fd = -1, .owner = route};
+    if (!address_parse(&route->listen, relay->options->listens[i], err) ||
+        !destination_parse(&route->to, bytes_text(relay->options->destinations[i]), err))
+        return false;
+    *any_vsock = *any_vsock || route->listen.family == ADDRESS_VSOCK;
+    destination_text(&route->to, route->to_text);
+    route->allowed = allow_has(&relay->allow, &route->to);
+    if (!route->allowed)
+        return error_set(err, ERROR_USAGE, "%s is not allowed; if it shall be: --allow %s%s",
+                         route->to_text, route->to_text,
+                         relay->options->allow_file != NULL ? ", or a line in --allow-file" : "");
+    relay->route_count++;
+    return true;
+}
+
+static bool set_routes(struct relay *relay, struct error *err)
+{
+    const struct relay_options *from = relay->options;
+    bool any_vsock = false;
+    if (from->listen_count == 0 || from->listen_count != from->destination_count)
+        return error_set(err, ERROR_USAGE, "each --listen needs its --to");
+    for (size_t i = 0; i < from->listen_count; i++)
+        if (!set_route(relay, i, &any_vsock, err))
+            return false;
+    if (from->cid_count > 0 && !any_vsock)
+        return error_set(err, ERROR_USAGE, "--cid is for --listen vsock:CID:PORT");
+    return true;
+}
+
+/* Listens, and keeps the address as it became: a port 0 is a port now. */
+static bool listen_at(struct port *port, struct address *address, struct error *err)
+{
+    struct address bound;
+    if (!address_listen(address, BACKLOG, &port->fd, err))
+        return false;
+    if (address->family == ADDRESS_TCP) {
+        if (!address_of(port->fd, &bound, err))
+            return false;
+        *address = bound;
+    }
+    return true;
+}
+
+static bool listen_everywhere(struct relay *relay, struct error *err)
+{
+    for (size_t i = 0; i < relay->route_count; i++)
+        if (!listen_at(&relay->routes[i].listener, &relay->routes[i].listen, err))
+            return false;
+    if (relay->options->status == NULL)
+        return true;
+    if (!address_parse(&relay->status_address, relay->options->status, err))
+        return false;
+    if (relay->status_address.family == ADDRESS_VSOCK) /* an enclave has no business there */
+        return error_set(err, ERROR_USAGE, "--status is unix:PATH or tcp:HOST:PORT");
+    return listen_at(&relay->status, &relay->status_address, err);
+}
+
+/* --- start and end --------------------------------------------------------------------------- */
+
+/* A connection has two descriptors; the soft limit is raised as far as it takes and may be. */
+static void set_most(struct relay *relay)
+{
+    struct rlimit files;
+    uint64_t most = (uint64_t)relay->options->connections;
+    rlim_t wanted = (rlim_t)(2 * most + OWN_DESCRIPTORS);
+    relay->most = most;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
+        return;
+    relay->most = files.rlim_cur > OWN_DESCRIPTORS + 2 ? (files.rlim_cur - OWN_DESCRIPTORS) / 2 : 1;
+    log_warning("--connections is %llu, but RLIMIT_NOFILE leaves room for %llu",
+                (unsigned long long)most, (unsigned long long)relay->most);
+}
+
+static bool open_signals(struct relay *relay)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return false;
+    relay->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return relay->signals.fd >= 0;
+}
+
+static bool start(struct relay *relay, struct error *err)
+{
+    const struct relay_options *from = relay->options;
+    relay->now_ms = relay->started_ms = clock_monotonic_ms();
+    relay->lists[WAITING_NAME].limit_ms = from->connect_seconds * 1000;
+    relay->lists[WAITING_CONNECT].limit_ms = from->connect_seconds * 1000;
+    relay->lists[WAITING_BYTES].limit_ms = from->idle_seconds * 1000;
+    relay->lists[WAITING_FLUSH].limit_ms = FLUSH_MS;
+    if (!notify_check(err) || !relay_read_allow(from, &relay->allow, err) ||
+        !set_routes(relay, err))
+        return false;
+    set_most(relay);
+    relay->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (!open_signals(relay) || relay->epoll_fd < 0 || relay->spare_fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "the relay cannot be started");
+    relay->inbox = malloc(RELAY_READ_SIZE);
+    if (relay->inbox == NULL)
+        return error_set(err, ERROR_MEMORY, "no memory for the relay");
+    relay->resolver = resolver_new(LOOKUPS_A_ROUTE * relay->route_count, err);
+    if (relay->resolver == NULL)
+        return false;
+    relay->answers.fd = resolver_fd(relay->resolver);
+    return listen_everywhere(relay, err);
+}
+
+static int tell_ready(const struct relay *relay)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, 65536);
+    struct json_writer w = json_writer(&out);
+    bool json = relay->options->common.json;
+    if (json) {
+        json_object(&w, NULL);
+        json_text(&w, "status", "success");
+        json_array(&w, "ready");
+    }
+    for (size_t i = 0; i < relay->route_count; i++) {
+        const struct route *route = &relay->routes[i];
+        if (!json) {
+            buffer_printf(&out, "ready %s -> %s\n", route->listen.text, route->to_text);
+            continue;
+        }
+        json_object(&w, NULL);
+        json_text(&w, "listen", route->listen.text);
+        json_text(&w, "to", route->to_text);
+        json_end(&w);
+    }
+    if (json) {
+        json_end(&w);
+        json_end(&w);
+        buffer_byte(&out, '\n');
+    }
+    if (relay->status.fd >= 0)
+        log_info("counts at %s", relay->status_address.text);
+    int code = report_print(&relay->options->common, buffer_bytes(&out));
+    if (code == EXIT_OK)
+        notify_ready("serving");
+    return code;
+}
+
+void relay_stop_listening(struct port *port, const struct address *address)
+{
+    if (port->fd >= 0 && address->family == ADDRESS_UNIX)
+        unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
+    port_close(port);
+}
+
+static void end(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->route_count; i++)
+        relay_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
+    relay_stop_listening(&relay->status, &relay->status_address);
+    port_close(&relay->signals);
+    resolver_free(relay->resolver);
+    allow_clear(&relay->allow);
+    free(relay->inbox);
+    if (relay->epoll_fd >= 0)
+        close(relay->epoll_fd);
+    if (relay->spare_fd >= 0)
+        close(relay->spare_fd);
+}
+
+static int serve(const struct relay_options *from)
+{
+    struct error err = {0};
+    struct relay *relay = calloc(1, sizeof *relay);
+    if (relay == NULL) {
+        error_set(&err, ERROR_MEMORY, "no memory for the relay");
+        return report_failure(&from->common, &err);
+    }
+    relay->options = from;
+    relay->epoll_fd = relay->spare_fd = -1;
+    relay->signals = (struct port){.kind = PORT_SIGNALS, .fd = -1};
+    relay->answers = (struct port){.kind = PORT_ANSWERS, .fd = -1};
+    relay->status = (struct port){.kind = PORT_STATUS, .fd = -1};
+    int code;
+    if (!start(relay, &err)) {
+        code = report_failure(&from->common, &err);
+    } else if ((code = tell_ready(relay)) == EXIT_OK) {
+        if (relay_run(relay, &err))
+            relay_log_counts(relay);
+        else
+            code = report_failure(&from->common, &err);
+    }
+    end(relay);
+    free(relay);
+    return code;
+}
+
+int command_relay(int argc, char **argv)
+{
+    struct relay_options from = {
+        .connections = RELAY_CONNECTIONS,
+        .connect_seconds = 5,
+        .idle_seconds = 300,
+        .drain_seconds = 10,
+    };
+    int ended = options_parse(&help, argc, argv, &from.common, take, &from);
+    if (ended != OPTIONS_GO_ON)
+        return ended;
+    log_start("enclavectl", LOG_INFO);
+    return from.query != NULL ? relay_query(&from) : serve(&from);
+}

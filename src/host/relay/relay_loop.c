@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thread for all connections: what happens, and what runs out. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <linux/vm_sockets.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "host/notify.h"
+#include "host/relay/relay.h"
+
+#define EVENTS_A_ROUND  64
+#define ACCEPTS_A_ROUND 64
+#define FLUSH_LOOK_MS   20 /* between looks at connections whose last bytes are on their way */
+
+/* --- ports ----------------------------------------------------------------------------------- */
+
+/* Where nothing is wanted the port is taken out: epoll would tell of errors again and again. */
+void port_watch(struct relay *relay, struct port *port, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = port};
+    if (port->fd < 0 || (port->watched && port->events == events) ||
+        (!port->watched && events == 0))
+        return;
+    int operation = events == 0 ? EPOLL_CTL_DEL : port->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(relay->epoll_fd, operation, port->fd, &event) != 0)
+        log_error("epoll_ctl: %m"); /* its time limit ends it */
+    port->watched = events != 0;
+    port->events = events;
+}
+
+void port_close(struct port *port)
+{
+    if (port->fd >= 0)
+        close(port->fd);
+    port->fd = -1;
+    port->watched = false;
+}
+
+/* --- accepting ------------------------------------------------------------------------------- */
+
+static void describe_peer(const struct sockaddr_storage *from, char out[64])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (from->ss_family == AF_VSOCK) {
+        snprintf(out, 64, "CID %u", ((const struct sockaddr_vm *)from)->svm_cid);
+    } else if (from->ss_family == AF_INET) {
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, host, sizeof host);
+        snprintf(out, 64, "%s", host);
+    } else if (from->ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, host, sizeof host);
+        snprintf(out, 64, "%s", host);
+    } else {
+        snprintf(out, 64, "a local process");
+    }
+}
+
+static bool may_connect(const struct relay *relay, const struct sockaddr_storage *from)
+{
+    const struct relay_options *options = relay->options;
+    bool allowed = options->cid_count == 0 || from->ss_family != AF_VSOCK;
+    for (size_t i = 0; i < options->cid_count && !allowed; i++)
+        allowed = options->cids[i] == ((const struct sockaddr_vm *)from)->svm_cid;
+    return allowed;
+}
+
+static void admit(struct relay *relay, struct route *route, int fd,
+                  const struct sockaddr_storage *from)
+{
+    struct port refused = {.fd = fd};
+    char peer[64];
+    describe_peer(from, peer);
+    if (!may_connect(relay, from))
+        relay_fail(relay, route, FAIL_CID, peer, NULL);
+    else if (!route->allowed)
+        relay_fail(relay, route, FAIL_NOT_ALLOWED, peer, NULL);
+    else if (relay->open >= relay->most)
+        relay_fail(relay, route, FAIL_TOO_MANY, peer, NULL);
+    else {
+        connection_start(relay, route, fd, peer);
+        return;
+    }
+    close_hard(&refused);
+}
+
+static void watch_listeners(struct relay *relay, bool on)
+{
+    for (size_t i = 0; i < relay->route_count; i++)
+        port_watch(relay, &relay->routes[i].listener, on ? EPOLLIN : 0);
+    port_watch(relay, &relay->status, on ? EPOLLIN : 0);
+    relay->accept_again_ms = on ? 0 : relay->now_ms + ACCEPT_PAUSE_MS;
+}
+
+/*
+ * No descriptor is left. Clients that wait without an answer would wait for their time limit: so
+ * one descriptor is kept to take and refuse them with.
+ */
+static void refuse_with_spare(struct relay *relay, struct route *route, int why)
+{
+    if (relay->spare_fd >= 0)
+        close(relay->spare_fd);
+    struct port refused = {.fd = accept4(route->listener.fd, NULL, NULL, SOCK_CLOEXEC)};
+    if (refused.fd >= 0) {
+        route->counts.accepted++;
+        relay_fail(relay, route, FAIL_DESCRIPTORS, "a client", strerror(why));
+    }
+    bool done = refused.fd >= 0;
+    close_hard(&refused);
+    relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (!done)
+        watch_listeners(relay, false);
+}
+
+static void on_accept(struct relay *relay, struct route *route)
+{
+    for (int i = 0; i < ACCEPTS_A_ROUND && route->listener.fd >= 0; i++) {
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof from;
+        int fd = accept4(route->listener.fd, (struct sockaddr *)&from, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            route->counts.accepted++;
+            admit(relay, route, fd, &from);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            refuse_with_spare(relay, route, errno);
+            return;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+    }
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+static void apply_list(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->route_count; i++) {
+        struct route *route = &relay->routes[i];
+        bool allowed = allow_has(&relay->allow, &route->to);
+        if (allowed != route->allowed)
+            log_warning("%s is %s now%s", route->to_text, allowed ? "allowed" : "not allowed",
+                        allowed ? "" : "; connections that are open may end by themselves");
+        route->allowed = allowed;
+    }
+}
+
+static void reload(struct relay *relay)
+{
+    struct allow_list next;
+    struct error err = {0};
+    char status[128];
+    notify_reloading();
+    if (relay_read_allow(relay->options, &next, &err)) {
+        allow_clear(&relay->allow);
+        relay->allow = next;
+        snprintf(status, sizeof status, "list read again: %zu destinations", next.count);
+        log_info("%s", status);
+        apply_list(relay);
+    } else {
+        snprintf(status, sizeof status, "the list could not be read again, the old one stays");
+        log_error("%s: %s", status, err.cause);
+    }
+    notify_ready(status);
+}
+
+static void stop_listening(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->route_count; i++)
+        relay_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
+    relay->accept_again_ms = 0;
+}
+
+/* Who has connected already is still served. */
+static void begin_drain(struct relay *relay)
+{
+    if (relay->drain_until_ms != 0) {
+        relay->drain_until_ms = relay->now_ms;
+        return;
+    }
+    notify_stopping();
+    for (size_t i = 0; i < relay->route_count; i++)
+        on_accept(relay, &relay->routes[i]);
+    stop_listening(relay);
+    relay->drain_until_ms = relay->now_ms + relay->options->drain_seconds * 1000;
+    log_info("stopping: no new connections, %llu open ones may end within %lld s",
+             (unsigned long long)relay->open, (long long)relay->options->drain_seconds);
+}
+
+static void on_signal(struct relay *relay)
+{
+    struct signalfd_siginfo info;
+    while (read(relay->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP && relay->drain_until_ms == 0)
+            reload(relay);
+        else if (info.ssi_signo == SIGUSR1)
+            relay_log_counts(relay);
+        else if (info.ssi_signo != SIGHUP)
+            begin_drain(relay);
+    }
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static void check_limits(struct relay *relay)
+{
+    for (size_t kind = 0; kind < WAITING_KINDS; kind++) {
+        struct relay_connection *c;
+        while ((c = relay->lists[kind].first) != NULL && c->until_ms <= relay->now_ms)
+            connection_on_time(relay, c);
+    }
+    connection_check_flushed(relay);
+    connection_check_lookups(relay);
+    if (relay->accept_again_ms != 0 && relay->accept_again_ms <= relay->now_ms)
+        watch_listeners(relay, true);
+    relay_tell_withheld(relay, false);
+}
+
+static int next_wake(const struct relay *relay)
+{
+    int64_t next = relay_next_telling(relay), lookup = connection_next_lookup(relay);
+    next = lookup < next ? lookup : next;
+    for (size_t kind = 0; kind < WAITING_KINDS; kind++)
+        if (relay->lists[kind].first != NULL && relay->lists[kind].first->until_ms < next)
+            next = relay->lists[kind].first->until_ms;
+    if (relay->lists[WAITING_FLUSH].first != NULL && relay->now_ms + FLUSH_LOOK_MS < next)
+        next = relay->now_ms + FLUSH_LOOK_MS;
+    if (relay->accept_again_ms != 0 && relay->accept_again_ms < next)
+        next = relay->accept_again_ms;
+    if (relay->drain_until_ms != 0 && relay->drain_until_ms < next)
+        next = relay->drain_until_ms;
+    if (next == INT64_MAX)
+        return -1;
+    int64_t left = next - clock_monotonic_ms();
+    return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* --- rounds ---------------------------------------------------------------------------------- */
+
+static void take_answers(struct relay *relay)
+{
+    struct resolver_answer answer;
+    while (resolver_take(relay->resolver, &answer))
+        connection_on_answer(relay, &answer);
+}
+
+static void round_of_events(struct relay *relay, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct port *port = events[i].data.ptr;
+        switch (port->kind) {
+        case PORT_LISTENER:
+            on_accept(relay, port->owner);
+            break;
+        case PORT_STATUS:
+            relay_answer_status(relay);
+            break;
+        case PORT_SIGNALS:
+            on_signal(relay);
+            break;
+        case PORT_ANSWERS:
+            take_answers(relay);
+            break;
+        case PORT_CLIENT:
+        case PORT_SERVER:
+            connection_on_event(relay, port, events[i].events);
+        }
+    }
+}
+
+static void free_closed(struct relay *relay)
+{
+    for (struct relay_connection *c = relay->closed, *next; c != NULL; c = next) {
+        next = c->next;
+        free(c);
+    }
+    relay->closed = NULL;
+}
+
+/* Nothing is open any more, or the time for it has run out. */
+static bool is_drained(const struct relay *relay)
+{
+    return relay->drain_until_ms != 0 &&
+           (relay->open == 0 || relay->drain_until_ms <= relay->now_ms);
+}
+
+static void cut_off_the_rest(struct relay *relay)
+{
+    if (relay->open > 0)
+        log_warning("%llu connections were still open and are cut off",
+                    (unsigned long long)relay->open);
+    for (size_t kind = 0; kind < WAITING_KINDS; kind++)
+        while (relay->lists[kind].first != NULL)
+            connection_cut(relay, relay->lists[kind].first, FAIL_CUT_OFF, NULL);
+    free_closed(relay);
+}
+
+bool relay_run(struct relay *relay, struct error *err)
+{
+    struct epoll_event events[EVENTS_A_ROUND];
+    bool ok = true;
+    watch_listeners(relay, true);
+    port_watch(relay, &relay->signals, EPOLLIN);
+    port_watch(relay, &relay->answers, EPOLLIN);
+    while (ok && !is_drained(relay)) {
+        int count = epoll_wait(relay->epoll_fd, events, EVENTS_A_ROUND, next_wake(relay));
+        if (count < 0 && errno != EINTR)
+            ok = error_set_errno(err, ERROR_SYSTEM, "epoll_wait");
+        relay->now_ms = clock_monotonic_ms();
+        round_of_events(relay, events, count);
+        check_limits(relay);
+        free_closed(relay);
+    }
+    cut_off_the_rest(relay);
+    relay_tell_withheld(relay, true);
+    return ok;
+}

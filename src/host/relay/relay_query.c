@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclavectl relay --query: what a relay's status address says, for people or as it came. */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "codec/json.h"
+#include "host/relay/relay.h"
+#include "host/report.h"
+#include "host/resolve.h"
+
+#define ANSWER_LIMIT (1u << 20) /* bytes */
+#define QUERY_MS     10000
+
+static bool receive(const char *where, struct buffer *out, struct error *err)
+{
+    struct address address;
+    struct deadline deadline = deadline_in(QUERY_MS);
+    int fd = -1;
+    bool ok =
+        address_resolve(&address, where, err) && address_connect(&address, &deadline, &fd, err);
+    for (bool more = ok; more;) {
+        uint8_t *at = buffer_reserve(out, 4096);
+        ssize_t n = -1;
+        ok = at != NULL ? deadline_wait(&deadline, fd, POLLIN, err)
+                        : error_set(err, ERROR_FORMAT, "the answer is too long for a status");
+        if (ok && (n = recv(fd, at, 4096, 0)) < 0 && errno != EAGAIN && errno != EINTR)
+            ok = error_set_errno(err, ERROR_NETWORK, "cannot read from %s", address.text);
+        if (n > 0)
+            buffer_commit(out, (size_t)n);
+        more = ok && n != 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* A member as text: strings unescaped, everything else as its JSON. */
+static void append_value(struct buffer *out, const struct json *doc, json_value v)
+{
+    if (v != JSON_NONE && json_type(doc, v) != JSON_STRING)
+        append_escaped(out, json_raw(doc, v));
+    else
+        append_json_text(out, doc, v);
+}
+
+static void append_row(struct buffer *out, const struct json *doc, json_value object,
+                       const char *label, const char *name)
+{
+    buffer_printf(out, "%-20s ", label);
+    append_value(out, doc, json_member(doc, object, name));
+    buffer_byte(out, '\n');
+}
+
+/* "2 name, 1 connect": those of an object's counts that are not 0. */
+static void append_counts(struct buffer *out, const struct json *doc, json_value object,
+                          const char *label)
+{
+    bool any = false;
+    buffer_printf(out, "  %-18s ", label);
+    if (object != JSON_NONE && json_type(doc, object) == JSON_OBJECT)
+        for (json_value n = json_first(doc, object); n != JSON_NONE;
+             n = json_next(doc, object, n)) {
+            int64_t count = 0;
+            if (!json_int64(doc, n + 1, &count) || count == 0)
+                continue;
+            buffer_printf(out, "%s%lld ", any ? ", " : "", (long long)count);
+            append_json_text(out, doc, n);
+            any = true;
+        }
+    buffer_text(out, any ? "\n" : "none\n");
+}
+
+static void append_route(struct buffer *out, const struct json *doc, json_value route)
+{
+    static const struct {
+        const char *label, *name;
+    } rows[] = {
+        {"  open", "open"}, {"  accepted", "accepted"}, {"  complete", "complete"},
+        {"  left", "left"}, {"  bytes up", "bytes_up"}, {"  bytes down", "bytes_down"},
+    };
+    append_value(out, doc, json_member(doc, route, "listen"));
+    buffer_text(out, " -> ");
+    append_value(out, doc, json_member(doc, route, "to"));
+    json_value allowed = json_member(doc, route, "allowed");
+    if (allowed != JSON_NONE && json_type(doc, allowed) == JSON_FALSE)
+        append_toned(out, TONE_BAD, " (not allowed)", report_colour());
+    buffer_byte(out, '\n');
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        append_row(out, doc, route, rows[i].label, rows[i].name);
+    append_counts(out, doc, json_member(doc, route, "refused"), "refused");
+    append_counts(out, doc, json_member(doc, route, "failed"), "failed");
+}
+
+static void append_list(struct buffer *out, const struct json *doc, const char *name,
+                        void (*append)(struct buffer *out, const struct json *doc, json_value v))
+{
+    json_value list = json_member(doc, 0, name);
+    if (list == JSON_NONE || json_type(doc, list) != JSON_ARRAY)
+        return;
+    for (json_value v = json_first(doc, list); v != JSON_NONE; v = json_next(doc, list, v))
+        append(out, doc, v);
+}
+
+static void append_allowed(struct buffer *out, const struct json *doc, json_value v)
+{
+    buffer_printf(out, "%-20s ", "allowed");
+    append_value(out, doc, v);
+    buffer_byte(out, '\n');
+}
+
+static void append_all(struct buffer *out, const struct json *doc)
+{
+    json_value last = json_member(doc, 0, "last_failure");
+    append_row(out, doc, 0, "state", "state");
+    append_row(out, doc, 0, "version", "version");
+    append_row(out, doc, 0, "uptime (s)", "uptime_seconds");
+    append_row(out, doc, 0, "open", "open");
+    append_row(out, doc, 0, "at most", "connections");
+    append_list(out, doc, "routes", append_route);
+    append_list(out, doc, "allow", append_allowed);
+    if (last != JSON_NONE && json_type(doc, last) == JSON_OBJECT) {
+        append_row(out, doc, last, "last failure at", "time");
+        append_row(out, doc, last, "last failure", "cause");
+    }
+}
+
+static bool check_shape(const struct json *doc, struct error *err)
+{
+    json_value routes =
+        json_type(doc, 0) == JSON_OBJECT ? json_member(doc, 0, "routes") : JSON_NONE;
+    if (routes != JSON_NONE && json_type(doc, routes) == JSON_ARRAY)
+        return true;
+    return error_set(err, ERROR_FORMAT, "the answer is not the status of a relay");
+}
+
+int relay_query(const struct relay_options *options)
+{
+    BUFFER_AUTO text;
+    BUFFER_AUTO out;
+    struct json doc;
+    struct error err = {0};
+    buffer_init(&text, ANSWER_LIMIT);
+    buffer_init(&out, (size_t)8 * ANSWER_LIMIT);
+    json_init(&doc, JSON_DEPTH);
+    bool ok = receive(options->query, &text, &err);
+    if (ok && !json_parse(&doc, buffer_bytes(&text), &err))
+        ok = error_set(&err, ERROR_FORMAT, "the answer is not JSON");
+    ok = ok && check_shape(&doc, &err);
+    if (ok && options->common.json)
+        buffer_append(&out, buffer_bytes(&text));
+    else if (ok)
+        append_all(&out, &doc);
+    int code = ok ? report_print(&options->common, buffer_bytes(&out))
+                  : report_failure_with(&options->common, &err,
+                                        "is a relay running, and was --status this address?");
+    json_clear(&doc);
+    return code;
+}

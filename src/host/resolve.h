@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses with host names, for the programs outside the enclave. Apart from address.h so that
+ * enclaved does not contain a resolver.
+ */
+#ifndef HOST_RESOLVE_H
+#define HOST_RESOLVE_H
+
+#include "net/address.h"
+
+/* As address_parse, but tcp:HOST may be a name: its first address is taken. */
+MUST_USE bool address_resolve(struct address *out, const char *text, struct error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection to enclaved: requests out, answers in, one at a time (docs/protocol.md). */
+#ifndef HOST_SERVICE_CLIENT_H
+#define HOST_SERVICE_CLIENT_H
+
+#include "codec/json.h"
+#include "host/options.h"
+#include "net/frame.h"
+
+struct client {
+    int fd;             /* -1: not connected */
+    int stop_fd;        /* readable: give up; -1: none */
+    int64_t timeout_ms; /* of each exchange, and of connecting */
+    size_t frame_limit; /* longest answer taken, bytes */
+    struct buffer text; /* the last answer, and */
+    struct json answer; /* its index: an object with a status */
+};
+
+/* Allocates nothing. stop_fd may be -1. */
+void client_init(struct client *client, int64_t timeout_ms, size_t frame_limit, int stop_fd);
+/* Closes; wipes the last answer. */
+void client_clear(struct client *client);
+
+/* address: as a user wrote it. ERROR_ADDRESS, ERROR_NO_VSOCK, ERROR_NETWORK, ERROR_DEADLINE. */
+MUST_USE bool client_connect(struct client *client, const char *address, struct error *err);
+
+/*
+ * Sends a request and takes the answer. False when there is no answer, or it is none of this
+ * protocol (ERROR_FORMAT); an answer that refuses is an answer: see client_refused.
+ */
+MUST_USE bool client_ask(struct client *client, struct bytes request, struct error *err);
+
+/* Whether the last answer says status "error" (or, as the document's program, error alone). */
+bool client_refused(const struct client *client);
+
+/* For __attribute__((cleanup)). */
+#define CLIENT_AUTO __attribute__((cleanup(client_clear))) struct client
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclavectl health: the state of enclaved. */
+#include "codec/json_writer.h"
+#include "host/command.h"
+#include "host/report.h"
+#include "host/service/client.h"
+
+static const struct option_spec options[] = {OPTION_TO, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP};
+
+static const struct command_help help = {
+    .name = "health",
+    .synopsis = "[--to ADDRESS]",
+    .about =
+        "Shows the state of enclaved (starting, awaiting_configuration, ready), its counts, the\n"
+        "pinned KMS key and the last failure of the session key, if any.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .examples = "  enclavectl health --to tcp:127.0.0.1:5000\n"
+                "  enclavectl health --to vsock:16:5000 --json\n",
+};
+
+static bool take(void *context, const char *name, const char *value, struct error *err)
+{
+    (void)context;
+    (void)name;
+    return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
+}
+
+/* A member as text: strings unescaped, everything else as its JSON. */
+static void append_value(struct buffer *out, const struct json *doc, json_value v)
+{
+    if (json_type(doc, v) == JSON_STRING)
+        append_json_text(out, doc, v);
+    else
+        append_escaped(out, json_raw(doc, v));
+}
+
+static void append_row(struct buffer *out, const char *label, const struct json *doc,
+                       const char *name)
+{
+    json_value v = json_member(doc, 0, name);
+    if (v == JSON_NONE || json_type(doc, v) == JSON_NULL)
+        return;
+    buffer_printf(out, "%-20s ", label);
+    append_value(out, doc, v);
+    buffer_byte(out, '\n');
+}
+
+static void append_last_error(struct buffer *out, const struct json *doc)
+{
+    json_value last = json_member(doc, 0, "last_error");
+    if (last == JSON_NONE || json_type(doc, last) != JSON_OBJECT)
+        return;
+    json_value cause = json_member(doc, last, "cause");
+    buffer_printf(out, "%-20s ", "last error");
+    append_json_text(out, doc, json_member(doc, last, "code"));
+    buffer_text(out, ": ");
+    append_json_text(out, doc, json_member(doc, last, "error"));
+    if (cause != JSON_NONE && json_type(doc, cause) == JSON_STRING) {
+        buffer_text(out, ": ");
+        append_json_text(out, doc, cause);
+    }
+    buffer_byte(out, '\n');
+}
+
+static void append_state(struct buffer *out, const struct json *doc)
+{
+    json_value state = json_member(doc, 0, "state");
+    BUFFER_AUTO text;
+    buffer_init(&text, 4096);
+    append_json_text(&text, doc, state);
+    buffer_byte(&text, 0);
+    buffer_printf(out, "%-20s ", "state");
+    bool ready = json_string_is(doc, state, "ready");
+    append_toned(out, ready ? TONE_GOOD : TONE_WARNING, text.failed ? "-" : (const char *)text.at,
+                 report_colour());
+    buffer_byte(out, '\n');
+}
+
+static void append_all(struct buffer *out, const struct json *doc)
+{
+    static const struct {
+        const char *label, *name;
+    } rows[] = {
+        {"version", "version"},
+        {"uptime (s)", "uptime_seconds"},
+        {"connections", "connections"},
+        {"requests", "requests"},
+        {"errors", "errors"},
+        {"refused connections", "refused_connections"},
+        {"refused peers", "refused_peers"},
+        {"KMS key", "kms_key"},
+        {"encryption context", "encryption_context"},
+        {"credentials expire", "credentials_expire"},
+    };
+    append_state(out, doc);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        append_row(out, rows[i].label, doc, rows[i].name);
+    append_last_error(out, doc);
+}
+
+int command_health(int argc, char **argv)
+{
+    struct common common = {.timeout_ms = 10000};
+    int ended = options_parse(&help, argc, argv, &common, take, NULL);
+    if (ended != OPTIONS_GO_ON)
+        return ended;
+    BUFFER_AUTO out;
+    CLIENT_AUTO client;
+    struct error err = {0};
+    buffer_init(&out, (size_t)2 * FRAME_LIMIT);
+    client_init(&client, common.timeout_ms, FRAME_LIMIT, -1);
+    if (!client_connect(&client, common.to, &err) ||
+        !client_ask(&client, bytes_text("{\"op\": \"health\"}"), &err))
+        return report_failure(&common, &err);
+    if (client_refused(&client))
+        return report_refusal(&common, &client.answer);
+    json_value state = json_member(&client.answer, 0, "state");
+    if (state == JSON_NONE || json_type(&client.answer, state) != JSON_STRING) {
+        error_set(&err, ERROR_FORMAT, "the answer has no state");
+        return report_failure(&common, &err);
+    }
+    if (common.json) {
+        buffer_append(&out, buffer_bytes(&client.text));
+        buffer_byte(&out, '\n');
+    } else {
+        append_all(&out, &client.answer);
+    }
+    return report_print(&common, buffer_bytes(&out));
+}

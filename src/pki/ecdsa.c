@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki/ecdsa.h"
+
+#include <limits.h>
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+
+#include "formats/cose.h"
+#include "pki/ecdsa_internal.h"
+
+static const struct ecdsa_algorithm algorithms[] = {
+    {COSE_ES256, SN_X9_62_prime256v1, EVP_sha256, 32},
+    {COSE_ES384, SN_secp384r1, EVP_sha384, 48},
+    {COSE_ES512, SN_secp521r1, EVP_sha512, 66},
+};
+
+static const struct ecdsa_algorithm *find(int64_t id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
+        if (algorithms[i].id == id)
+            return &algorithms[i];
+    return NULL;
+}
+
+const struct ecdsa_algorithm *ecdsa_of_key(const EVP_PKEY *key)
+{
+    char group[32] = "";
+    if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
+        if (strcmp(algorithms[i].group, group) == 0)
+            return &algorithms[i];
+    return NULL;
+}
+
+/* The key in spki, if it is one of the algorithm's curve and nothing follows it. */
+static EVP_PKEY *read_key(const struct ecdsa_algorithm *algorithm, struct bytes spki)
+{
+    if (spki.len > LONG_MAX)
+        return NULL;
+    const uint8_t *at = spki.at;
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
+    if (key != NULL && at == spki.at + spki.len && ecdsa_of_key(key) == algorithm)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+/* r ‖ s as the DER that OpenSSL verifies; NULL on failure, freed with OPENSSL_free. */
+static uint8_t *to_der(struct bytes raw, size_t width, int *len)
+{
+    uint8_t *der = NULL;
+    BIGNUM *r = BN_bin2bn(raw.at, (int)width, NULL);
+    BIGNUM *s = BN_bin2bn(raw.at + width, (int)width, NULL);
+    ECDSA_SIG *signature = ECDSA_SIG_new();
+    if (r != NULL && s != NULL && signature != NULL && ECDSA_SIG_set0(signature, r, s) == 1)
+        r = s = NULL; /* now the signature's */
+    else
+        goto out;
+    *len = i2d_ECDSA_SIG(signature, &der);
+    if (*len < 0)
+        der = NULL;
+out:
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(signature);
+    return der;
+}
+
+bool ecdsa_verify_raw(int64_t id, struct bytes spki, struct bytes message, struct bytes signature)
+{
+    const struct ecdsa_algorithm *algorithm = find(id);
+    if (algorithm == NULL || signature.len != 2 * algorithm->width)
+        return false;
+    int der_len = 0;
+    uint8_t *der = to_der(signature, algorithm->width, &der_len);
+    EVP_PKEY *key = read_key(algorithm, spki);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = der != NULL && key != NULL && ctx != NULL &&
+              EVP_DigestVerifyInit(ctx, NULL, algorithm->hash(), NULL, key) == 1 &&
+              EVP_DigestVerify(ctx, der, (size_t)der_len, message.at, message.len) == 1;
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    OPENSSL_free(der);
+    ERR_clear_error();
+    return ok;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki/ecdsa_sign.h"
+
+#include <stdlib.h>
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "pki/ecdsa.h"
+#include "pki/ecdsa_internal.h"
+#include "pki/pem_key.h"
+
+#define DER_MAX 160 /* of a signature: two integers of 67 bytes, and their headers */
+
+struct signing_key {
+    EVP_PKEY *pkey;
+    const struct ecdsa_algorithm *algorithm;
+};
+
+struct signing_key *signing_key_from_pem(struct bytes pem, struct error *err)
+{
+    EVP_PKEY *pkey = pem_private_key(pem);
+    const struct ecdsa_algorithm *algorithm = pkey == NULL ? NULL : ecdsa_of_key(pkey);
+    struct signing_key *key = algorithm == NULL ? NULL : calloc(1, sizeof *key);
+    if (key == NULL) {
+        error_set(err, ERROR_CRYPTO, "%s",
+                  pkey == NULL        ? "no private key in PEM, or one that is encrypted"
+                  : algorithm == NULL ? "a key of another kind than P-256, P-384 or P-521"
+                                      : "no memory for a key");
+        EVP_PKEY_free(pkey);
+        ERR_clear_error();
+        return NULL;
+    }
+    *key = (struct signing_key){.pkey = pkey, .algorithm = algorithm};
+    return key;
+}
+
+void signing_key_free(struct signing_key *key)
+{
+    if (key == NULL)
+        return;
+    EVP_PKEY_free(key->pkey);
+    free(key);
+}
+
+int64_t signing_key_algorithm(const struct signing_key *key)
+{
+    return key->algorithm->id;
+}
+
+bool signing_key_matches(const struct signing_key *key, struct bytes spki)
+{
+    const uint8_t *at = spki.at;
+    EVP_PKEY *other = spki.len > LONG_MAX ? NULL : d2i_PUBKEY(NULL, &at, (long)spki.len);
+    bool same = other != NULL && EVP_PKEY_eq(key->pkey, other) == 1;
+    EVP_PKEY_free(other);
+    ERR_clear_error();
+    return same;
+}
+
+/* DER to r ‖ s of fixed width, appended. */
+static bool append_raw(const uint8_t *der, size_t len, size_t width, struct buffer *out)
+{
+    ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &der, (long)len);
+    uint8_t *room = buffer_reserve(out, 2 * width);
+    int half = (int)width;
+    bool ok = signature != NULL && room != NULL &&
+              BN_bn2binpad(ECDSA_SIG_get0_r(signature), room, half) == half &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(signature), room + width, half) == half;
+    ECDSA_SIG_free(signature);
+    if (ok)
+        buffer_commit(out, 2 * width);
+    return ok;
+}
+
+bool ecdsa_sign_raw(const struct signing_key *key, struct bytes message, struct buffer *out)
+{
+    uint8_t der[DER_MAX];
+    size_t len = sizeof der;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx != NULL &&
+              EVP_DigestSignInit(ctx, NULL, key->algorithm->hash(), NULL, key->pkey) == 1 &&
+              EVP_DigestSign(ctx, der, &len, message.at, message.len) == 1 &&
+              append_raw(der, len, key->algorithm->width, out);
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return ok;
+}

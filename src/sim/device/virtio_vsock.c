@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/device/virtio_vsock.h"
+
+/*
+ * The event queue, the third, stays with QEMU: it only carries news of a moved guest. The queues
+ * are named as the guest sees them.
+ */
+enum { RECEIVE, TRANSMIT, QUEUES };
+
+/* Chains served before others get their turn: a guest can refill a queue as fast as it is emptied.
+ */
+#define CHAINS_MAX 128
+
+/* Has the guest's receive queue looked at once more, after what is under way. */
+static void wake(void *context)
+{
+    struct virtio_vsock *device = context;
+    if (device->is_awake)
+        return;
+    device->is_awake = true;
+    vhost_user_again(&device->vhost, RECEIVE);
+}
+
+/* Puts a packet into the chain that was taken, if there is one. */
+static bool fill_chain(struct virtio_vsock *device, struct virtqueue *queue, bool *filled,
+                       struct error *err)
+{
+    struct virtqueue_chain *chain = &device->chain;
+    struct vsock_packet packet;
+    uint8_t header[VSOCK_HEADER_SIZE];
+    if (chain->readable > 0 || chain->writable_len <= VSOCK_HEADER_SIZE)
+        return error_set(err, ERROR_FORMAT, "vsock: a receive buffer without room for a packet");
+    uint64_t room = chain->writable_len - VSOCK_HEADER_SIZE;
+    *filled = vsock_next(&device->vsock, &packet, device->payload,
+                         room < VSOCK_PAYLOAD_MAX ? (size_t)room : VSOCK_PAYLOAD_MAX);
+    if (!*filled) {
+        virtqueue_untake(queue);
+        return true;
+    }
+    vsock_packet_store(header, &packet);
+    if (!virtqueue_write(chain, 0, bytes_of(header, sizeof header)) ||
+        !virtqueue_write(chain, sizeof header, bytes_of(device->payload, packet.len)))
+        return error_set(err, ERROR_INTERNAL, "vsock: a packet larger than its buffer");
+    virtqueue_give(queue, chain->head, (uint32_t)(sizeof header + packet.len));
+    return true;
+}
+
+/* Packets for the guest, as long as it has buffers for them. */
+static bool serve_receive(struct virtio_vsock *device, struct virtqueue *queue, struct error *err)
+{
+    device->is_awake = false;
+    bool filled = true;
+    unsigned count = 0;
+    while (filled && count < CHAINS_MAX) {
+        enum virtqueue_result result = virtqueue_take(queue, &device->chain, err);
+        if (result == VIRTQUEUE_BROKEN)
+            return false;
+        if (result == VIRTQUEUE_EMPTY)
+            break;
+        if (!fill_chain(device, queue, &filled, err))
+            return false;
+        count += filled;
+    }
+    if (count > 0)
+        vhost_user_call(&device->vhost, RECEIVE);
+    if (count == CHAINS_MAX)
+        wake(device);
+    return true;
+}
+
+/* A packet of the guest: the header's length must be the chain's. */
+static bool take_packet(struct virtio_vsock *device, struct error *err)
+{
+    const struct virtqueue_chain *chain = &device->chain;
+    struct vsock_packet packet;
+    uint8_t header[VSOCK_HEADER_SIZE];
+    if (chain->writable > 0 || !virtqueue_read(chain, 0, header, sizeof header))
+        return error_set(err, ERROR_FORMAT, "vsock: a chain that holds no packet");
+    vsock_packet_load(&packet, header);
+    if (packet.len > VSOCK_PAYLOAD_MAX || chain->readable_len - sizeof header != packet.len)
+        return error_set(err, ERROR_FORMAT, "vsock: a packet of %u bytes in a chain of %llu",
+                         packet.len, (unsigned long long)chain->readable_len);
+    if (!virtqueue_read(chain, sizeof header, device->payload, packet.len))
+        return error_set(err, ERROR_INTERNAL, "vsock: a chain shorter than its length");
+    return vsock_receive(&device->vsock, &packet, bytes_of(device->payload, packet.len), err);
+}
+
+/*
+ * Packets of the guest. This queue is emptied whether or not the guest takes what is for it: Linux
+ * stops taking packets while it has answers that it cannot send (virtio_transport.c,
+ * queued_replies), so a device that waited for the one queue before it served the other would wait
+ * for ever. What cannot be said at once is owed or dropped; it never stands in the way here.
+ */
+static bool serve_transmit(struct virtio_vsock *device, struct virtqueue *queue, struct error *err)
+{
+    unsigned count = 0;
+    while (count < CHAINS_MAX) {
+        enum virtqueue_result result = virtqueue_take(queue, &device->chain, err);
+        if (result == VIRTQUEUE_BROKEN)
+            return false;
+        if (result == VIRTQUEUE_EMPTY)
+            break;
+        uint16_t head = device->chain.head;
+        if (!take_packet(device, err))
+            return false;
+        virtqueue_give(queue, head, 0);
+        count++;
+    }
+    if (count > 0)
+        vhost_user_call(&device->vhost, TRANSMIT);
+    if (count == CHAINS_MAX)
+        vhost_user_again(&device->vhost, TRANSMIT);
+    return true;
+}
+
+static bool kicked(void *context, size_t index, struct error *err)
+{
+    struct virtio_vsock *device = context;
+    struct virtqueue *queue = vhost_user_queue(&device->vhost, index);
+    return index == RECEIVE ? serve_receive(device, queue, err)
+                            : serve_transmit(device, queue, err);
+}
+
+static void ended(void *context, const struct error *err)
+{
+    struct virtio_vsock *device = context;
+    device->ended(device->context, err);
+}
+
+bool virtio_vsock_start(struct virtio_vsock *device, struct event_loop *loop, int fd,
+                        struct error *err)
+{
+    device->vsock.loop = loop;
+    device->vsock.wake = wake;
+    device->vsock.context = device;
+    vsock_init(&device->vsock);
+    for (size_t i = 0; i < sizeof device->config; i++)
+        device->config[i] = (uint8_t)(device->vsock.guest_cid >> (8 * i));
+    device->device = (struct vhost_device){.name = "vsock",
+                                           .queue_count = QUEUES,
+                                           .config = bytes_of(device->config, 8),
+                                           .context = device,
+                                           .kicked = kicked,
+                                           .ended = ended};
+    return vhost_user_start(&device->vhost, loop, &device->device, fd, err);
+}
+
+void virtio_vsock_stop(struct virtio_vsock *device)
+{
+    if (device->vhost.loop == NULL)
+        return;
+    vsock_clear(&device->vsock);
+    vhost_user_stop(&device->vhost);
+}

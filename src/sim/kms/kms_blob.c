@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kms_blob.h. */
+#include "sim/kms/kms_blob.h"
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "crypto/aead.h"
+#include "crypto/hash.h"
+
+#define VERSION     1
+#define HEADER_SIZE 17
+#define INFO_MAX    ((size_t)16 * KMS_CONTEXT_MAX) /* a pair costs 8 bytes more than its text */
+#define LABEL       "enclave-sim kms ciphertext"
+
+/* The hex digits of a UUID stand in groups of 8, 4, 4, 4 and 12. */
+static bool id_to_bytes(const char *id, uint8_t out[16])
+{
+    char digits[33];
+    size_t n = 0;
+    for (const char *at = id; *at != '\0'; at++) {
+        if (*at == '-')
+            continue;
+        if (n == 32)
+            return false;
+        digits[n++] = *at;
+    }
+    return n == 32 && hex_decode(out, bytes_of(digits, 32));
+}
+
+static void bytes_to_id(const uint8_t in[16], char id[KMS_ID_SIZE])
+{
+    char digits[32];
+    hex_encode(digits, bytes_of(in, 16));
+    size_t to = 0;
+    for (size_t i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            id[to++] = '-';
+        id[to++] = digits[i];
+    }
+    id[to] = '\0';
+}
+
+static struct aead *subkey(const struct kms_key *key, const struct kms_context *context,
+                           const uint8_t header[HEADER_SIZE])
+{
+    BUFFER_AUTO info;
+    buffer_init(&info, INFO_MAX);
+    buffer_append(&info, bytes_of(LABEL, sizeof LABEL)); /* with its end mark */
+    buffer_append(&info, bytes_of(header, HEADER_SIZE));
+    kms_context_canonical(context, &info);
+    uint8_t secret[AEAD_KEY_SIZE];
+    struct aead *aead = NULL;
+    if (!info.failed &&
+        hmac_sha256(secret, bytes_of(key->backing, sizeof key->backing), buffer_bytes(&info)))
+        aead = aead_new(secret);
+    wipe(secret, sizeof secret);
+    return aead;
+}
+
+bool kms_blob_seal(struct buffer *out, const struct kms_key *key, const struct kms_context *context,
+                   struct bytes plaintext)
+{
+    uint8_t header[HEADER_SIZE] = {VERSION};
+    if (!id_to_bytes(key->id, header + 1))
+        return false;
+    struct aead *aead = subkey(key, context, header);
+    if (aead == NULL)
+        return false;
+    size_t len = plaintext.len + AEAD_OVERHEAD;
+    buffer_append(out, bytes_of(header, sizeof header));
+    uint8_t *at = buffer_reserve(out, len);
+    bool ok = at != NULL && random_bytes(at, AEAD_NONCE_SIZE) && aead_seal(aead, at, plaintext);
+    if (ok)
+        buffer_commit(out, len);
+    aead_free(aead);
+    return ok;
+}
+
+bool kms_blob_key_id(struct bytes blob, char id[KMS_ID_SIZE])
+{
+    if (blob.len < HEADER_SIZE + AEAD_OVERHEAD || blob.at[0] != VERSION)
+        return false;
+    bytes_to_id(blob.at + 1, id);
+    return true;
+}
+
+bool kms_blob_open(struct buffer *out, const struct kms_key *key, const struct kms_context *context,
+                   struct bytes blob)
+{
+    char id[KMS_ID_SIZE];
+    if (!kms_blob_key_id(blob, id) || strcmp(id, key->id) != 0)
+        return false;
+    struct aead *aead = subkey(key, context, blob.at);
+    if (aead == NULL)
+        return false;
+    struct bytes sealed = bytes_from(blob, HEADER_SIZE);
+    size_t len = sealed.len - AEAD_OVERHEAD;
+    uint8_t *at = buffer_reserve(out, len);
+    bool ok = at != NULL && aead_open(aead, at, sealed);
+    if (ok)
+        buffer_commit(out, len);
+    aead_free(aead);
+    return ok;
+}

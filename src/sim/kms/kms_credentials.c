@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kms_credentials.h. */
+#include "sim/kms/kms_credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sim/kms/kms_file.h"
+
+#define FILE_MAX (1u << 20)
+
+/* arn:PARTITION:iam|sts::ACCOUNT:… */
+bool kms_principal_account(const char *arn, char account[13])
+{
+    if (strncmp(arn, "arn:aws", 7) != 0)
+        return false;
+    const char *service = strchr(arn + 7, ':');
+    if (service == NULL ||
+        (strncmp(service, ":iam::", 6) != 0 && strncmp(service, ":sts::", 6) != 0))
+        return false;
+    const char *at = service + 6;
+    if (strspn(at, "0123456789") != 12 || at[12] != ':' || at[13] == '\0')
+        return false;
+    memcpy(account, at, 12);
+    account[12] = '\0';
+    return true;
+}
+
+static bool read_all(int fd, struct buffer *out)
+{
+    for (;;) {
+        uint8_t *at = buffer_reserve(out, 4096);
+        ssize_t n = at != NULL ? read(fd, at, 4096) : -1;
+        if (n < 0 && at != NULL && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0;
+        buffer_commit(out, (size_t)n);
+    }
+}
+
+static bool read_file(const char *path, struct stat *st, struct buffer *out, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, st) != 0) {
+        error_set_errno(err, ERROR_SYSTEM, "cannot open the credentials file %s", path);
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    bool ok = false;
+    if (!S_ISREG(st->st_mode) || (st->st_mode & 077) != 0)
+        error_set(err, ERROR_CONFIG,
+                  "the credentials file %s must be a file that others cannot read (chmod 600)",
+                  path);
+    else if (!read_all(fd, out))
+        error_set(err, ERROR_CONFIG, "the credentials file %s cannot be read or is too long", path);
+    else
+        ok = true;
+    close(fd);
+    return ok;
+}
+
+/* A text member into out; null counts as absent. */
+static bool take(const struct json *doc, json_value object, const char *name, bool required,
+                 struct buffer *out, struct error *err)
+{
+    json_value value = json_member(doc, object, name);
+    if (value == JSON_NONE || json_type(doc, value) == JSON_NULL)
+        return !required || error_set(err, ERROR_CONFIG, "a credential has no %s", name);
+    buffer_reset(out);
+    if (!json_string(doc, value, out) || (required && out->len == 0) ||
+        (out->len > 0 && memchr(out->at, '\0', out->len) != NULL))
+        return error_set(err, ERROR_CONFIG, "%s of a credential is not a usable string", name);
+    return true;
+}
+
+static bool copy(struct buffer *from, char *out, size_t size, const char *name, struct error *err)
+{
+    if (from->len >= size)
+        return error_set(err, ERROR_CONFIG, "%s of a credential is too long", name);
+    memcpy(out, from->at, from->len);
+    out[from->len] = '\0';
+    return true;
+}
+
+static bool known_members(const struct json *doc, json_value object, struct error *err)
+{
+    static const char *const known[] = {"access_key_id", "secret_access_key", "session_token",
+                                        "expiration", "principal"};
+    for (json_value n = json_first(doc, object); n != JSON_NONE; n = json_next(doc, object, n)) {
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            found = found || json_string_is(doc, n, known[i]);
+        if (!found)
+            return error_set(err, ERROR_CONFIG, "a credential has an unknown member");
+    }
+    return true;
+}
+
+static bool read_one(const struct json *doc, json_value object, struct kms_credential *out,
+                     struct error *err)
+{
+    char account[13];
+    BUFFER_AUTO text;
+    buffer_init(&text, 4096);
+    if (json_type(doc, object) != JSON_OBJECT)
+        return error_set(err, ERROR_CONFIG, "a credential is not an object");
+    if (!known_members(doc, object, err) || !take(doc, object, "access_key_id", true, &text, err) ||
+        !copy(&text, out->access_key_id, sizeof out->access_key_id, "access_key_id", err) ||
+        !take(doc, object, "secret_access_key", true, &out->secret_access_key, err) ||
+        !take(doc, object, "session_token", false, &out->session_token, err) ||
+        !take(doc, object, "principal", true, &text, err) ||
+        !copy(&text, out->principal, sizeof out->principal, "principal", err))
+        return false;
+    if (!kms_principal_account(out->principal, account))
+        return error_set(err, ERROR_CONFIG, "principal is not the ARN of a user or role: %s",
+                         out->principal);
+    buffer_reset(&text);
+    if (!take(doc, object, "expiration", false, &text, err))
+        return false;
+    if (text.len > 0 && !clock_parse(buffer_bytes(&text), &out->expires_us))
+        return error_set(err, ERROR_CONFIG, "expiration is not a time in ISO 8601");
+    return true;
+}
+
+static bool store_all(struct kms_store *store, const struct json *doc, struct error *err)
+{
+    if (kms_store_credentials_remove_all(store) != STORE_OK)
+        return error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+    for (json_value v = json_first(doc, 0); v != JSON_NONE; v = json_next(doc, 0, v)) {
+        struct kms_credential credential;
+        kms_credential_init(&credential);
+        bool ok = read_one(doc, v, &credential, err);
+        enum store_result result = ok ? kms_store_credential_add(store, &credential) : STORE_OK;
+        kms_credential_clear(&credential);
+        if (!ok)
+            return false;
+        if (result == STORE_EXISTS)
+            return error_set(err, ERROR_CONFIG, "an access_key_id occurs twice");
+        if (result != STORE_OK)
+            return error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+    }
+    return true;
+}
+
+bool kms_credentials_load(struct kms_service *service, struct error *err)
+{
+    BUFFER_AUTO text;
+    struct stat st;
+    buffer_init(&text, FILE_MAX);
+    if (!read_file(service->credentials_path, &st, &text, err))
+        return false;
+    service->credentials_seen = st;
+    struct json doc;
+    json_init(&doc, 8);
+    bool ok = json_parse(&doc, buffer_bytes(&text), err);
+    if (ok && json_type(&doc, 0) != JSON_ARRAY)
+        ok = error_set(err, ERROR_CONFIG, "the credentials file is not an array");
+    if (ok && !kms_store_begin(service->store)) {
+        ok = error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+    } else if (ok) {
+        ok = store_all(service->store, &doc, err);
+        if (!kms_store_end(service->store, ok))
+            ok = error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+    }
+    json_clear(&doc);
+    return ok;
+}
+
+void kms_credentials_refresh(struct kms_service *service)
+{
+    struct stat st;
+    struct error err = {.code = ERROR_NONE};
+    if (service->credentials_path == NULL || stat(service->credentials_path, &st) != 0 ||
+        kms_same_file(&st, &service->credentials_seen))
+        return;
+    service->credentials_seen = st;
+    if (kms_credentials_load(service, &err))
+        log_info("credentials loaded again from %s", service->credentials_path);
+    else
+        log_error("credentials not changed: %s", err.cause);
+}

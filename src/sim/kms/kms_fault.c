@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kms_fault.h: a short table of what is still to go wrong. */
+#include "sim/kms/kms_fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "sim/kms/kms_file.h"
+
+#define RULES_MAX 32
+#define COUNT_MAX 1000000
+
+static const char *const names[] = {
+    [KMS_FAULT_NONE] = "none",
+    [KMS_FAULT_400] = "400",
+    [KMS_FAULT_403] = "403",
+    [KMS_FAULT_500] = "500",
+    [KMS_FAULT_503] = "503",
+    [KMS_FAULT_THROTTLE] = "throttle",
+    [KMS_FAULT_GARBAGE] = "garbage",
+    [KMS_FAULT_LARGE] = "large",
+    [KMS_FAULT_HALF] = "half",
+    [KMS_FAULT_HANG] = "hang",
+    [KMS_FAULT_RESET] = "reset",
+    [KMS_FAULT_OTHER_KEY] = "other-key",
+    [KMS_FAULT_NO_KEY] = "no-key",
+    [KMS_FAULT_OTHER_RECIPIENT] = "other-recipient",
+    [KMS_FAULT_BROKEN_ENVELOPE] = "broken-envelope",
+    [KMS_FAULT_PLAINTEXT] = "plaintext",
+    [KMS_FAULT_SHORT_TSK] = "short-tsk",
+    [KMS_FAULT_LONG_TSK] = "long-tsk",
+};
+
+struct rule {
+    char operation[64];
+    enum kms_fault fault;
+    unsigned left;
+};
+
+struct kms_faults {
+    const char *path;
+    struct stat seen;
+    struct rule rules[RULES_MAX];
+    size_t count;
+};
+
+const char *kms_fault_name(enum kms_fault fault)
+{
+    return names[fault];
+}
+
+struct kms_faults *kms_faults_new(const char *path, struct error *err)
+{
+    struct kms_faults *faults = calloc(1, sizeof *faults);
+    if (faults == NULL)
+        error_set(err, ERROR_MEMORY, "no memory for faults");
+    else
+        faults->path = path;
+    return faults;
+}
+
+void kms_faults_free(struct kms_faults *faults)
+{
+    free(faults);
+}
+
+bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *err)
+{
+    struct rule rule;
+    char name[32];
+    char count[8];
+    char behind;
+    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &behind);
+    rule.left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
+    if (rule.left == 0 || rule.left > COUNT_MAX)
+        return error_set(err, ERROR_USAGE, "a fault is OPERATION FAULT COUNT, not: %s", line);
+    if (faults->count == RULES_MAX)
+        return error_set(err, ERROR_USAGE, "more than %d faults", RULES_MAX);
+    for (size_t i = 1; i < ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        rule.fault = (enum kms_fault)i;
+        faults->rules[faults->count++] = rule;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "no such fault: %s", name);
+}
+
+/* A control file that was changed replaces all rules. */
+static void reload(struct kms_faults *faults)
+{
+    struct stat st;
+    if (faults->path == NULL || stat(faults->path, &st) != 0 || kms_same_file(&st, &faults->seen))
+        return;
+    FILE *file = fopen(faults->path, "re");
+    if (file == NULL) {
+        log_error("cannot read %s: %s", faults->path, strerror(errno));
+        return;
+    }
+    faults->seen = st;
+    faults->count = 0;
+    char line[256];
+    while (fgets(line, sizeof line, file) != NULL) {
+        struct error err;
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] != '\0' && line[0] != '#' && !kms_faults_add(faults, line, &err))
+            log_error("%s: %s", faults->path, err.cause);
+    }
+    fclose(file);
+}
+
+enum kms_fault kms_faults_take(struct kms_faults *faults, const char *operation)
+{
+    reload(faults);
+    for (size_t i = 0; i < faults->count; i++) {
+        struct rule *rule = &faults->rules[i];
+        if (rule->left > 0 &&
+            (strcmp(rule->operation, "*") == 0 || strcmp(rule->operation, operation) == 0)) {
+            rule->left--;
+            return rule->fault;
+        }
+    }
+    return KMS_FAULT_NONE;
+}

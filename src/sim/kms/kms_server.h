@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTPS for the simulated KMS: libmicrohttpd with GnuTLS, so that the daemon's own TLS (OpenSSL) is
+ * tried against another one. A thread a connection, for tens of them.
+ */
+#ifndef SIM_KMS_KMS_SERVER_H
+#define SIM_KMS_KMS_SERVER_H
+
+#include "sim/kms/kms_identity.h"
+#include "sim/kms/kms_service.h"
+
+struct kms_server;
+
+/* Serves on fd, a listening socket, which it then owns. service must outlive the server. */
+MUST_USE struct kms_server *kms_server_start(struct kms_service *service, int fd,
+                                             const struct kms_identity *identity,
+                                             struct error *err);
+
+/* Ends all connections and threads. */
+void kms_server_stop(struct kms_server *server);
+
+#endif

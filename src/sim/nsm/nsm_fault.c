@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/nsm/nsm_fault.h"
+
+#include "sim/nsm/nsm_engine.h"
+#include "sim/nsm/nsm_request.h"
+
+/* The text up to the next colon, which is passed over. */
+static struct bytes next_part(const char **text)
+{
+    const char *end = strchrnul(*text, ':');
+    struct bytes part = bytes_of(*text, (size_t)(end - *text));
+    *text = *end == ':' ? end + 1 : end;
+    return part;
+}
+
+static void copy_name(char out[32], struct bytes name)
+{
+    memcpy(out, name.at, name.len); /* the names that are known are shorter */
+    out[name.len] = '\0';
+}
+
+static enum nsm_fault_kind kind_of(struct bytes name)
+{
+    static const struct {
+        const char *name;
+        enum nsm_fault_kind kind;
+    } kinds[] = {{"error", NSM_FAULT_ERROR},
+                 {"short", NSM_FAULT_SHORT},
+                 {"silent", NSM_FAULT_SILENT},
+                 {"garbage", NSM_FAULT_GARBAGE}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (bytes_equal_text(name, kinds[i].name))
+            return kinds[i].kind;
+    return NSM_FAULT_NONE;
+}
+
+bool nsm_fault_parse(struct nsm_fault *fault, const char *text, struct error *err)
+{
+    const char *rest = text;
+    *fault = (struct nsm_fault){.kind = kind_of(next_part(&rest))};
+    if (fault->kind == NSM_FAULT_NONE)
+        return error_set(err, ERROR_USAGE, "no such fault: %s", text);
+    if (fault->kind == NSM_FAULT_ERROR) {
+        struct bytes name = next_part(&rest);
+        if (!nsm_engine_knows_error(name))
+            return error_set(err, ERROR_USAGE, "no such error of the module: %s", text);
+        copy_name(fault->error, name);
+    }
+    if (*rest == '\0')
+        return true;
+    struct bytes request = bytes_text(rest);
+    if (!nsm_engine_knows_request(request))
+        return error_set(err, ERROR_USAGE, "no such request of the module: %s", text);
+    copy_name(fault->request, request);
+    return true;
+}
+
+bool nsm_fault_hits(const struct nsm_fault *fault, struct bytes request)
+{
+    if (fault->kind == NSM_FAULT_NONE)
+        return false;
+    return fault->request[0] == '\0' || bytes_equal_text(nsm_request_name(request), fault->request);
+}
+
+bool nsm_fault_apply(const struct nsm_fault *fault, struct buffer *response)
+{
+    static const uint8_t garbage[] = {0xff, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0x00, 0x1c, 0xa1, 0x7f};
+    switch (fault->kind) {
+    case NSM_FAULT_ERROR:
+        buffer_reset(response);
+        nsm_engine_put_error(response, bytes_text(fault->error));
+        return true;
+    case NSM_FAULT_SHORT:
+        response->len /= 2;
+        return true;
+    case NSM_FAULT_GARBAGE:
+        buffer_reset(response);
+        buffer_append(response, bytes_of(garbage, sizeof garbage));
+        return true;
+    case NSM_FAULT_SILENT:
+        return false;
+    case NSM_FAULT_NONE:
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registers as users give them: N=HEX, or a file of JSON as nitro-cli prints it. */
+#ifndef SIM_NSM_NSM_PCRS_H
+#define SIM_NSM_NSM_PCRS_H
+
+#include "sim/nsm/nsm_engine.h"
+
+/* N=HEX, N 0..31, 96 hex digits. ERROR_USAGE. */
+MUST_USE bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct error *err);
+
+/*
+ * {"PCR0": "hex", …}, alone or as "Measurements" of another object; members of other names are not
+ * looked at. ERROR_FORMAT, ERROR_NOT_JSON.
+ */
+MUST_USE bool nsm_pcrs_from_json(struct nsm_engine_config *config, struct bytes text,
+                                 struct error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/nsm/nsm_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define CLIENTS_MAX 64
+#define BACKLOG     64
+
+/* The first two of the descriptors that are waited for; the clients follow. */
+enum { STOP, LISTENER, FIRST_CLIENT };
+
+struct server {
+    struct nsm_engine *engine;
+    const struct nsm_fault *fault;
+    struct pollfd fds[FIRST_CLIENT + CLIENTS_MAX];
+    nfds_t count;
+};
+
+static int new_socket(void)
+{
+    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Whether there is a socket at address on which nobody listens. */
+static bool is_stale(const struct address *address)
+{
+    const struct sockaddr_un *name = (const struct sockaddr_un *)&address->storage;
+    struct stat status;
+    if (lstat(name->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    int fd = new_socket();
+    bool refused = fd >= 0 &&
+                   connect(fd, (const struct sockaddr *)&address->storage, address->len) != 0 &&
+                   errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return refused;
+}
+
+bool nsm_server_listen(const struct address *address, int *fd, struct error *err)
+{
+    if (address->family != ADDRESS_UNIX)
+        return error_set(err, ERROR_ADDRESS, "%s is not a unix:PATH address", address->text);
+    if (is_stale(address))
+        unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
+    *fd = new_socket();
+    if (*fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "no socket");
+    mode_t before = umask(0177); /* 0600 from the start */
+    bool bound = bind(*fd, (const struct sockaddr *)&address->storage, address->len) == 0;
+    int number = errno;
+    umask(before);
+    errno = number;
+    if (bound && listen(*fd, BACKLOG) == 0)
+        return true;
+    (void)error_set_errno(err, ERROR_SYSTEM, "cannot listen on %s", address->text);
+    close(*fd);
+    return false;
+}
+
+static void admit(struct server *server)
+{
+    int fd = accept4(server->fds[LISTENER].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (server->count == ARRAY_LEN(server->fds)) {
+        log_warning("nsm: more than %d clients: one is turned away", CLIENTS_MAX);
+        close(fd);
+        return;
+    }
+    server->fds[server->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+/* Sends the whole packet or gives the client up: a reader that does not read is not waited for. */
+static bool send_packet(int fd, struct bytes packet)
+{
+    ssize_t sent;
+    do {
+        sent = send(fd, packet.at, packet.len, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)packet.len;
+}
+
+static bool answer(struct server *server, int fd, struct bytes request)
+{
+    BUFFER_AUTO response = {.limit = NSM_ENGINE_RESPONSE_MAX};
+    nsm_engine_answer(server->engine, request, clock_wall_us() / 1000, &response);
+    if (nsm_fault_hits(server->fault, request) && !nsm_fault_apply(server->fault, &response))
+        return true;
+    return response.len > 0 && send_packet(fd, buffer_bytes(&response));
+}
+
+/* One request of a client. False: it is gone, or to be given up. */
+static bool serve(struct server *server, int fd)
+{
+    /* One byte more than a request may have: the engine then says that it is too large. */
+    uint8_t request[NSM_ENGINE_REQUEST_MAX + 1];
+    ssize_t got = recv(fd, request, sizeof request, 0);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR;
+    return got > 0 && answer(server, fd, bytes_of(request, (size_t)got));
+}
+
+/* The client that comes last takes the place of one that left. */
+static void serve_ready(struct server *server)
+{
+    for (nfds_t i = FIRST_CLIENT; i < server->count;) {
+        struct pollfd *client = &server->fds[i];
+        if (client->revents == 0 || serve(server, client->fd)) {
+            i++;
+            continue;
+        }
+        close(client->fd);
+        *client = server->fds[--server->count];
+    }
+}
+
+bool nsm_server_run(struct nsm_engine *engine, const struct nsm_fault *fault, int listener,
+                    int stop_fd, struct error *err)
+{
+    struct server server = {.engine = engine, .fault = fault, .count = FIRST_CLIENT};
+    server.fds[STOP] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+    server.fds[LISTENER] = (struct pollfd){.fd = listener, .events = POLLIN};
+    bool ok = true;
+    while (server.fds[STOP].revents == 0) {
+        if (poll(server.fds, server.count, -1) < 0) {
+            ok = errno == EINTR || error_set_errno(err, ERROR_SYSTEM, "poll");
+            if (!ok)
+                break;
+            continue;
+        }
+        serve_ready(&server);
+        if (server.fds[LISTENER].revents != 0)
+            admit(&server);
+    }
+    for (nfds_t i = FIRST_CLIENT; i < server.count; i++)
+        close(server.fds[i].fd);
+    return ok;
+}

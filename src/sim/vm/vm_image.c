@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/vm/vm_image.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "image/kernel.h"
+
+#define TOLD_MAX 8 /* reasons that are logged */
+
+struct verdict {
+    const char *path;
+    size_t told;
+    char first[256];
+};
+
+static void take_reason(void *context, const char *text)
+{
+    struct verdict *verdict = context;
+    if (verdict->told == 0)
+        snprintf(verdict->first, sizeof verdict->first, "%s", text);
+    else if (verdict->told < TOLD_MAX)
+        log_warning("vm: %s: %s", verdict->path, text);
+    verdict->told++;
+}
+
+static bool verify(const char *path, struct error *err)
+{
+    struct verdict verdict = {.path = path};
+    size_t count;
+    if (!eif_verify(path, take_reason, &verdict, &count, err))
+        return false;
+    if (count == 0)
+        return true;
+    return error_set(err, ERROR_FORMAT, "%.120s is no valid image (%zu disagreement%s): %s", path,
+                     count, count == 1 ? "" : "s", verdict.first);
+}
+
+static bool read_cmdline(struct vm_image *image, const struct eif_file *file, size_t section,
+                         struct error *err)
+{
+    BUFFER_AUTO text = {.limit = VM_CMDLINE_MAX};
+    struct error why = {0};
+    if (!eif_file_read(file, section, &text, &why))
+        return error_set(err, why.code, "the command line of %.120s: %.120s (at most %d bytes)",
+                         file->path, why.cause, VM_CMDLINE_MAX);
+    image->cmdline[text.len] = '\0';
+    if (text.len == 0)
+        return true;
+    if (memchr(text.at, '\0', text.len) != NULL)
+        return error_set(err, ERROR_FORMAT, "the command line of %.120s holds a zero byte",
+                         file->path);
+    memcpy(image->cmdline, text.at, text.len);
+    return true;
+}
+
+static bool extract(const struct eif_file *file, size_t section, const char *name, int *fd,
+                    struct error *err)
+{
+    if (*fd < 0)
+        *fd = memfd_create(name, MFD_CLOEXEC);
+    if (*fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "memfd_create");
+    return eif_file_extract(file, section, *fd, err);
+}
+
+/* An image may hold whatever its builder took for a kernel; QEMU would try to boot it. */
+static bool take_kernel(struct vm_image *image, const struct eif_file *file, size_t section,
+                        struct error *err)
+{
+    const struct input input = {.fd = file->fd,
+                                .path = file->path,
+                                .base = file->sections[section].offset,
+                                .size = file->sections[section].size,
+                                .stop_fd = -1};
+    struct kernel kernel;
+    struct error why = {0};
+    if (!kernel_identify(&kernel, &input, &why))
+        return error_set(err, ERROR_FORMAT, "the kernel of %.120s: %.300s", file->path, why.cause);
+    if (kernel.machine != MACHINE_X86_64)
+        return error_set(err, ERROR_FORMAT,
+                         "the kernel of %.120s is for %s: only x86-64 is booted "
+                         "here",
+                         file->path, machine_name(kernel.machine));
+    return extract(file, section, "kernel", &image->kernel, err);
+}
+
+static bool take_section(struct vm_image *image, const struct eif_file *file, size_t i,
+                         struct error *err)
+{
+    switch (file->sections[i].type) {
+    case EIF_KERNEL:
+        return take_kernel(image, file, i, err);
+    case EIF_CMDLINE:
+        return read_cmdline(image, file, i, err);
+    case EIF_RAMDISK:
+        return extract(file, i, "ramdisk", &image->ramdisk, err);
+    default:
+        return true; /* metadata and signature are not for the guest */
+    }
+}
+
+static bool take_apart(struct vm_image *image, const struct eif_file *file, struct error *err)
+{
+    image->bytes = file->bytes;
+    if ((file->header.flags & EIF_FLAG_ARM64) != 0)
+        return error_set(err, ERROR_FORMAT,
+                         "%.120s is for aarch64: only x86-64 images are booted here", file->path);
+    for (size_t i = 0; i < file->section_count; i++)
+        if (!take_section(image, file, i, err))
+            return false;
+    return image->kernel >= 0 || error_set(err, ERROR_FORMAT, "%.120s holds no kernel", file->path);
+}
+
+bool vm_image_load(struct vm_image *image, const char *path, struct error *err)
+{
+    struct eif_file file = {0};
+    image->kernel = image->ramdisk = -1;
+    if (!verify(path, err) || !eif_file_open(&file, path, err))
+        return false;
+    bool ok = take_apart(image, &file, err) && eif_file_measure(&file, &image->measurements, err);
+    eif_file_close(&file);
+    return ok;
+}
+
+void vm_image_clear(struct vm_image *image)
+{
+    if (image->kernel >= 0)
+        close(image->kernel);
+    if (image->ramdisk >= 0)
+        close(image->ramdisk);
+    image->kernel = image->ramdisk = -1;
+}

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests of enclavectl share: the program, a service that answers as told, and a fake instance
+metadata service. Nothing here uses code of the project but the binary under test."""
+import http.server
+import json
+import os
+import socket
+import struct
+import subprocess
+import threading
+
+BUILD = os.environ.get("BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "..", "build")
+CTL = os.path.join(BUILD, "enclavectl")
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def clean_environment(home, **more):
+    """No credentials but those a test gives, and no metadata service but its own."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith("AWS_") and k not in ("ENCRYPTED_TSK", "ENCLAVED_ADDRESS")}
+    env.update(HOME=str(home), AWS_EC2_METADATA_DISABLED="true", **more)
+    return env
+
+
+def ctl(*arguments, env, stdin=None, timeout=60):
+    return subprocess.run([CTL, *map(str, arguments)], input=stdin, env=env, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          **({"stdin": subprocess.DEVNULL} if stdin is None else {}))
+
+
+def frame(content):
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return struct.pack(">I", len(data)) + data
+
+
+class Raw(bytes):
+    """An answer that is sent as it is, without a frame; the connection closes behind it."""
+
+
+SILENCE = object()  # an answer that never comes
+
+
+class FakeService:
+    """Speaks frames. answer(request) gives an object, bytes (framed), Raw or SILENCE."""
+
+    def __init__(self, answer, address=("127.0.0.1", 0)):
+        self.answer = answer
+        self.requests = []
+        self.connections = 0
+        self.server = socket.create_server(address)
+        self.port = self.server.getsockname()[1]
+        self.address = f"tcp:127.0.0.1:{self.port}"
+        self.open = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.open.append(peer)
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    @staticmethod
+    def exactly(peer, count):
+        data = bytearray()
+        while len(data) < count:
+            chunk = peer.recv(min(1 << 20, count - len(data)))
+            if not chunk:
+                return None
+            data += chunk
+        return bytes(data)
+
+    def serve(self, peer):
+        try:
+            while True:
+                head = self.exactly(peer, 4)
+                body = head and self.exactly(peer, struct.unpack(">I", head)[0])
+                if body is None:
+                    break
+                request = json.loads(body)
+                self.requests.append(request)
+                answer = self.answer(request)
+                if answer is SILENCE:
+                    continue
+                peer.sendall(answer if isinstance(answer, Raw) else frame(answer))
+                if isinstance(answer, Raw):
+                    break
+        except OSError:
+            pass
+        peer.close()
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        for peer in self.open:
+            peer.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class FakeEnclaved(FakeService):
+    """As enclaved answers: agents, health, configure; KMS says yes."""
+
+    def __init__(self, **options):
+        self.state = "awaiting_configuration"
+        self.last_error = None
+        super().__init__(self.reply, **options)
+
+    def reply(self, request):
+        if request.get("op") == "health":
+            return {"status": "success", "state": self.state, "version": "0.1.0",
+                    "uptime_seconds": 7, "connections": 1, "requests": 2, "errors": 0,
+                    "kms_key": KEY, "encryption_context": {"app": "t"},
+                    "credentials_expire": None, "last_error": self.last_error}
+        if request.get("op") == "configure":
+            self.state = "ready"
+            return {"status": "success", "state": "ready", "key_id": KEY, "rotated": False}
+        if request.get("mode") == "A":
+            return {"status": "success", "ciphertext": "aa" * 28}
+        if request.get("mode") == "B":
+            return {"status": "success", "ciphertext": "bb" * 28}
+        return {"status": "error", "code": "unknown_mode", "error": "no agent serves this mode"}
+
+    def configured(self):
+        return [r for r in self.requests if r.get("op") == "configure"]
+
+
+class FakeMetadata:
+    """EC2 instance metadata, version 2: every GET needs the token of a PUT."""
+
+    def __init__(self, credentials, role="enclave-role", list_status=200):
+        outer = self
+        self.credentials, self.role, self.list_status = credentials, role, list_status
+        self.paths = []
+        self.issued = "TOKEN-of-metadata"
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def reply(self, status, text):
+                data = text.encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_PUT(self):
+                outer.paths.append(f"PUT {self.path}")
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                ttl = self.headers.get("x-aws-ec2-metadata-token-ttl-seconds")
+                good = self.path == "/latest/api/token" and ttl is not None
+                self.reply(200 if good else 400, outer.issued if good else "")
+
+            def do_GET(self):
+                outer.paths.append(f"GET {self.path}")
+                base = "/latest/meta-data/iam/security-credentials/"
+                if self.headers.get("x-aws-ec2-metadata-token") != outer.issued:
+                    self.reply(401, "")
+                elif self.path == base:
+                    self.reply(outer.list_status, outer.role)
+                elif self.path == base + outer.role:
+                    self.reply(200, json.dumps(outer.credentials))
+                else:
+                    self.reply(404, "")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
