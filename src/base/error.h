@@ -92,6 +92,16 @@ struct error {
 const char *error_name(enum error_code code);
 const char *error_text(enum error_code code);
 
+/* Sets the code alone, without a cause, unless err is NULL. Returns false. */
+static inline bool error_code(struct error *err, enum error_code code)
+{
+    if (err != NULL) {
+        err->code = code;
+        err->cause[0] = '\0';
+    }
+    return false;
+}
+
 /*
  * error_set(err, code, format, …) fills *err, unless err is NULL, and is false, which compilers and
  * analysers see: `return error_set(err, ERROR_TLS, "…");`.

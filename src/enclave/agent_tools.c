@@ -53,9 +53,9 @@ static bool payload_digits(struct workspace *w, json_value payload, struct bytes
                            struct error *err)
 {
     if (payload == JSON_NONE)
-        return error_set(err, ERROR_MISSING_PAYLOAD, "%s", "");
+        return error_code(err, ERROR_MISSING_PAYLOAD);
     if (json_type(&w->request, payload) != JSON_STRING)
-        return error_set(err, ERROR_PAYLOAD_TYPE, "%s", "");
+        return error_code(err, ERROR_PAYLOAD_TYPE);
     if (!w->request.nodes[payload].escaped) {
         struct bytes raw = json_raw(&w->request, payload);
         *digits = bytes_of(raw.at + 1, raw.len - 2);
@@ -63,7 +63,7 @@ static bool payload_digits(struct workspace *w, json_value payload, struct bytes
     }
     buffer_reset(&w->text);
     if (!json_string(&w->request, payload, &w->text))
-        return error_set(err, ERROR_NOT_HEX, "%s", "");
+        return error_code(err, ERROR_NOT_HEX);
     *digits = buffer_bytes(&w->text);
     return true;
 }
@@ -80,24 +80,23 @@ bool agent_open(struct workspace *w, json_value payload, struct error *err)
     size_t len = digits.len / 2;
     uint8_t *sealed = buffer_reserve(&w->sealed, len);
     if (sealed == NULL)
-        return error_set(err, ERROR_MEMORY, "%s", "");
+        return error_code(err, ERROR_MEMORY);
     if (!hex_decode(sealed, digits))
-        return error_set(err, ERROR_NOT_HEX, "%s", "");
+        return error_code(err, ERROR_NOT_HEX);
     if (len < AEAD_OVERHEAD)
-        return error_set(err, ERROR_TOO_SHORT, "%s", "");
+        return error_code(err, ERROR_TOO_SHORT);
     uint8_t *plaintext = buffer_reserve(&w->opened, len - AEAD_OVERHEAD);
     if (plaintext == NULL)
-        return error_set(err, ERROR_MEMORY, "%s", "");
+        return error_code(err, ERROR_MEMORY);
     if (!keyring_open(&w->keys, w->thread, bytes_of(sealed, len), plaintext, err))
         return false;
     buffer_commit(&w->opened, len - AEAD_OVERHEAD);
 
     struct error cause = {0};
     if (!json_parse(&w->state, buffer_bytes(&w->opened), &cause))
-        return error_set(err, cause.code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_STATE_MALFORMED,
-                         "%s", "");
+        return error_code(err, cause.code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_STATE_MALFORMED);
     if (json_type(&w->state, 0) != JSON_OBJECT)
-        return error_set(err, ERROR_STATE_MALFORMED, "%s", "");
+        return error_code(err, ERROR_STATE_MALFORMED);
     return true;
 }
 
@@ -162,7 +161,7 @@ bool agent_seal(struct workspace *w, struct buffer *answer, struct error *err)
     static const char head[] = "{\"status\": \"success\", \"ciphertext\": \"";
     static const char tail[] = "\"}";
     if (buffer_reserve(&w->sealed, AEAD_TAG_SIZE) == NULL)
-        return error_set(err, w->sealed.full ? ERROR_RESPONSE_TOO_LARGE : ERROR_MEMORY, "%s", "");
+        return error_code(err, w->sealed.full ? ERROR_RESPONSE_TOO_LARGE : ERROR_MEMORY);
     buffer_commit(&w->sealed, AEAD_TAG_SIZE);
     size_t len = w->sealed.len;
     if (!keyring_seal(&w->keys, w->thread, w->sealed.at, len - AEAD_OVERHEAD, err))

@@ -27,7 +27,7 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
 {
     char now[QUOTED_ISO_SIZE];
     if (payload == JSON_NONE)
-        return error_set(err, ERROR_MISSING_PAYLOAD, "%s", "");
+        return error_code(err, ERROR_MISSING_PAYLOAD);
     struct buffer *state = agent_state(w);
     buffer_text(state,
                 "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"message\": \"Initial state "
@@ -47,13 +47,13 @@ static bool next_iteration(const struct json *state, char out[ITERATION_SIZE], s
     json_value v = json_member(state, 0, "iteration");
     int64_t count;
     if (v == JSON_NONE || json_type(state, v) != JSON_NUMBER)
-        return error_set(err, ERROR_STATE_MALFORMED, "%s", "");
+        return error_code(err, ERROR_STATE_MALFORMED);
     struct bytes digits = json_raw(state, v);
     for (size_t i = 0; i < digits.len; i++)
         if (memchr(".eE", digits.at[i], 3) != NULL)
-            return error_set(err, ERROR_STATE_MALFORMED, "%s", "");
+            return error_code(err, ERROR_STATE_MALFORMED);
     if (!json_int64(state, v, &count) || count == INT64_MAX)
-        return error_set(err, ERROR_ITERATION_OVERFLOW, "%s", "");
+        return error_code(err, ERROR_ITERATION_OVERFLOW);
     snprintf(out, ITERATION_SIZE, "%lld", (long long)count + 1);
     return true;
 }
@@ -70,7 +70,7 @@ static bool agent_b(struct workspace *w, json_value payload, struct buffer *answ
     json_value data = json_member(&w->state, 0, "data");
     char next[ITERATION_SIZE], now[QUOTED_ISO_SIZE];
     if (data == JSON_NONE || json_type(&w->state, data) != JSON_OBJECT)
-        return error_set(err, ERROR_STATE_MALFORMED, "%s", "");
+        return error_code(err, ERROR_STATE_MALFORMED);
     if (!next_iteration(&w->state, next, err))
         return false;
 

@@ -186,18 +186,18 @@ bool keyring_seal(const struct held_keys *held, enum keyring_thread thread, uint
         }
     }
     wipe(sealed, plaintext_len + AEAD_OVERHEAD);
-    return error_set(err, code, "%s", "");
+    return error_code(err, code);
 }
 
 bool keyring_open(const struct held_keys *held, enum keyring_thread thread, struct bytes sealed,
                   uint8_t *plaintext, struct error *err)
 {
     if (held->count == 0)
-        return error_set(err, ERROR_NOT_CONFIGURED, "%s", "");
+        return error_code(err, ERROR_NOT_CONFIGURED);
     if (sealed.len < AEAD_OVERHEAD)
-        return error_set(err, ERROR_TOO_SHORT, "%s", "");
+        return error_code(err, ERROR_TOO_SHORT);
     for (size_t i = 0; i < held->count; i++)
         if (aead_open(held->key[i]->part[thread].aead, plaintext, sealed))
             return true;
-    return error_set(err, ERROR_AUTHENTICATION, "%s", "");
+    return error_code(err, ERROR_AUTHENTICATION);
 }

@@ -83,7 +83,7 @@ static enum request_result serve_op(struct service *service, struct workspace *w
         health(service, answer);
         return REQUEST_SERVED;
     }
-    err->code = ERROR_UNKNOWN_OP;
+    error_code(err, ERROR_UNKNOWN_OP);
     return REQUEST_FAILED;
 }
 
@@ -93,7 +93,7 @@ static enum request_result serve_agent(struct service *service, struct workspace
 {
     const struct agent *agent = agent_find(&w->request, mode);
     if (agent == NULL) {
-        err->code = ERROR_UNKNOWN_MODE;
+        error_code(err, ERROR_UNKNOWN_MODE);
         return REQUEST_FAILED;
     }
     keyring_hold(service->ring, &w->keys);
@@ -106,13 +106,13 @@ static enum request_result dispatch(struct service *service, struct workspace *w
                                     struct bytes content, struct buffer *answer, struct error *err)
 {
     if (content.len == 0) {
-        err->code = ERROR_FRAME_EMPTY;
+        error_code(err, ERROR_FRAME_EMPTY);
         return REQUEST_FAILED;
     }
     if (!json_parse(&w->request, content, err))
         return REQUEST_FAILED;
     if (json_type(&w->request, 0) != JSON_OBJECT) {
-        err->code = ERROR_NOT_AN_OBJECT;
+        error_code(err, ERROR_NOT_AN_OBJECT);
         return REQUEST_FAILED;
     }
     json_value mode = json_member(&w->request, 0, "mode");
@@ -121,7 +121,7 @@ static enum request_result dispatch(struct service *service, struct workspace *w
         return serve_agent(service, w, mode, answer, err);
     if (op != JSON_NONE)
         return serve_op(service, w, op, answer, err);
-    err->code = ERROR_MISSING_MODE;
+    error_code(err, ERROR_MISSING_MODE);
     return REQUEST_FAILED;
 }
 
