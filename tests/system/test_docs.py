@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say about the code."""
+import ast
 import os
 import pathlib
 import re
@@ -52,9 +53,56 @@ def test_the_agent_of_the_document_compiles(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("page", ["README.md", *(str(p.relative_to(ROOT))
-                                                for p in (ROOT / "docs").glob("*.md"))])
+PAGES = sorted(str(p.relative_to(ROOT)) for folder in (".", "src", "docs", "deploy", "bench")
+               for p in (ROOT / folder).glob("*.md"))
+
+
+def anchors(text):
+    """The names by which GitHub links to a page's headings."""
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
-        if "://" not in target:
-            assert ((ROOT / page).parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", read(page)):
+        if "://" in target:
+            continue
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text()), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_files_exist(page):
+    """Files and folders of the repository, wherever a page names them by their path from the top."""
+    tops = "src|docs|tests|scripts|deploy|bench|fuzz"
+    for name in re.findall(rf"(?<![\w/.:-])((?:{tops})/[\w./*-]+)", read(page)):
+        name = name.rstrip(".")
+        if "NAME" not in name:
+            assert list(ROOT.glob(name)), name
+
+
+def test_headers_that_bear_limits_exist():
+    """The architecture names them by their path below src."""
+    limits = read("docs/architecture.md").split("## Limits")[1]
+    rows = re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|$", limits, re.M)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(named) > 25
+    for name in named:
+        assert (ROOT / "src" / name).exists() or (ROOT / name).exists(), name
+
+
+def test_every_page_is_reached_from_the_front_door():
+    linked = set(re.findall(r"\]\(([^)#]+)", read("README.md")))
+    for page in PAGES:
+        assert page == "README.md" or page in linked, page
+
+
+def test_the_map_of_src_shows_every_folder_and_which_are_trusted():
+    trusted, tools = (set(re.findall(r"^\| `(\w+)/` \|", part, re.M))
+                      for part in read("src/README.md").split("| tools only |"))
+    table = re.search(r"^TRUSTED = (\[.*\])$", read("scripts/check-includes"), re.M)
+    assert trusted == set(ast.literal_eval(table.group(1)))
+    assert trusted | tools == {p.name for p in (ROOT / "src").iterdir() if p.is_dir()}
