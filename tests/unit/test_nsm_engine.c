@@ -15,7 +15,7 @@
 #include "pki/sha384.h"
 #include "sim/nsm/nsm_engine.h"
 #include "sim/nsm/nsm_request.h"
-#include "sim/nsm/nsm_server.h"
+#include "sim/nsm_service/nsm_server.h"
 #include "tests/unit/nsm_requests.h"
 
 #define NOW_MS 1800000000000

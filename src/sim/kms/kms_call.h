@@ -10,8 +10,8 @@
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "formats/attestation.h"
-#include "sim/kms/kms_context.h"
 #include "sim/kms/kms_service.h"
+#include "sim/kms_store/kms_context.h"
 
 /* Who signed the request. */
 struct kms_caller {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations that use a key. The shape of each request stands above its function. */
 #include "crypto/hash.h"
-#include "sim/kms/kms_blob.h"
 #include "sim/kms/kms_operations.h"
+#include "sim/kms_store/kms_blob.h"
 
 #define DATA_KEY_MAX 1024 /* bytes: KMS API, GenerateDataKey and GenerateRandom */
 

@@ -6,8 +6,8 @@
 #ifndef SIM_KMS_KMS_SERVER_H
 #define SIM_KMS_KMS_SERVER_H
 
-#include "sim/kms/kms_identity.h"
 #include "sim/kms/kms_service.h"
+#include "sim/kms_store/kms_identity.h"
 
 struct kms_server;
 

@@ -15,7 +15,7 @@
 #include "crypto/sigv4.h"
 #include "pki/cms_seal.h"
 #include "sim/kms/kms_fault.h"
-#include "sim/kms/kms_store.h"
+#include "sim/kms_store/kms_store.h"
 
 #define KMS_BODY_MAX    (1u << 20) /* request body: a document of 262144 bytes in base64, and room */
 #define KMS_HEADERS_MAX 64

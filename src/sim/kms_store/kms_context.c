@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kms_context.h. */
-#include "sim/kms/kms_context.h"
+#include "sim/kms_store/kms_context.h"
 
 #include <stdlib.h>
 

@@ -8,11 +8,11 @@
  * context, or a header that was changed, gives another key and so fails to authenticate before any
  * plaintext exists; a digest inside the plaintext would have to be compared after opening.
  */
-#ifndef SIM_KMS_KMS_BLOB_H
-#define SIM_KMS_KMS_BLOB_H
+#ifndef SIM_KMS_STORE_KMS_BLOB_H
+#define SIM_KMS_STORE_KMS_BLOB_H
 
-#include "sim/kms/kms_context.h"
-#include "sim/kms/kms_store.h"
+#include "sim/kms_store/kms_context.h"
+#include "sim/kms_store/kms_store.h"
 
 #define KMS_BLOB_MAX      6144 /* bytes: KMS API, Decrypt */
 #define KMS_PLAINTEXT_MAX 4096

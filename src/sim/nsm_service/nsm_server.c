@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/nsm/nsm_server.h"
+#include "sim/nsm_service/nsm_server.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -5,8 +5,8 @@
  *
  * Backing keys lie in the file as they are: real KMS has an HSM for that, a simulator has not.
  */
-#ifndef SIM_KMS_KMS_STORE_H
-#define SIM_KMS_KMS_STORE_H
+#ifndef SIM_KMS_STORE_KMS_STORE_H
+#define SIM_KMS_STORE_KMS_STORE_H
 
 #include "base/buffer.h"
 #include "base/error.h"

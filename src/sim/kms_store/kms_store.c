@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kms_store.h over SQLite. */
-#include "sim/kms/kms_store.h"
+#include "sim/kms_store/kms_store.h"
 
 #include <fcntl.h>
 #include <limits.h>

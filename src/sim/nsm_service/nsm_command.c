@@ -9,7 +9,7 @@
 #include "sim/commands.h"
 #include "sim/nsm/nsm_module.h"
 #include "sim/nsm/nsm_pcrs.h"
-#include "sim/nsm/nsm_server.h"
+#include "sim/nsm_service/nsm_server.h"
 #include "sim/stop.h"
 
 static const char help[] =

@@ -3,10 +3,10 @@
  * What the simulated KMS proves itself with in TLS: an authority of its own, kept in the store, and
  * a server certificate for the names asked for, issued anew at each start.
  */
-#ifndef SIM_KMS_KMS_IDENTITY_H
-#define SIM_KMS_KMS_IDENTITY_H
+#ifndef SIM_KMS_STORE_KMS_IDENTITY_H
+#define SIM_KMS_STORE_KMS_IDENTITY_H
 
-#include "sim/kms/kms_store.h"
+#include "sim/kms_store/kms_store.h"
 
 struct kms_identity {
     struct buffer authority;   /* PEM; public */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kms_identity.h. */
-#include "sim/kms/kms_identity.h"
+#include "sim/kms_store/kms_identity.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An encryption context: pairs of strings in no order, all of which a ciphertext is bound to. */
-#ifndef SIM_KMS_KMS_CONTEXT_H
-#define SIM_KMS_KMS_CONTEXT_H
+#ifndef SIM_KMS_STORE_KMS_CONTEXT_H
+#define SIM_KMS_STORE_KMS_CONTEXT_H
 
 #include "codec/json.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kms_blob.h. */
-#include "sim/kms/kms_blob.h"
+#include "sim/kms_store/kms_blob.h"
 
 #include "base/hex.h"
 #include "base/secret.h"

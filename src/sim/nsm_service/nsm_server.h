@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An NSM engine behind a unix socket: SOCK_SEQPACKET, a packet a message, many clients. */
-#ifndef SIM_NSM_NSM_SERVER_H
-#define SIM_NSM_NSM_SERVER_H
+#ifndef SIM_NSM_SERVICE_NSM_SERVER_H
+#define SIM_NSM_SERVICE_NSM_SERVER_H
 
 #include "net/address.h"
 #include "sim/nsm/nsm_engine.h"
