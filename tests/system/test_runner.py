@@ -116,7 +116,7 @@ def test_report_of_a_server_fails_the_test(tmp_path):
     ("sim", '#include "host/dev/dev.h"', True),
     ("host", '#include "dev.h"', True),
     ("host", '#include "host/dev/dev.h"', True),
-    ("host/dev", '#include "host/file.h"', False),
+    ("host/dev", '#include "system/file.h"', False),
     ("host/dev", '#include "host/image/image.h"', True),
     ("sim/kms", '#include "sim/vm/vm_run.h"', True),
     ("host", '#include "../sim/nsm.h"', True),

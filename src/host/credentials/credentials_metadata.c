@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "host/credentials/credentials.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/web.h"
 
 #define URL_SIZE     512

@@ -6,7 +6,7 @@
  */
 #include <sys/wait.h>
 
-#include "host/child.h"
+#include "system/child.h"
 #include "host/credentials/credentials.h"
 
 #define OUTPUT_LIMIT  65536 /* bytes */

@@ -9,7 +9,7 @@
 
 #include "host/credentials/credentials.h"
 #include "host/credentials/ini.h"
-#include "host/file.h"
+#include "system/file.h"
 
 #define FILE_LIMIT (1u << 20) /* longest file of profiles, bytes */
 

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "codec/json_writer.h"
 #include "host/command.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/report.h"
 #include "host/service/configure.h"
 #include "net/address.h"

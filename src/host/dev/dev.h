@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-#include "host/child.h"
+#include "system/child.h"
 #include "host/credentials/credentials.h"
 #include "host/options.h"
 

@@ -13,7 +13,7 @@
 #include "base/secret.h"
 #include "codec/json_writer.h"
 #include "host/dev/dev.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "pki/sha384.h"
 
 #define LOG_TAIL      8192         /* bytes at a log's end that its last line is looked for in */

@@ -10,8 +10,8 @@
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "host/dev/dev.h"
-#include "host/file.h"
-#include "host/policy/policy_write.h"
+#include "system/file.h"
+#include "host/keypolicy/policy_write.h"
 #include "host/web.h"
 
 #define BODY_LIMIT 65536 /* bytes, both ways */

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "host/doctor/doctor.h"
-#include "host/file.h"
+#include "system/file.h"
 
 #define PATH_SIZE         512
 #define VIRTIO_ID_NSM     33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */

@@ -9,7 +9,7 @@
 #include "crypto/tls.h"
 #include "formats/http_header.h"
 #include "host/doctor/doctor.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/resolve.h"
 #include "net/deadline.h"
 

@@ -7,7 +7,7 @@
 #include "host/doctor/doctor.h"
 #include "host/kms_hints.h"
 #include "host/report.h"
-#include "host/service/client.h"
+#include "host/client/client.h"
 
 #define SOON_US \
     INT64_C(300000000) /* credentials that end within five minutes are worth a warning */

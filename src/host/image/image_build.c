@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "codec/json_writer.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/image/image.h"
 #include "image/eif_build.h"
 #include "image/eif_metadata.h"

@@ -2,7 +2,7 @@
 /* enclavectl image pcr. */
 #include "base/hex.h"
 #include "formats/json_print.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/image/image.h"
 #include "image/eif_build.h"
 #include "image/registers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclavectl image sign. */
-#include "host/file.h"
+#include "system/file.h"
 #include "host/image/image.h"
 #include "image/eif_sign.h"
 

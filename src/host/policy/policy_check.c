@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/policy/policy_evidence.h"
 #include "host/policy/policy_explain.h"
 #include "host/policy/policy_names.h"

@@ -3,7 +3,7 @@
 #include "host/policy/policy_evidence.h"
 
 #include "base/base64.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "pki/attestation_verify.h"
 #include "pki/pki.h"
 

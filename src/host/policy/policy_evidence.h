@@ -3,7 +3,7 @@
 #ifndef HOST_POLICY_POLICY_EVIDENCE_H
 #define HOST_POLICY_POLICY_EVIDENCE_H
 
-#include "host/policy/registers.h"
+#include "host/keypolicy/registers.h"
 
 enum evidence_kind { EVIDENCE_DOCUMENT, EVIDENCE_IMAGE, EVIDENCE_MEASUREMENTS };
 

@@ -7,7 +7,7 @@
 #define HOST_POLICY_POLICY_EXPLAIN_H
 
 #include "codec/json_writer.h"
-#include "host/policy/policy_question.h"
+#include "host/keypolicy/policy_question.h"
 
 #define POLICY_EXPLANATION_MAX (16u << 20) /* bytes */
 

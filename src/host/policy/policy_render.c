@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "formats/json_print.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/policy/policy_names.h"
 #include "host/policy/policy_verbs.h"
-#include "host/policy/policy_write.h"
+#include "host/keypolicy/policy_write.h"
 #include "host/report.h"
 
 #define BIT(n) (UINT32_C(1) << (n))

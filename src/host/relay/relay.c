@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "codec/json_writer.h"
 #include "host/command.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/notify.h"
 #include "host/report.h"
 

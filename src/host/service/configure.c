@@ -7,7 +7,7 @@
 #include "base/base64.h"
 #include "formats/json_print.h"
 #include "host/command.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "host/report.h"
 
 static const struct option_spec options[] = {

@@ -4,7 +4,7 @@
 #define HOST_SERVICE_CONFIGURE_H
 
 #include "host/credentials/credentials.h"
-#include "host/service/client.h"
+#include "host/client/client.h"
 
 #define CONFIGURE_CONTEXT_MAX   32     /* pairs of an encryption context */
 #define CONFIGURE_REQUEST_LIMIT 262144 /* bytes */

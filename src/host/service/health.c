@@ -3,7 +3,7 @@
 #include "codec/json_writer.h"
 #include "host/command.h"
 #include "host/report.h"
-#include "host/service/client.h"
+#include "host/client/client.h"
 
 static const struct option_spec options[] = {OPTION_TO, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP};
 

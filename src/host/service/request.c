@@ -2,7 +2,7 @@
 #include "host/service/request.h"
 
 #include "codec/json_writer.h"
-#include "host/file.h"
+#include "system/file.h"
 
 bool payload_option(struct payload_source *source, const char *name, const char *value, bool *known,
                     struct error *err)

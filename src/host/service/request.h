@@ -4,7 +4,7 @@
 #define HOST_SERVICE_REQUEST_H
 
 #include "base/buffer.h"
-#include "host/service/client.h"
+#include "host/client/client.h"
 
 /* Where a payload comes from. At most one of both; neither: the request has no payload. */
 struct payload_source {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/service/client.h"
+#include "host/client/client.h"
 
 #include <unistd.h>
 

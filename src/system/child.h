@@ -4,8 +4,8 @@
  * reaches them only through their parent, and dies with the parent, even if that is killed. AWS
  * credentials and a wrapped TSK in the environment are not passed on.
  */
-#ifndef HOST_CHILD_H
-#define HOST_CHILD_H
+#ifndef SYSTEM_CHILD_H
+#define SYSTEM_CHILD_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy_write.h. */
-#include "host/policy/policy_write.h"
+#include "host/keypolicy/policy_write.h"
 
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* registers.h. */
-#include "host/policy/registers.h"
+#include "host/keypolicy/registers.h"
 
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "host/file.h"
+#include "system/file.h"
 #include "image/eif_file.h"
 #include "image/registers.h"
 

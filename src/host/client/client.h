@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection to enclaved: requests out, answers in, one at a time (docs/protocol.md). */
-#ifndef HOST_SERVICE_CLIENT_H
-#define HOST_SERVICE_CLIENT_H
+#ifndef HOST_CLIENT_CLIENT_H
+#define HOST_CLIENT_CLIENT_H
 
 #include "codec/json.h"
 #include "host/options.h"

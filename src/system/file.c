@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/file.h"
+#include "system/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

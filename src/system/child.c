@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/child.h"
+#include "system/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,11 +3,11 @@
  * What a key policy is asked: who wants to do what, from an enclave with which registers. Shared by
  * `doctor` and `policy check`.
  */
-#ifndef HOST_POLICY_POLICY_QUESTION_H
-#define HOST_POLICY_POLICY_QUESTION_H
+#ifndef HOST_KEYPOLICY_POLICY_QUESTION_H
+#define HOST_KEYPOLICY_POLICY_QUESTION_H
 
 #include "formats/policy_attributes.h"
-#include "host/policy/registers.h"
+#include "host/keypolicy/registers.h"
 
 #define POLICY_PRINCIPAL_MAX 2048
 /* A key of no account, for when the ARN does not matter. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy_question.h. */
-#include "host/policy/policy_question.h"
+#include "host/keypolicy/policy_question.h"
 
 #define NOBODY "arn:aws:iam::000000000000:root"
 

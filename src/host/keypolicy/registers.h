@@ -3,8 +3,8 @@
  * The registers of an enclave as the host learns of them: from an image file, from measurements in
  * nitro-cli's JSON, or from a document that was verified.
  */
-#ifndef HOST_POLICY_REGISTERS_H
-#define HOST_POLICY_REGISTERS_H
+#ifndef HOST_KEYPOLICY_REGISTERS_H
+#define HOST_KEYPOLICY_REGISTERS_H
 
 #include "codec/json.h"
 #include "formats/attestation.h"

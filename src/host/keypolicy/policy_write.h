@@ -6,10 +6,10 @@
  *   Provisioning     who may make wrapped session keys (if anybody is named)
  *   AttestedDecrypt  the enclave's role may decrypt, bound to the registers of its image
  */
-#ifndef HOST_POLICY_POLICY_WRITE_H
-#define HOST_POLICY_POLICY_WRITE_H
+#ifndef HOST_KEYPOLICY_POLICY_WRITE_H
+#define HOST_KEYPOLICY_POLICY_WRITE_H
 
-#include "host/policy/registers.h"
+#include "host/keypolicy/registers.h"
 
 #define POLICY_IMAGES_MAX    64
 #define POLICY_INSTANCES_MAX 128

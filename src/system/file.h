@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and writing whole files, with a bound. */
-#ifndef HOST_FILE_H
-#define HOST_FILE_H
+#ifndef SYSTEM_FILE_H
+#define SYSTEM_FILE_H
 
 #include "base/buffer.h"
 #include "base/error.h"
