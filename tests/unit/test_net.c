@@ -6,7 +6,7 @@
 
 #include "host/resolve.h"
 #include "net/address.h"
-#include "net/frame.h"
+#include "sockets/frame_io.h"
 
 static void addresses_parse(void **state)
 {

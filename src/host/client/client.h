@@ -5,7 +5,7 @@
 
 #include "codec/json.h"
 #include "host/options.h"
-#include "net/frame.h"
+#include "sockets/frame_io.h"
 
 struct client {
     int fd;             /* -1: not connected */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/frame.h"
+#include "sockets/frame_io.h"
 
 #include <errno.h>
 #include <poll.h>
