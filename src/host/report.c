@@ -9,6 +9,7 @@
 
 #include "codec/json_writer.h"
 #include "host/kms_hints.h"
+#include "system/file.h"
 
 #define TEXT_LIMIT (1u << 20) /* longest text told about one failure, bytes */
 
@@ -114,22 +115,9 @@ void append_json_text(struct buffer *out, const struct json *doc, json_value v)
         append_escaped(out, buffer_bytes(&plain));
 }
 
-static bool write_all(int fd, struct bytes text)
-{
-    while (text.len > 0) {
-        ssize_t n = write(fd, text.at, text.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text = bytes_from(text, (size_t)n);
-    }
-    return true;
-}
-
 int report_print(const struct common *common, struct bytes text)
 {
-    if (write_all(STDOUT_FILENO, text))
+    if (file_write_all(STDOUT_FILENO, text))
         return EXIT_OK;
     struct common quiet = *common;
     quiet.json = false; /* standard output is what failed */
@@ -146,7 +134,7 @@ static void tell(struct bytes line)
     buffer_text(&out, "enclavectl: ");
     append_escaped(&out, line);
     buffer_byte(&out, '\n');
-    if (!out.failed && !write_all(STDERR_FILENO, buffer_bytes(&out)))
+    if (!out.failed && !file_write_all(STDERR_FILENO, buffer_bytes(&out)))
         return; /* nowhere left to say so */
 }
 
@@ -177,7 +165,7 @@ int report_failure_with(const struct common *common, const struct error *err, co
             json_text(&w, "remedy", remedy);
         json_end(&w);
         buffer_byte(&out, '\n');
-        if (!out.failed && !write_all(STDOUT_FILENO, buffer_bytes(&out)))
+        if (!out.failed && !file_write_all(STDOUT_FILENO, buffer_bytes(&out)))
             report_note("standard output cannot be written");
     }
     report_note("%s%s%s", cause, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
@@ -230,7 +218,7 @@ int report_refusal(const struct common *common, const struct json *answer)
     if (common->json) {
         buffer_append(&line, json_raw(answer, 0));
         buffer_byte(&line, '\n');
-        if (!write_all(STDOUT_FILENO, buffer_bytes(&line)))
+        if (!file_write_all(STDOUT_FILENO, buffer_bytes(&line)))
             report_note("standard output cannot be written");
         buffer_reset(&line);
     }

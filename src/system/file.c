@@ -46,7 +46,7 @@ bool file_read(const char *path, struct buffer *out, struct error *err)
     return done;
 }
 
-static bool write_whole(int fd, struct bytes content)
+bool file_write_all(int fd, struct bytes content)
 {
     while (content.len > 0) {
         ssize_t n = write(fd, content.at, content.len);
@@ -67,7 +67,7 @@ bool file_replace(const char *path, struct bytes content, unsigned mode, struct 
     int fd = mkostemp(next, O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, ERROR_SYSTEM, "cannot write %.200s", path);
-    bool whole = fchmod(fd, (mode_t)mode) == 0 && write_whole(fd, content);
+    bool whole = fchmod(fd, (mode_t)mode) == 0 && file_write_all(fd, content);
     int saved = errno;
     if (close(fd) != 0 && whole) {
         saved = errno;

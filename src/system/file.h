@@ -15,6 +15,9 @@ MUST_USE bool file_read(const char *path, struct buffer *out, struct error *err)
 /* As file_read from an open descriptor; name is for the message. */
 MUST_USE bool file_read_fd(int fd, const char *name, struct buffer *out, struct error *err);
 
+/* Writes all of content to an open descriptor. False with errno set. */
+MUST_USE bool file_write_all(int fd, struct bytes content);
+
 /* Puts content in place of path in one step (a new file, renamed), with the given mode. */
 MUST_USE bool file_replace(const char *path, struct bytes content, unsigned mode,
                            struct error *err);

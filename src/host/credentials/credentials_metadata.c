@@ -10,8 +10,8 @@
 #include <strings.h>
 
 #include "host/credentials/credentials.h"
-#include "system/file.h"
 #include "host/web.h"
+#include "system/file.h"
 
 #define URL_SIZE     512
 #define HEADER_SIZE  4200

@@ -6,8 +6,8 @@
  */
 #include <sys/wait.h>
 
-#include "system/child.h"
 #include "host/credentials/credentials.h"
+#include "system/child.h"
 
 #define OUTPUT_LIMIT  65536 /* bytes */
 #define TIME_LIMIT_MS 60000

@@ -3,49 +3,18 @@
 
 #include <strings.h>
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct bytes trim(struct bytes text)
-{
-    while (text.len > 0 && is_blank(text.at[0]))
-        text = bytes_from(text, 1);
-    while (text.len > 0 && is_blank(text.at[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-static size_t index_of(struct bytes text, uint8_t c)
-{
-    const uint8_t *found = text.len > 0 ? memchr(text.at, c, text.len) : NULL;
-    return found != NULL ? (size_t)(found - text.at) : text.len;
-}
-
-/* Takes the next line off *text, without its end. False when there is none left. */
-static bool next_line(struct bytes *text, struct bytes *line)
-{
-    if (text->len == 0)
-        return false;
-    size_t end = index_of(*text, '\n');
-    *line = bytes_of(text->at, end);
-    *text = bytes_from(*text, end + 1);
-    return true;
-}
+#include "formats/text.h"
 
 /* The profile that a section header names, or an empty view: "profile x", "x" or "default". */
 static struct bytes header_profile(struct bytes line, enum ini_kind kind)
 {
-    struct bytes name = trim(bytes_of(line.at + 1, index_of(bytes_from(line, 1), ']')));
+    struct bytes name = text_trim(bytes_of(line.at + 1, text_find(bytes_from(line, 1), ']')));
     static const char word[] = "profile";
     size_t len = sizeof word - 1;
-    bool prefixed = name.len > len && memcmp(name.at, word, len) == 0 && is_blank(name.at[len]);
+    bool prefixed =
+        name.len > len && memcmp(name.at, word, len) == 0 && text_is_blank(name.at[len]);
     if (kind == INI_CONFIG && prefixed) {
-        name = trim(bytes_from(name, len));
-        bool quoted = name.len >= 2 && (name.at[0] == '"' || name.at[0] == '\'') &&
-                      name.at[name.len - 1] == name.at[0];
-        return quoted ? bytes_of(name.at + 1, name.len - 2) : name;
+        return text_unquote(text_trim(bytes_from(name, len)));
     }
     if (kind == INI_CONFIG && !bytes_equal_text(name, "default"))
         return bytes_of(NULL, 0);
@@ -55,8 +24,8 @@ static struct bytes header_profile(struct bytes line, enum ini_kind kind)
 static struct bytes without_comment(struct bytes value)
 {
     for (size_t i = 1; i < value.len; i++)
-        if ((value.at[i] == '#' || value.at[i] == ';') && is_blank(value.at[i - 1]))
-            return trim(bytes_of(value.at, i));
+        if ((value.at[i] == '#' || value.at[i] == ';') && text_is_blank(value.at[i - 1]))
+            return text_trim(bytes_of(value.at, i));
     return value;
 }
 
@@ -72,14 +41,14 @@ struct scan {
 /* Takes a `name = value` line of the profile that is looked for. */
 static void take_setting(struct scan *scan, struct bytes line)
 {
-    size_t equals = index_of(line, '=');
+    size_t equals = text_find(line, '=');
     if (scan->name == NULL || equals == line.len)
         return;
-    struct bytes name = trim(bytes_of(line.at, equals));
+    struct bytes name = text_trim(bytes_of(line.at, equals));
     if (name.len != strlen(scan->name) ||
         strncasecmp((const char *)name.at, scan->name, name.len) != 0)
         return;
-    struct bytes value = trim(bytes_from(line, equals + 1));
+    struct bytes value = text_trim(bytes_from(line, equals + 1));
     if (!scan->keep_comment)
         value = without_comment(value);
     scan->value = value.len > 0 ? value : bytes_of("", 0);
@@ -90,8 +59,8 @@ static void scan_text(struct scan *scan, struct bytes text)
     struct bytes line;
     bool within = false;
     size_t indent = SIZE_MAX; /* of the last setting; a line further in belongs to that one */
-    while (next_line(&text, &line)) {
-        struct bytes content = trim(line);
+    while (text_line(&text, &line)) {
+        struct bytes content = text_trim(line);
         if (content.len == 0 || content.at[0] == '#' || content.at[0] == ';')
             continue;
         size_t depth = (size_t)(content.at - line.at);

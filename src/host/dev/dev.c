@@ -4,19 +4,18 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
 #include "host/command.h"
-#include "system/file.h"
 #include "host/report.h"
 #include "host/service/configure.h"
 #include "net/address.h"
+#include "system/file.h"
+#include "system/signals.h"
 
 #define RETRY_MS    5000 /* after a renewal that failed */
 #define DEV_WATCHED 5    /* four children and the signals */
@@ -229,6 +228,7 @@ static int run(struct dev *dev)
 
 int command_dev(int argc, char **argv)
 {
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
     struct dev dev = {
         .common.timeout_ms = CONFIGURE_TIMEOUT_MS,
         .listen = "tcp:127.0.0.1:0",
@@ -246,19 +246,9 @@ int command_dev(int argc, char **argv)
     struct error wrong;
     if (!check_options(&dev, &wrong) || !address_parse(&listen, dev.listen, &wrong))
         return report_failure(&dev.common, &wrong);
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGHUP);
-    dev.stop_fd = sigprocmask(SIG_BLOCK, &ends, NULL) == 0
-                      ? signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)
-                      : -1;
-    if (dev.stop_fd < 0) {
-        struct error err;
-        error_set_errno(&err, ERROR_SYSTEM, "signals cannot be awaited");
-        return report_failure(&dev.common, &err);
-    }
+    dev.stop_fd = signals_open(ends, &wrong);
+    if (dev.stop_fd < 0)
+        return report_failure(&dev.common, &wrong);
     credentials_init(&dev.admin);
     credentials_init(&dev.session);
     credentials_init(&dev.previous);

@@ -9,9 +9,9 @@
 
 #include <limits.h>
 
-#include "system/child.h"
 #include "host/credentials/credentials.h"
 #include "host/options.h"
+#include "system/child.h"
 
 #define DEV_REGION  "us-east-1"
 #define DEV_ACCOUNT "000000000000" /* twelve digits that belong to nobody */

@@ -13,8 +13,8 @@
 #include "base/secret.h"
 #include "codec/json_writer.h"
 #include "host/dev/dev.h"
-#include "system/file.h"
 #include "pki/sha384.h"
+#include "system/file.h"
 
 #define LOG_TAIL      8192         /* bytes at a log's end that its last line is looked for in */
 #define PROGRAM_LIMIT (256u << 20) /* bytes of an executable that is measured */

@@ -10,9 +10,9 @@
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "host/dev/dev.h"
-#include "system/file.h"
 #include "host/keypolicy/policy_write.h"
 #include "host/web.h"
+#include "system/file.h"
 
 #define BODY_LIMIT 65536 /* bytes, both ways */
 #define TSK_SIZE   32

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "host/doctor/doctor.h"
-#include "system/file.h"
 #include "host/keypolicy/policy_question.h"
+#include "system/file.h"
 
 /* A text for "%.*s", cut where it is too long for a line. */
 #define SHOWN(text) \

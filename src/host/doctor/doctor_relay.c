@@ -9,9 +9,9 @@
 #include "crypto/tls.h"
 #include "formats/http_header.h"
 #include "host/doctor/doctor.h"
-#include "system/file.h"
 #include "host/resolve.h"
 #include "net/deadline.h"
+#include "system/file.h"
 
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 #define ROOTS_LIMIT  (4u << 20) /* bytes */

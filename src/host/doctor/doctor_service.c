@@ -3,11 +3,11 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "host/client/client.h"
 #include "host/credentials/credentials.h"
 #include "host/doctor/doctor.h"
 #include "host/kms_hints.h"
 #include "host/report.h"
-#include "host/client/client.h"
 
 #define SOON_US \
     INT64_C(300000000) /* credentials that end within five minutes are worth a warning */

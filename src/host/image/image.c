@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl image: which verb, and what they share. */
+/* enclavectl image: which verb. */
 #include "host/image/image.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "host/command.h"
+#include "host/report.h"
 
 static const struct {
     const char *name;
@@ -58,33 +56,4 @@ int command_image(int argc, char **argv)
         common.json = common.json || strcmp(argv[i], "--json") == 0;
     error_set(&err, ERROR_USAGE, "unknown verb %.60s", argv[1]);
     return report_failure_with(&common, &err, "see enclavectl image --help");
-}
-
-int image_failure(const struct common *common, const struct error *err)
-{
-    int code = report_failure_with(common, err, NULL);
-    return err->code == ERROR_FORMAT ? (int)EXIT_LOCAL : code;
-}
-
-static bool fill_signals(sigset_t *set)
-{
-    return sigemptyset(set) == 0 && sigaddset(set, SIGINT) == 0 && sigaddset(set, SIGTERM) == 0 &&
-           sigaddset(set, SIGHUP) == 0;
-}
-
-int image_hold_signals(void)
-{
-    sigset_t set;
-    if (!fill_signals(&set) || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return -1;
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-void image_release_signals(int stop_fd)
-{
-    sigset_t set;
-    if (stop_fd >= 0)
-        close(stop_fd);
-    if (fill_signals(&set) && sigprocmask(SIG_UNBLOCK, &set, NULL) != 0)
-        report_note("signals cannot be unblocked");
 }

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "codec/json_writer.h"
-#include "system/file.h"
 #include "host/image/image.h"
+#include "host/image/image_common.h"
 #include "image/eif_build.h"
 #include "image/eif_metadata.h"
 #include "pki/pki.h"
+#include "system/file.h"
 
 static const struct option_spec options[] = {
     {"kernel", "FILE", "the kernel: a bzImage (x86_64) or an Image (aarch64)"},
@@ -315,8 +316,8 @@ int image_build(int argc, char **argv)
     int ended = options_parse(&help, argc, argv, &build.common, take, &build);
     if (ended == OPTIONS_GO_ON) {
         bool good = prepare(&build, &kernel, &err);
-        build.plan.stop_fd = image_hold_signals();
-        good = good && eif_build(&build.plan, &measurements, &err);
+        build.plan.stop_fd = good ? image_hold_signals(&err) : -1;
+        good = build.plan.stop_fd >= 0 && eif_build(&build.plan, &measurements, &err);
         ended = good ? tell(&build, &measurements) : image_failure(&build.common, &err);
         image_release_signals(build.plan.stop_fd);
     }

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "formats/json_print.h"
 #include "host/image/image.h"
+#include "host/image/image_common.h"
 #include "image/eif_metadata.h"
 #include "image/eif_sign.h"
 #include "image/eif_signature.h"

@@ -2,10 +2,11 @@
 /* enclavectl image pcr. */
 #include "base/hex.h"
 #include "formats/json_print.h"
-#include "system/file.h"
 #include "host/image/image.h"
+#include "host/image/image_common.h"
 #include "image/eif_build.h"
 #include "image/registers.h"
+#include "system/file.h"
 
 #define REGISTERS_MAX 7 /* PCR0 to PCR4, PCR8, and one of a file */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclavectl image sign. */
-#include "system/file.h"
 #include "host/image/image.h"
+#include "host/image/image_common.h"
 #include "image/eif_sign.h"
+#include "system/file.h"
 
 static const struct option_spec options[] = {
     {"key", "FILE", "the private key in PEM: P-256, P-384 or P-521, not encrypted"},
@@ -104,9 +105,9 @@ int image_sign(int argc, char **argv)
         key = read_key(s.key, &err);
         good = key != NULL && file_read(s.certificate, &certificate, &err);
     }
-    int stop_fd = image_hold_signals();
-    good = good && eif_sign(s.path, s.output != NULL ? s.output : s.path, key,
-                            buffer_bytes(&certificate), &measurements, &err);
+    int stop_fd = good ? image_hold_signals(&err) : -1;
+    good = stop_fd >= 0 && eif_sign(s.path, s.output != NULL ? s.output : s.path, key,
+                                    buffer_bytes(&certificate), &measurements, &err);
     signing_key_free(key);
     buffer_clear(&certificate);
     ended = good ? tell(&s.common, &measurements) : image_failure(&s.common, &err);

@@ -2,6 +2,7 @@
 /* enclavectl image verify. */
 #include "codec/json_writer.h"
 #include "host/image/image.h"
+#include "host/image/image_common.h"
 #include "image/eif_file.h"
 
 #define PROBLEMS_MAX 1000 /* told; there are more places to be wrong in, but nobody reads them */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "system/file.h"
 #include "image/eif_file.h"
 #include "image/registers.h"
+#include "system/file.h"
 
 /* The object that holds PCR0: the document, its Measurements, or the first of a list of these. */
 static json_value measurements(const struct json *doc)

@@ -3,13 +3,13 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "system/file.h"
 #include "host/policy/policy_evidence.h"
 #include "host/policy/policy_explain.h"
 #include "host/policy/policy_names.h"
 #include "host/policy/policy_verbs.h"
 #include "host/report.h"
 #include "pki/attestation_verify.h"
+#include "system/file.h"
 
 #define CONTEXT_PAIRS 32
 

@@ -3,9 +3,9 @@
 #include "host/policy/policy_evidence.h"
 
 #include "base/base64.h"
-#include "system/file.h"
 #include "pki/attestation_verify.h"
 #include "pki/pki.h"
+#include "system/file.h"
 
 #define DOCUMENT_FILE_MAX 32768 /* bytes: the longest document in base64, with line ends */
 #define ROOT_FILE_MAX     65536

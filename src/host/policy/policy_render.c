@@ -3,11 +3,11 @@
 #include <stdio.h>
 
 #include "formats/json_print.h"
-#include "system/file.h"
+#include "host/keypolicy/policy_write.h"
 #include "host/policy/policy_names.h"
 #include "host/policy/policy_verbs.h"
-#include "host/keypolicy/policy_write.h"
 #include "host/report.h"
+#include "system/file.h"
 
 #define BIT(n) (UINT32_C(1) << (n))
 

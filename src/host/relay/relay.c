@@ -3,12 +3,10 @@
 #include "host/relay/relay.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,9 +14,10 @@
 #include "base/log.h"
 #include "codec/json_writer.h"
 #include "host/command.h"
-#include "system/file.h"
 #include "host/notify.h"
 #include "host/report.h"
+#include "system/file.h"
+#include "system/signals.h"
 
 #define BACKLOG         128
 #define OWN_DESCRIPTORS 48 /* beside connections: listeners, status, log, and lookups of names */
@@ -211,22 +210,9 @@ static void set_most(struct relay *relay)
                 (unsigned long long)most, (unsigned long long)relay->most);
 }
 
-static bool open_signals(struct relay *relay)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return false;
-    relay->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return relay->signals.fd >= 0;
-}
-
 static bool start(struct relay *relay, struct error *err)
 {
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, 0};
     const struct relay_options *from = relay->options;
     relay->now_ms = relay->started_ms = clock_monotonic_ms();
     relay->lists[WAITING_NAME].limit_ms = from->connect_seconds * 1000;
@@ -239,8 +225,11 @@ static bool start(struct relay *relay, struct error *err)
     set_most(relay);
     relay->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (!open_signals(relay) || relay->epoll_fd < 0 || relay->spare_fd < 0)
+    if (relay->epoll_fd < 0 || relay->spare_fd < 0)
         return error_set_errno(err, ERROR_SYSTEM, "the relay cannot be started");
+    relay->signals.fd = signals_open(signals, err);
+    if (relay->signals.fd < 0)
+        return false;
     relay->inbox = malloc(RELAY_READ_SIZE);
     if (relay->inbox == NULL)
         return error_set(err, ERROR_MEMORY, "no memory for the relay");

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "formats/text.h"
+
 #define LABEL_MAX 63 /* bytes; RFC 1035 */
 #define SHOWN     80 /* bytes of a wrong entry that a message repeats */
 
@@ -28,28 +30,6 @@ static const char *const kms_endpoints[] = {
 static struct bytes part(struct bytes text, size_t from, size_t to)
 {
     return bytes_of(text.at + from, to - from);
-}
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct bytes trim(struct bytes text)
-{
-    size_t from = 0, to = text.len;
-    while (from < to && is_space(text.at[from]))
-        from++;
-    while (to > from && is_space(text.at[to - 1]))
-        to--;
-    return to > from ? part(text, from, to) : bytes_of(NULL, 0);
-}
-
-/* The offset of the first c, or text.len. */
-static size_t find(struct bytes text, uint8_t c)
-{
-    const uint8_t *at = text.len > 0 ? memchr(text.at, c, text.len) : NULL;
-    return at != NULL ? (size_t)(at - text.at) : text.len;
 }
 
 static bool wrong(struct error *err, struct bytes text, const char *why)
@@ -126,7 +106,7 @@ static const char *check_name(const char *host, bool pattern)
     struct bytes rest = bytes_text(host), label = rest;
     bool all_open = true;
     for (bool more = true; more;) {
-        size_t dot = find(rest, '.');
+        size_t dot = text_find(rest, '.');
         label = bytes_of(rest.at, dot);
         if (!is_label(label, pattern))
             return pattern ? "want a host name (* for one whole label), an IPv4 address, or an "
@@ -173,7 +153,7 @@ static bool parse(struct destination *out, struct bytes text, bool pattern, stru
     if (bracketed)
         host = part(host, 1, host.len - 1);
     const char *why = set_host(out, host, pattern);
-    if (why == NULL && bracketed != (find(host, ':') < host.len))
+    if (why == NULL && bracketed != (text_find(host, ':') < host.len))
         why = "brackets are for IPv6 addresses, and needed there";
     if (why == NULL && !read_port(part(text, colon, text.len), &out->port))
         why = "the port is a number from 1 to 65535";
@@ -228,13 +208,6 @@ bool allow_add_kms(struct allow_list *list, struct error *err)
 
 /* --- files: HOST:PORT a line, or as the file of vsock-proxy has it --------------------------- */
 
-static struct bytes unquote(struct bytes value)
-{
-    uint8_t first = value.len >= 2 ? value.at[0] : 0;
-    bool quoted = (first == '"' || first == '\'') && value.at[value.len - 1] == first;
-    return quoted ? part(value, 1, value.len - 1) : value;
-}
-
 /* {address: HOST, port: PORT}, the members in any order. */
 static bool add_braced(struct allow_list *list, struct bytes item, struct error *err)
 {
@@ -244,14 +217,14 @@ static bool add_braced(struct allow_list *list, struct bytes item, struct error 
         return wrong(err, item, "want {address: HOST, port: PORT} on one line");
     struct bytes inside = part(item, 1, item.len - 1);
     for (bool more = true; more;) {
-        size_t comma = find(inside, ','), colon = find(inside, ':');
-        struct bytes name = trim(bytes_of(inside.at, colon));
+        size_t comma = text_find(inside, ','), colon = text_find(inside, ':');
+        struct bytes name = text_trim(bytes_of(inside.at, colon));
         struct bytes *member = bytes_equal_text(name, "address") ? &address
                                : bytes_equal_text(name, "port")  ? &port
                                                                  : NULL;
         if (colon >= comma || member == NULL || member->len != 0)
             return wrong(err, item, "want {address: HOST, port: PORT} on one line");
-        *member = unquote(trim(part(inside, colon + 1, comma)));
+        *member = text_unquote(text_trim(part(inside, colon + 1, comma)));
         more = comma < inside.len;
         inside = more ? part(inside, comma + 1, inside.len) : inside;
     }
@@ -263,12 +236,12 @@ static bool add_braced(struct allow_list *list, struct bytes item, struct error 
 
 static bool add_line(struct allow_list *list, struct bytes line, struct error *err)
 {
-    line = trim(bytes_of(line.at, find(line, '#')));
+    line = text_trim(bytes_of(line.at, text_find(line, '#')));
     if (line.len == 0 || bytes_equal_text(line, "allowlist:") || bytes_equal_text(line, "---"))
         return true;
     if (line.at[0] != '-')
         return allow_add(list, line, err);
-    struct bytes item = trim(part(line, 1, line.len));
+    struct bytes item = text_trim(part(line, 1, line.len));
     if (item.len < 2 || item.at[0] != '{')
         return wrong(err, line, "want - {address: HOST, port: PORT} on one line");
     return add_braced(list, item, err);
@@ -277,14 +250,13 @@ static bool add_line(struct allow_list *list, struct bytes line, struct error *e
 bool allow_add_file(struct allow_list *list, struct bytes text, const char *name, struct error *err)
 {
     size_t before = list->count, number = 0;
-    while (text.len > 0) {
+    struct bytes line;
+    while (text_line(&text, &line)) {
         struct error cause = {0};
-        size_t end = find(text, '\n');
         number++;
-        if (!add_line(list, bytes_of(text.at, end), &cause))
+        if (!add_line(list, line, &cause))
             return error_set(err, cause.code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_CONFIG,
                              "%.200s, line %zu: %s", name, number, cause.cause);
-        text = bytes_from(text, end + 1);
     }
     if (list->count == before)
         return error_set(err, ERROR_CONFIG, "%.200s names no destination", name);
@@ -301,7 +273,7 @@ static bool matches(const struct destination *entry, const struct destination *t
     if (entry->numeric)
         return bytes_equal(a, b);
     for (;;) {
-        size_t dot_a = find(a, '.'), dot_b = find(b, '.');
+        size_t dot_a = text_find(a, '.'), dot_b = text_find(b, '.');
         struct bytes label = bytes_of(a.at, dot_a);
         if (!bytes_equal_text(label, "*") && !bytes_equal(label, bytes_of(b.at, dot_b)))
             return false;

@@ -7,8 +7,8 @@
 #include "base/base64.h"
 #include "formats/json_print.h"
 #include "host/command.h"
-#include "system/file.h"
 #include "host/report.h"
+#include "system/file.h"
 
 static const struct option_spec options[] = {
     OPTION_TO,

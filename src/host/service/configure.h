@@ -3,8 +3,8 @@
 #ifndef HOST_SERVICE_CONFIGURE_H
 #define HOST_SERVICE_CONFIGURE_H
 
-#include "host/credentials/credentials.h"
 #include "host/client/client.h"
+#include "host/credentials/credentials.h"
 
 #define CONFIGURE_CONTEXT_MAX   32     /* pairs of an encryption context */
 #define CONFIGURE_REQUEST_LIMIT 262144 /* bytes */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclavectl health: the state of enclaved. */
 #include "codec/json_writer.h"
+#include "host/client/client.h"
 #include "host/command.h"
 #include "host/report.h"
-#include "host/client/client.h"
 
 static const struct option_spec options[] = {OPTION_TO, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP};
 

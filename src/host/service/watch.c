@@ -3,15 +3,14 @@
  * enclavectl configure --watch: keeps a service configured. Credentials are renewed before they
  * expire; a service that came back empty (state awaiting_configuration) is configured again.
  */
-#include <signal.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
 #include "host/report.h"
 #include "host/service/configure.h"
+#include "system/signals.h"
 
 #define SECOND_US      INT64_C(1000000)
 #define LONG_LIFE_US   (600 * SECOND_US) /* longer than this: renewed */
@@ -189,19 +188,12 @@ static int run(struct watch *watch)
 
 int configure_watch(const struct configure *configure)
 {
+    static const int ends[] = {SIGINT, SIGTERM, 0};
     struct watch watch = {.configure = configure};
     struct error err;
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    watch.stop_fd = sigprocmask(SIG_BLOCK, &ends, NULL) == 0
-                        ? signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)
-                        : -1;
-    if (watch.stop_fd < 0) {
-        error_set_errno(&err, ERROR_SYSTEM, "signals cannot be awaited");
+    watch.stop_fd = signals_open(ends, &err);
+    if (watch.stop_fd < 0)
         return report_failure(&configure->common, &err);
-    }
     credentials_init(&watch.current);
     int code = run(&watch);
     credentials_clear(&watch.current);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "formats/text.h"
+
+bool text_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+struct bytes text_trim(struct bytes text)
+{
+    while (text.len > 0 && text_is_blank(text.at[0]))
+        text = bytes_from(text, 1);
+    while (text.len > 0 && text_is_blank(text.at[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+size_t text_find(struct bytes text, uint8_t c)
+{
+    const uint8_t *found = text.len > 0 ? memchr(text.at, c, text.len) : NULL;
+    return found != NULL ? (size_t)(found - text.at) : text.len;
+}
+
+bool text_line(struct bytes *rest, struct bytes *line)
+{
+    if (rest->len == 0)
+        return false;
+    size_t end = text_find(*rest, '\n');
+    *line = bytes_of(rest->at, end);
+    *rest = bytes_from(*rest, end + 1);
+    return true;
+}
+
+struct bytes text_unquote(struct bytes text)
+{
+    uint8_t first = text.len >= 2 ? text.at[0] : 0;
+    bool quoted = (first == '"' || first == '\'') && text.at[text.len - 1] == first;
+    return quoted ? bytes_of(text.at + 1, text.len - 2) : text;
+}
+
+bool text_pair(struct text_pair *out, const char *text)
+{
+    struct bytes all = bytes_text(text);
+    size_t equals = text_find(all, '=');
+    if (equals == 0 || equals == all.len)
+        return false;
+    *out = (struct text_pair){bytes_of(all.at, equals), bytes_from(all, equals + 1)};
+    return true;
+}

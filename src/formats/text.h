@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text that people write: lines, blanks around a word, quotes, NAME=VALUE. Every result is a view
+ * into the text that was given; nothing is copied.
+ */
+#ifndef FORMATS_TEXT_H
+#define FORMATS_TEXT_H
+
+#include "base/bytes.h"
+
+/* A space, a tab, or the carriage return that an editor of another system leaves. */
+bool text_is_blank(uint8_t c);
+
+/* The text without blanks at its start and its end. */
+struct bytes text_trim(struct bytes text);
+
+/* The offset of the first c, or the length of the text. */
+size_t text_find(struct bytes text, uint8_t c);
+
+/* Takes the next line off *rest, without its line feed. False if nothing is left. */
+bool text_line(struct bytes *rest, struct bytes *line);
+
+/* The text between a pair of double or single quotes; the whole text if it is not in quotes. */
+struct bytes text_unquote(struct bytes text);
+
+/* NAME=VALUE as an option takes it: the name is not empty, the value may be. */
+struct text_pair {
+    struct bytes name, value;
+};
+
+/* Splits at the first '='. False if there is none, or nothing before it. */
+MUST_USE bool text_pair(struct text_pair *out, const char *text);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/image/image_common.h"
+
+#include "system/signals.h"
+
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
+
+int image_failure(const struct common *common, const struct error *err)
+{
+    int code = report_failure_with(common, err, NULL);
+    return err->code == ERROR_FORMAT ? (int)EXIT_LOCAL : code;
+}
+
+int image_hold_signals(struct error *err)
+{
+    return signals_open(ends, err);
+}
+
+void image_release_signals(int stop_fd)
+{
+    if (stop_fd >= 0)
+        signals_close(stop_fd, ends);
+}

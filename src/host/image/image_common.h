@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of enclavectl image share. */
+#ifndef HOST_IMAGE_IMAGE_COMMON_H
+#define HOST_IMAGE_IMAGE_COMMON_H
+
+#include "host/report.h"
+
+#define IMAGE_PEM_MAX  (1u << 20) /* bytes of roots, a key or a certificate; as enclaved's limit */
+#define IMAGE_FILE_MAX (1u << 20) /* bytes of a configuration or another small file */
+#define IMAGE_TEXT_MAX (4u << 20) /* bytes of what a verb prints */
+
+/*
+ * Reports the failure and returns its exit code: EXIT_LOCAL for malformed data, because it is in a
+ * local file; elsewhere malformed data is in an answer.
+ */
+int image_failure(const struct common *common, const struct error *err);
+
+/*
+ * Holds back SIGINT, SIGTERM and SIGHUP while a file is written. The descriptor is readable once
+ * one has come; -1: ERROR_SYSTEM.
+ */
+MUST_USE int image_hold_signals(struct error *err);
+
+/* Lets the held signals take effect. Nothing happens with -1. */
+void image_release_signals(int stop_fd);
+
+#endif
