@@ -8,8 +8,6 @@
 
 static struct recipient *recipient;
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

@@ -14,8 +14,6 @@
 static int fd = -1;
 static char path[64];
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

@@ -13,6 +13,9 @@
             __builtin_trap(); \
     } while (0)
 
+/* Called once before all else, where a target has one. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

@@ -9,7 +9,8 @@ import struct
 import subprocess
 import threading
 
-BUILD = os.environ.get("BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "..", "build")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 CTL = os.path.join(BUILD, "enclavectl")
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -24,8 +25,7 @@ def clean_environment(home, **more):
 
 def ctl(*arguments, env, stdin=None, timeout=60):
     return subprocess.run([CTL, *map(str, arguments)], input=stdin, env=env, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          **({"stdin": subprocess.DEVNULL} if stdin is None else {}))
+                          capture_output=True, **({"stdin": subprocess.DEVNULL} if stdin is None else {}))
 
 
 def frame(content):
