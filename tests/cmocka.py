@@ -6,6 +6,7 @@ list its cases without running them. tests/unit/stdout.c sees to it that what it
 crash is there, in order with standard error.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -45,10 +46,8 @@ def run_program(command, env, limit=LIMIT_SECONDS):
         process.wait(0 if timed_out else max(1, until - time.monotonic()))
     except subprocess.TimeoutExpired:
         timed_out = True
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # and whatever it left behind
-    except ProcessLookupError:
-        pass
     process.stdout.close()
     status = process.wait()
     return (None if timed_out else status), output.decode("utf-8", "replace")
@@ -126,12 +125,11 @@ class Program(pytest.File):
             rest = "\n".join([rest] + self.config.take_reports()).strip()
             status = status or "sanitizer report"
         ending = f"{describe(status)}\n{rest}"
-        seen = set()
         for name, outcome, said in cases:
             if outcome is None:
-                outcome, said = "failed", ending
-            seen.add(name)
-            yield self.case(name, outcome, said)
+                yield self.case(name, "failed", ending)
+            else:
+                yield self.case(name, outcome, said)
         # Cases that a crash kept from running count as failed, one by one.
         for number in range(len(cases), announced):
             yield self.case(f"case_{number + 1}_did_not_run", "failed", ending)

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
-from image_tools import (ARM_CMDLINE, METADATA, X86_CMDLINE, Certificate, Eif, Files,  # noqa: E402
+from image_tools import (ARM_CMDLINE, METADATA, X86_CMDLINE, Certificate, Eif, Files,
                          arm_image, elf, image)
 
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
@@ -19,7 +19,7 @@ MACHINES = ["x86_64", "aarch64"]
 
 def peer(*arguments):
     done = subprocess.run([os.environ["EIF_PEER"], *map(str, arguments)], timeout=60,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                          stdin=subprocess.DEVNULL, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
-from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, Kms, Nsm, administration,  # noqa: E402
+from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, Kms, Nsm, administration,
                        new_rsa, open_envelope, policy, spki_of)
-from peers import Peer, Refused  # noqa: E402
+from peers import Peer, Refused
 
 PCR0 = bytes(range(1, 49))
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/enclave"

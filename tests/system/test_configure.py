@@ -4,6 +4,7 @@ is seen on the way."""
 import base64
 import datetime
 import json
+import pathlib
 import signal
 import subprocess
 
@@ -17,7 +18,7 @@ STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key
 
 
 def later(seconds):
-    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    when = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -297,10 +298,10 @@ def test_no_secret_in_process_list_or_output(env, tmp_path):
         process = subprocess.Popen([CTL, "configure", "--to", fake.address], env=env,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         wait_until(lambda: fake.requests)
-        folder = f"/proc/{process.pid}"
-        seen = b"".join(open(f"{folder}/{name}", "rb").read()
+        folder = pathlib.Path(f"/proc/{process.pid}")
+        seen = b"".join((folder / name).read_bytes()
                         for name in ("cmdline", "environ", "comm"))
-        limits = open(f"{folder}/limits").read()
+        limits = (folder / "limits").read_text()
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     assert b"hush" not in seen + out + err

@@ -240,7 +240,8 @@ case $1 in
 run-enclave) touch running ;;
 terminate-enclave) rm -f running ;;
 describe-enclaves)
-    if [ -e running ]; then printf '[\\n  {\\n    "EnclaveName": "%s",\\n    "State": "RUNNING"\\n  }\\n]\\n' "$NAME"
+    if [ -e running ]; then
+        printf '[\\n  {\\n    "EnclaveName": "%s",\\n    "State": "RUNNING"\\n  }\\n]\\n' "$NAME"
     else echo '[]'; fi ;;
 esac
 """
@@ -463,7 +464,10 @@ def commands_in(page):
             if re.match(r"(build/)?(enclavectl|enclave-sim) [a-z]", line)]
 
 
-def help_of(words, cache={}):
+HELP = {}  # by the words of a command: its help
+
+
+def help_of(words):
     """The text of --help for the longest command that these words name."""
     program = os.path.basename(words[0])
     names = []
@@ -474,11 +478,11 @@ def help_of(words, cache={}):
     if len(names) > 1 and names[0] not in ("image", "policy"):
         names = names[:1]
     key = (program, *names)
-    if key not in cache:
+    if key not in HELP:
         done = run(os.path.join(BUILD, program), *names, "--help")
         assert done.returncode == 0, f"{' '.join(key)} --help: {done.stdout}"
-        cache[key] = done.stdout
-    return cache[key]
+        HELP[key] = done.stdout
+    return HELP[key]
 
 
 @pytest.mark.parametrize("page", ["docs/deploying.md", "docs/key-policy.md"])

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -106,10 +107,10 @@ def test_given_key_opens_what_is_sealed(env, tmp_path):
     for path in glob.glob(str(tmp_path / "kept" / "**"), recursive=True):
         if os.path.isfile(path):
             assert os.stat(path).st_mode & 0o077 == 0 or path.endswith(".pem")
-            assert tsk.hex().encode() not in open(path, "rb").read()
+            assert tsk.hex().encode() not in pathlib.Path(path).read_bytes()
     secrets = [c["secret_access_key"]
                for c in json.loads((tmp_path / "kept" / "credentials.json").read_text())]
-    logs = err + "".join(open(p).read() for p in glob.glob(str(tmp_path / "kept" / "*.log")))
+    logs = err + "".join(p.read_text() for p in (tmp_path / "kept").glob("*.log"))
     assert code == 0 and not any(secret in logs for secret in secrets + [tsk.hex()])
 
 

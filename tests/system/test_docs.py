@@ -79,9 +79,9 @@ def test_named_files_exist(page):
     """Files and folders of the repository, wherever a page names them by their path from the top."""
     tops = "src|docs|tests|scripts|deploy|bench|fuzz"
     for name in re.findall(rf"(?<![\w/.:-])((?:{tops})/[\w./*-]+)", read(page)):
-        name = name.rstrip(".")
-        if "NAME" not in name:
-            assert list(ROOT.glob(name)), name
+        path = name.rstrip(".")
+        if "NAME" not in path:
+            assert list(ROOT.glob(path)), path
 
 
 def test_headers_that_bear_limits_exist():

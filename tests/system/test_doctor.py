@@ -239,7 +239,7 @@ def test_policy(env, tmp_path, statements, pcrs, result, conditions):
     assert find(checks, "policy")["result"] == result
     told = [c["cause"] for c in checks if c["check"] == "condition"]
     assert len(told) == len(conditions)
-    assert all(part in cause for part, cause in zip(conditions, told))
+    assert all(part in cause for part, cause in zip(conditions, told, strict=True))
     debug = [c for c in checks if c["check"] == "debug mode"]
     assert bool(debug) == (set(pcrs.get("PCR0", "1")) == {"0"})
 
@@ -271,12 +271,12 @@ def test_policy_finds_the_principal_and_uses_the_context(env, tmp_path):
 
 
 @pytest.mark.parametrize("policy, pcrs", [
-    ("garbage", '{"PCR0": "%s"}' % PCR0), ('{"Statement": []}', "garbage"),
+    ("garbage", json.dumps({"PCR0": PCR0})), ('{"Statement": []}', "garbage"),
     ('{"Version": "2012-10-17", "Statement": []}', "{}"),
     ('{"Version": "2012-10-17", "Statement": []}', '{"PCR0": "00"}'),
     ('{"Version": "2012-10-17", "Statement": []}', "[]"),
     ('{"Version": "2012-10-17", "Statement": []}', "5"),
-    ("[]", '{"PCR0": "%s"}' % PCR0), ('{"Statement": 5}', '{"PCR0": "%s"}' % PCR0),
+    ("[]", json.dumps({"PCR0": PCR0})), ('{"Statement": 5}', json.dumps({"PCR0": PCR0})),
 ])
 def test_files_that_are_none(env, tmp_path, policy, pcrs):
     (tmp_path / "policy").write_text(policy)

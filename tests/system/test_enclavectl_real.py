@@ -11,8 +11,8 @@ from host_tools import BUILD, clean_environment, ctl
 if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
     pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
 
-from enclave_tools import PCR0, Enclaved, Nsm, key_policy  # noqa: E402
-from kms_tools import ENCLAVE, REGION  # noqa: E402
+from enclave_tools import PCR0, Enclaved, Nsm, key_policy
+from kms_tools import ENCLAVE, REGION
 
 
 @pytest.fixture

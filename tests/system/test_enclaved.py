@@ -35,8 +35,8 @@ def config(tmp_path):
 
 
 def run(*arguments, program=ENCLAVED, **options):
-    return subprocess.run([program, *map(str, arguments)], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=60, **options)
+    return subprocess.run([program, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=60, **options)
 
 
 def test_it_runs_in_an_empty_root(tmp_path):
@@ -120,7 +120,8 @@ def test_memory_that_cannot_be_locked_is_fatal_in_an_enclave(tmp_path):
     for limit, (program, code, text) in itertools.product((0, 65536, 8 << 20), (
             (ENCLAVED, 1, "RLIMIT_MEMLOCK"), (DEV, 3, "memory is not locked"))):
         with open(program, "rb") as file:  # an unprivileged user may not reach the build folder
-            command = ["prlimit", f"--memlock={limit}:{limit}", *drop, f"/proc/self/fd/{file.fileno()}", "--config", "/nonexistent"]
+            command = ["prlimit", f"--memlock={limit}:{limit}", *drop,
+                       f"/proc/self/fd/{file.fileno()}", "--config", "/nonexistent"]
             result = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60,
                                     pass_fds=[file.fileno()])
         assert result.returncode == code and text in result.stderr, result.stderr

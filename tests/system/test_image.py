@@ -80,8 +80,8 @@ def test_cpio_and_gzip_unpack_them(files, tmp_path):
     files.build("--module", module)
     boot, application = Eif(files.output).of(RAMDISK)
     for ramdisk in boot, application:
-        archive = subprocess.run(["gzip", "-dc"], input=ramdisk, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, timeout=30)
+        archive = subprocess.run(["gzip", "-dc"], input=ramdisk, capture_output=True,
+                                 timeout=30)
         assert archive.returncode in (0, 2), archive.stderr  # 2: a warning of the zeros behind it
         assert archive.stdout == gzip.decompress(ramdisk)
         # Devices need root: the rest is unpacked.
@@ -192,7 +192,7 @@ def test_the_same_files_give_the_same_image(files, tmp_path):
     os.sync()
     done = subprocess.run(
         ["sh", "-c", 'umask 077; exec "$@"', "sh", os.path.abspath(CTL), *map(str, others.arguments())],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
         cwd="/", env={"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "USER": "nobody", "HOME": "/"})
     assert done.returncode == 0, done.stderr
     assert others.output.read_bytes() == files.output.read_bytes()
@@ -214,8 +214,8 @@ def test_another_user_builds_the_same(files, tmp_path):
             copy.write_bytes(getattr(files, name).read_bytes())
             copy.chmod(0o644)
         done = subprocess.run([program, *map(str, copies.arguments())], user=65534, group=65534,
-                              extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=120)
+                              extra_groups=[], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=120)
         assert done.returncode == 0, done.stderr
         assert copies.output.read_bytes() == files.output.read_bytes()
         assert copies.output.stat().st_uid == 65534
@@ -365,8 +365,7 @@ def test_a_full_disk_leaves_the_old_image(files):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     done = subprocess.run([CTL, *map(str, files.arguments("--ramdisk", large))], preexec_fn=limit,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=120)
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     assert done.returncode == 5 and f"cannot write {files.output}: File too large" in said(done)
     assert files.output.read_bytes() == before and left_over(files) == ["image.eif"]
     done = subprocess.run(["sh", "-c", '"$@" >/dev/full', "sh", CTL, *map(str, files.arguments())],
@@ -497,7 +496,7 @@ def test_make_image(files):
     """What is built by default; where enclaved is linked for sanitizers, that it is refused."""
     done = subprocess.run(
         [ROOT / "scripts/image", "--out", files.output], stdin=subprocess.DEVNULL, timeout=120,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        capture_output=True,
         env=dict(os.environ, KERNEL=files.kernel, CONFIG=ROOT / "deploy/image/enclaved.json",
                  ROOTS=files.roots, BUILD=os.path.abspath(BUILD)))
     program = next(p for p in (pathlib.Path(BUILD) / n for n in ("enclaved-init", "enclaved"))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from image_tools import (CMDLINE, HEADER, KERNEL, METADATA, RAMDISK, SECTION, SIGNATURE,
-                         Certificate, Eif, Files, arm_image, bz_image, image, make_eif, metadata,
+                         Certificate, Eif, arm_image, bz_image, image, make_eif, metadata,
                          seal)
 
 PLAIN = [(KERNEL, bz_image(size=0x3300)), (CMDLINE, b"quiet"), (METADATA, metadata()),
@@ -105,10 +105,9 @@ def section_field(i, field, value):
         body = bytearray(data[548:])
         at = offsets_of(PLAIN)[i] - 548 + field
         body[at:at + len(value)] = value
-        fields = dict(zip(("version", "flags", "memory", "cpus", "reserved", "count"), (4, 0, 1, 1,
-                                                                                       0, 5)))
-        fields.update(offsets=offsets_of(PLAIN), sizes=[len(d) for _, d in PLAIN] + [0] * 27,
-                      unused=0)
+        fields = {"version": 4, "flags": 0, "memory": 1, "cpus": 1, "reserved": 0, "count": 5,
+                  "offsets": offsets_of(PLAIN), "sizes": [len(d) for _, d in PLAIN] + [0] * 27,
+                  "unused": 0}
         return seal(fields, bytes(body))
     return make
 

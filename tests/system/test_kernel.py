@@ -11,7 +11,6 @@ import importlib.util
 import io
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -23,6 +22,7 @@ import time
 import pytest
 
 from archive_tools import ROOT, Archive, Key, script
+import itertools
 
 CONFIG = ROOT / "deploy/kernel/enclave.config"
 LOCK = ROOT / "deploy/kernel/source.lock"
@@ -60,7 +60,7 @@ def options():
 
 def test_every_option_has_its_reason_above_it():
     lines = CONFIG.read_text().splitlines()
-    for above, line in zip(lines, lines[1:]):
+    for above, line in itertools.pairwise(lines):
         if OPTION.match(line):
             assert re.match(r"# \S", above) and not OPTION.match(above), f"no reason above {line}"
         else:

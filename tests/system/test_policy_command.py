@@ -129,7 +129,7 @@ def test_the_image_and_no_other(env, images, key_under):
 
 def test_administration_neither_uses_nor_grants(env, images, key_under):
     policy = render(env, "--image", images["a"][0], *WHO, *PAIRS, *PROVISIONER)
-    admin = [s for s in json.loads(policy)["Statement"] if s["Sid"] == "Administration"][0]
+    admin = next(s for s in json.loads(policy)["Statement"] if s["Sid"] == "Administration")
     assert admin["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:root"
     assert not [a for a in admin["Action"]
                 if a in ("kms:*", "kms:Create*", "kms:Put*") or "Decrypt" in a or "Encrypt" in a

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from enclave_tools import Enclaved, credentials, wait_until
+from enclave_tools import Enclaved, wait_until
 from host_tools import CTL, ctl
 from relay_tools import (Destination, Relay, ends_without_a_byte, notify_socket, read_all, read_exactly,
                          reset)
@@ -628,7 +628,7 @@ def test_tls_through_it(run, destination, tmp_path):
     done = subprocess.run(["openssl", "s_client", "-connect", relay.addresses[0][4:], "-servername",
                            "kms.test", "-verify_hostname", "kms.test", "-CAfile", certificate,
                            "-verify_return_error", "-quiet"], input=b"hello\n",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                          capture_output=True, timeout=60)
     assert b"you said: hello" in done.stdout, done.stderr
 
 

@@ -440,7 +440,7 @@ def test_keys_and_plaintext_leave_memory(world, start):
         time.sleep(0.1)
     time.sleep(0.2)
     secrets = {marker.encode(), ENCLAVE["secret_access_key"].encode()}
-    found = {secret: 0 for secret in secrets}
+    found = dict.fromkeys(secrets, 0)
     with open(f"/proc/{enclave.process.pid}/maps") as maps, \
             open(f"/proc/{enclave.process.pid}/mem", "rb", buffering=0) as memory:
         for line in maps:

@@ -73,7 +73,8 @@ def test_ready_tells_the_addresses_in_their_order(machine):
 
 def test_registers_are_the_images(machine, image):
     for index, value in image.registers.items():
-        assert machine.nsm({"DescribePCR": {"index": index}}) == {"DescribePCR": {"lock": True, "data": value}}
+        told = machine.nsm({"DescribePCR": {"index": index}})
+        assert told == {"DescribePCR": {"lock": True, "data": value}}
     assert machine.nsm({"DescribePCR": {"index": 3}})["DescribePCR"]["data"] == b"\xab" * 48
     assert machine.nsm({"DescribePCR": {"index": 15}})["DescribePCR"]["lock"]
     assert not machine.nsm({"DescribePCR": {"index": 16}})["DescribePCR"]["lock"]
@@ -191,7 +192,8 @@ def test_all_else_is_refused(machine, where):
 
 
 def test_a_port_where_the_guest_does_not_listen(image, tmp_path):
-    vm = Vm(tmp_path, image.path, "--listen", f"6000=unix:{tmp_path}/a", "--listen", f"5000=unix:{tmp_path}/b")
+    vm = Vm(tmp_path, image.path, "--listen", f"6000=unix:{tmp_path}/a",
+            "--listen", f"5000=unix:{tmp_path}/b")
     try:
         vm.wait_ready()
         with vm.connect(0) as sock:

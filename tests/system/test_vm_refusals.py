@@ -43,7 +43,7 @@ def fake_qemu(tmp_path):
 
 
 def run(*arguments, **env):
-    done = subprocess.run([SIM, "vm", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    done = subprocess.run([SIM, "vm", *arguments], capture_output=True, text=True,
                           timeout=SECONDS, env=dict(os.environ, **env))
     assert done.stdout == ""
     return done.returncode, done.stderr
@@ -95,15 +95,16 @@ def test_a_qemu_that_is_none(image):
     assert code == 1 and "--qemu: /nonexistent/qemu cannot be run: No such file" in log
 
 
-@pytest.mark.parametrize("name, variable", [("qemu/run", "ENCLAVED_CACHE"), ("enclaved/qemu/run", "XDG_CACHE_HOME"),
+@pytest.mark.parametrize("name, variable", [("qemu/run", "ENCLAVED_CACHE"),
+                                            ("enclaved/qemu/run", "XDG_CACHE_HOME"),
                                             (".cache/enclaved/qemu/run", "HOME"),
                                             ("qemu-system-x86_64", "PATH")])
 def test_where_qemu_is_looked_for(image, tmp_path, fake_qemu, name, variable):
     place = tmp_path / "place" / name
     place.parent.mkdir(parents=True)
     fake_qemu("echo found >&2; exit 3").rename(place)
-    env = {"ENCLAVED_CACHE": "", "XDG_CACHE_HOME": "", "ENCLAVE_QEMU": "", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin",
-           variable: str(tmp_path / "place")}
+    env = {"ENCLAVED_CACHE": "", "XDG_CACHE_HOME": "", "ENCLAVE_QEMU": "", "HOME": str(tmp_path),
+           "PATH": "/usr/bin:/bin", variable: str(tmp_path / "place")}
     code, log = run(image, **env)
     assert code == 1 and "QEMU ended with status 3: found" in log, log
 
@@ -117,7 +118,8 @@ def test_an_old_qemu_names_the_remedy(image, fake_qemu):
 def test_a_qemu_that_crashes_or_hangs(image, fake_qemu, tmp_path):
     code, log = run(image, "--qemu", fake_qemu("kill -SEGV $$"))
     assert code == 1 and "QEMU was killed by signal 11" in log
-    code, log = run(image, "--qemu", fake_qemu(f"sleep 600 & echo $! >{tmp_path}/pid; wait"), "--boot-timeout", "1")
+    code, log = run(image, "--qemu", fake_qemu(f"sleep 600 & echo $! >{tmp_path}/pid; wait"),
+                    "--boot-timeout", "1")
     assert code == 1 and "no heartbeat within 1 s" in log
     left = int((tmp_path / "pid").read_text())
     assert not os.path.exists(f"/proc/{left}") or is_zombie(left)  # what it started went with it

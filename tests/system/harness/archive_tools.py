@@ -97,5 +97,4 @@ class Archive:
 
 def script(name, *words, env, root=ROOT, prefix=()):
     return subprocess.run([*prefix, str(root / "scripts" / name), *map(str, words)], env=env,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, timeout=240)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)

@@ -4,6 +4,7 @@ speaks frames. Nothing here uses code of the project but the binaries under test
 import base64
 import json
 import os
+import pathlib
 import signal
 import socket
 import struct
@@ -104,7 +105,7 @@ class Nsm:
                 [SIM, "nsm", "--listen", f"unix:{self.path}", "--root", self.root, *options],
                 stdout=subprocess.PIPE, stderr=log)
         ready = self.process.stdout.readline()
-        assert ready.startswith(b"ready "), open(self.log_path).read()
+        assert ready.startswith(b"ready "), pathlib.Path(self.log_path).read_text()
 
     def stop(self):
         if self.process.poll() is None:
@@ -114,7 +115,7 @@ class Nsm:
 
     def restart(self, *more):
         self.stop()
-        self.start(*[o for o in self.options], *more)
+        self.start(*self.options, *more)
 
 
 class World:

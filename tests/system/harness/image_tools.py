@@ -57,8 +57,8 @@ def config(**kms):
 class Certificate:
     """A key and its self-signed certificate, in files."""
 
-    def __init__(self, folder, name="signer", curve=ec.SECP384R1(), days=(-1, 30)):
-        self.key = ec.generate_private_key(curve)
+    def __init__(self, folder, name="signer", curve=None, days=(-1, 30)):
+        self.key = ec.generate_private_key(curve or ec.SECP384R1())
         self.key_path, self.path = folder / f"{name}-key.pem", folder / f"{name}.pem"
         names = x509.Name([x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "DE"),
                            x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -106,7 +106,7 @@ class Files:
 
 def image(*arguments, timeout=120, **options):
     return subprocess.run([CTL, *map(str, arguments)], stdin=subprocess.DEVNULL, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+                          capture_output=True, **options)
 
 
 def register(data):

@@ -45,7 +45,7 @@ def b64(data):
 
 
 def utc_now():
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(datetime.UTC)
 
 
 def hmac256(key, text):
@@ -231,7 +231,7 @@ class Module:
         names = ["aws.nitro-enclaves", "zonal", "i-0123-enc0123"]
         self.certificates = []
         now = utc_now().replace(tzinfo=None)
-        for i, (name, key) in enumerate(zip(names, self.keys)):
+        for i, (name, key) in enumerate(zip(names, self.keys, strict=True)):
             self.certificates.append(self.issue(i, name, key, now - datetime.timedelta(hours=1),
                                                 now + datetime.timedelta(days=1)))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of the relay share: the relay as a process, destinations, and a name server whose answers
 a test decides. Nothing here uses code of the project but the binary under test."""
+import contextlib
 import json
 import os
 import re
@@ -159,10 +160,8 @@ class Destination:
             threading.Thread(target=self.run, args=(connection,), daemon=True).start()
 
     def run(self, connection):
-        try:
+        with contextlib.suppress(OSError):
             self.serve(connection)
-        except OSError:
-            pass
 
     @staticmethod
     def echo(connection):

@@ -107,7 +107,8 @@ class Image:
 def compile_init(folder):
     program = folder / "init"
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-static", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-                    "-o", program, pathlib.Path(__file__).with_name("vm_init.c")], check=True, timeout=SECONDS)
+                    "-o", program, pathlib.Path(__file__).with_name("vm_init.c")], check=True,
+                   timeout=SECONDS)
     return program.read_bytes()
 
 
@@ -186,8 +187,10 @@ def children_of(pid):
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(entry.name))
+            if entry.name.isdigit():
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                if int(parent) == pid:
+                    found.append(int(entry.name))
         except (OSError, ValueError):
             pass
     return found
