@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kms_auth.h. The Authorization header:
+ * The Authorization header:
  *
- *     AWS4-HMAC-SHA256 Credential=KEYID/DATE/REGION/kms/aws4_request, SignedHeaders=a;b,
- * Signature=HEX
+ *     AWS4-HMAC-SHA256 Credential=KEYID/DATE/REGION/kms/aws4_request,
+ *         SignedHeaders=a;b, Signature=HEX
  *
- * Texts of failures are AWS's (AWS General Reference, "Troubleshooting SigV4").
+ * The texts of failures are AWS's (AWS General Reference, "Troubleshooting SigV4").
  */
 #include "sim/kms/kms_auth.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/secret.h"
 #include "formats/sigv4_canonical.h"
-#include "sim/kms/kms_credentials.h"
 
 #define SKEW_MAX_US (300 * INT64_C(1000000)) /* 5 minutes */
 #define ALGORITHM   "AWS4-HMAC-SHA256"
@@ -32,24 +29,7 @@ struct authorization {
     struct bytes signature;
 };
 
-static bool same_name(struct bytes a, const char *lower)
-{
-    return a.len == strlen(lower) && strncasecmp((const char *)a.at, lower, a.len) == 0;
-}
-
-struct bytes kms_request_header(const struct kms_request *request, const char *name, size_t *count)
-{
-    struct bytes found = bytes_of(NULL, 0);
-    size_t n = 0;
-    for (size_t i = 0; i < request->header_count; i++)
-        if (same_name(request->headers[i].name, name) && n++ == 0)
-            found = request->headers[i].value;
-    if (count != NULL)
-        *count = n;
-    return found;
-}
-
-/* Cuts the part before the first separator off view; all of it if there is none. */
+/* Removes the part before the first separator, or all if there is none, from view; returns it. */
 static struct bytes cut(struct bytes *view, char separator)
 {
     const uint8_t *end = view->len > 0 ? memchr(view->at, separator, view->len) : NULL;
@@ -119,7 +99,7 @@ static bool parse_authorization(struct authorization *out, struct bytes header,
     return parse_credential(out, credential, failure);
 }
 
-/* x-amz-date, else Date in the basic form or as HTTP has it; microseconds and the basic form. */
+/* The time of x-amz-date, or else of Date, in basic ISO 8601 form or in HTTP's. */
 static bool request_date(const struct kms_request *request, int64_t *at_us,
                          char basic[CLOCK_BASIC_SIZE], struct kms_failure *failure)
 {
@@ -192,7 +172,7 @@ static bool check_skew(const struct kms_service *service, int64_t at_us, const c
     return true;
 }
 
-/* A header that is absent need not be signed; one that is there twice would be ambiguous. */
+/* A header that is absent need not be signed; one that occurs twice would be ambiguous. */
 static bool check_signed(const struct kms_request *request, struct bytes signed_headers,
                          const char *name, struct kms_failure *failure)
 {
@@ -208,38 +188,46 @@ static bool check_signed(const struct kms_request *request, struct bytes signed_
                                   "'%s' must be a 'SignedHeader' in the AWS Authorization.", name);
 }
 
-/* SignedHeaders as sent: lower case, ascending; each must be there, all values of each count. */
+#define NAME_SIZE 128 /* of a signed header's name, with its terminator */
+
+/* Copies the next of SignedHeaders; false if it is not in lower case or not after the last one. */
+static bool next_signed(struct bytes *names, char name[NAME_SIZE])
+{
+    char before[NAME_SIZE];
+    struct bytes part = cut(names, ';');
+    memcpy(before, name, NAME_SIZE);
+    if (part.len == 0 || part.len >= NAME_SIZE || memchr(part.at, '\0', part.len) != NULL)
+        return false;
+    memcpy(name, part.at, part.len);
+    name[part.len] = '\0';
+    for (const char *c = name; *c != '\0'; c++)
+        if (isupper((unsigned char)*c))
+            return false;
+    return strcmp(before, name) < 0;
+}
+
+/* The headers that SignedHeaders names, with every value of each. */
 static bool collect_signed(const struct kms_request *request, struct bytes names,
                            struct sigv4_header *out, size_t *count, struct kms_failure *failure)
 {
-    char before[128] = "";
+    char name[NAME_SIZE] = "";
     *count = 0;
     while (names.len > 0) {
-        char name[128];
-        struct bytes part = cut(&names, ';');
-        size_t found = 0;
-        snprintf(name, sizeof name, "%.*s", part.len < 127 ? (int)part.len : 127,
-                 (const char *)part.at);
-        if (part.len == 0 || strlen(name) != part.len || strcmp(before, name) >= 0)
+        size_t before = *count;
+        if (!next_signed(&names, name))
             return kms_fail(failure, "InvalidSignatureException",
                             "SignedHeaders must be lower-case names in ascending order.");
-        for (const char *c = name; *c != '\0'; c++)
-            if (isupper((unsigned char)*c))
-                return kms_fail(failure, "InvalidSignatureException",
-                                "SignedHeaders must be lower-case names in ascending order.");
         for (size_t i = 0; i < request->header_count; i++) {
-            if (!same_name(request->headers[i].name, name))
+            if (!kms_header_is(&request->headers[i], name))
                 continue;
             if (*count == SIGV4_HEADERS_MAX)
                 return kms_fail(failure, "InvalidSignatureException",
                                 "More than %d signed headers.", SIGV4_HEADERS_MAX);
             out[(*count)++] = request->headers[i];
-            found++;
         }
-        if (found == 0)
+        if (*count == before)
             return kms_fail(failure, "InvalidSignatureException",
                             "The signed header '%s' is not in the request.", name);
-        memcpy(before, name, sizeof before);
     }
     return true;
 }
@@ -308,7 +296,7 @@ static bool unknown_token(struct kms_failure *failure)
                     "The security token included in the request is invalid.");
 }
 
-/* The token, and the time: what can be known before the signature is. */
+/* Token and expiration: what can be checked before the signature. */
 static bool check_token(const struct kms_service *service, const struct kms_request *request,
                         const struct kms_credential *credential, struct kms_failure *failure)
 {
@@ -337,7 +325,7 @@ static bool check(struct kms_service *service, const struct kms_request *request
         return unknown_token(failure);
     case STORE_EXISTS:
     case STORE_FAILED:
-        return kms_fail(failure, "KMSInternalException", "%s", "");
+        return kms_fail_type(failure, "KMSInternalException");
     }
     return check_token(service, request, credential, failure) &&
            check_signature(request, a, basic, buffer_bytes(&credential->secret_access_key),
@@ -362,7 +350,7 @@ bool kms_authenticate(struct kms_service *service, const struct kms_request *req
     kms_credential_init(&credential);
     bool ok = check(service, request, &a, &credential, failure) &&
               (kms_principal_account(credential.principal, caller->account) ||
-               kms_fail(failure, "KMSInternalException", "%s", ""));
+               kms_fail_type(failure, "KMSInternalException"));
     if (ok)
         memcpy(caller->arn, credential.principal, sizeof caller->arn);
     kms_credential_clear(&credential);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who signed a request: Signature Version 4, checked as AWS does. */
+/* Who signed a request: Signature Version 4, checked as AWS checks it. */
 #ifndef SIM_KMS_KMS_AUTH_H
 #define SIM_KMS_KMS_AUTH_H
 
@@ -7,7 +7,7 @@
 
 /*
  * Checks the signature over exactly the headers that SignedHeaders names, the credentials and the
- * date. False and *failure, if the request is not to be believed; caller then holds nothing.
+ * date. False, with *failure, if any of them is wrong; *caller is then not set.
  */
 MUST_USE bool kms_authenticate(struct kms_service *service, const struct kms_request *request,
                                struct kms_caller *caller, struct kms_failure *failure);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * May this caller do this with this key? The key policy alone decides: the simulator has no IAM
- * policies, so it takes every principal of the account to have been granted kms:* there, which
- * takes effect where a key policy delegates to the account (its root principal).
+ * May this caller do this with this key? The key policy alone decides. The simulator has no IAM
+ * policies: it assumes that IAM grants kms:* to every principal of the account, which takes effect
+ * where a key policy delegates to the account (its root principal).
  *
- * A denial is logged condition by condition, with what the policy wanted and what the request had:
- * KMS tells its callers nothing of that, and it is what they need.
+ * A denial is logged condition by condition, with what the policy wants and what the request has.
+ * KMS does not report that to its callers, and it is what they need to know.
  */
+#include "sim/kms/kms_authorize.h"
+
 #include <stdio.h>
 
 #include "base/log.h"
 #include "formats/policy_attributes.h"
-#include "sim/kms/kms_call.h"
 
-/* What the policy's conditions may look at. */
+/* What the policy's conditions are evaluated against. */
 static void collect(struct policy_attributes *a, const struct kms_call *call)
 {
     struct bytes none = bytes_of(NULL, 0);
@@ -45,7 +46,7 @@ static void describe(struct buffer *line, const struct policy_finding *f)
     buffer_text(line, f->matched ? ": matches" : ": does not match");
 }
 
-/* Of a refusal, everything that was looked at. */
+/* For a denial: every condition that was evaluated. */
 static void log_finding(void *context, const struct policy_finding *f)
 {
     const struct kms_call *call = context;
@@ -55,7 +56,7 @@ static void log_finding(void *context, const struct policy_finding *f)
     log_warning("request %s: %.*s", call->request->id, (int)line.len, (const char *)line.at);
 }
 
-/* Of a consent to an attested request, the conditions that it met. */
+/* For an attested request that is allowed: the conditions that it met. */
 static void log_condition_met(void *context, const struct policy_finding *f)
 {
     const struct kms_call *call = context;

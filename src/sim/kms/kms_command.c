@@ -10,7 +10,6 @@
 #include "net/address.h"
 #include "pki/pki.h"
 #include "sim/commands.h"
-#include "sim/kms/kms_credentials.h"
 #include "sim/kms/kms_server.h"
 
 #define HOSTS_MAX  16
@@ -266,7 +265,8 @@ static bool run(struct kms_service *service, struct options *o, const sigset_t *
     kms_identity_init(&identity);
     service->store = kms_store_open(o->database, err);
     bool ok = service->store != NULL && add_faults(service, o, err) &&
-              (o->credentials == NULL || kms_credentials_load(service, err)) &&
+              (o->credentials == NULL ||
+               kms_credentials_load(service->store, &service->credentials, err)) &&
               kms_identity_load(&identity, service->store, o->hosts, err) &&
               (o->authority == NULL || kms_identity_publish(&identity, o->authority, err)) &&
               serve(service, o, &identity, signals, err);
@@ -296,7 +296,7 @@ int command_kms(int argc, char **argv)
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .region = o.region,
         .account = o.account,
-        .credentials_path = o.credentials,
+        .credentials.path = o.credentials,
         .nsm_root = buffer_bytes(&root),
         .envelope = o.envelope,
         .clock_offset_us = (int64_t)o.clock_offset_s * 1000000,

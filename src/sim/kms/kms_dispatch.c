@@ -3,13 +3,10 @@
  * From an HTTP request to an operation and back: AWS JSON 1.1 (`X-Amz-Target: TrentService.NAME`,
  * a JSON object in, a JSON object or {"__type", "message"} out). One line in the log for each.
  */
-#include <stdio.h>
+#include "sim/kms/kms_dispatch.h"
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "crypto/hash.h"
 #include "sim/kms/kms_auth.h"
-#include "sim/kms/kms_credentials.h"
 #include "sim/kms/kms_operations.h"
 
 #define TARGET_PREFIX "TrentService."
@@ -32,25 +29,6 @@ static const struct operation {
     {"GetKeyPolicy", kms_get_key_policy},
     {"PutKeyPolicy", kms_put_key_policy},
 };
-
-int64_t kms_now_us(const struct kms_service *service)
-{
-    return clock_wall_us() + service->clock_offset_us;
-}
-
-bool kms_new_id(char out[KMS_ID_SIZE])
-{
-    uint8_t r[16];
-    if (!random_bytes(r, sizeof r))
-        return false;
-    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
-    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-    snprintf(out, KMS_ID_SIZE,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
-             r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
-             r[15]);
-    return true;
-}
 
 static const struct operation *find_operation(const struct kms_request *request)
 {
@@ -75,7 +53,7 @@ static const struct operation *route(struct kms_call *call)
          (request->target.len > 1 && memcmp(request->target.at, "/?", 2) == 0)))
         operation = find_operation(request);
     if (operation == NULL)
-        kms_fail(&call->failure, "UnknownOperationException", "%s", "");
+        kms_fail_type(&call->failure, "UnknownOperationException");
     return operation;
 }
 
@@ -90,7 +68,7 @@ static bool parse_body(struct kms_call *call)
     return true;
 }
 
-/* Faults that stand in for the operation. */
+/* Faults that take the place of the operation. */
 static bool fails_instead(struct kms_call *call)
 {
     switch (call->fault) {
@@ -99,7 +77,7 @@ static bool fails_instead(struct kms_call *call)
     case KMS_FAULT_403:
         return !kms_fail(&call->failure, "AccessDeniedException", "This request is not allowed");
     case KMS_FAULT_500:
-        return !kms_fail(&call->failure, "KMSInternalException", "%s", "");
+        return !kms_fail_type(&call->failure, "KMSInternalException");
     case KMS_FAULT_503:
         return !kms_fail(&call->failure, "DependencyTimeoutException",
                          "The system timed out while trying to fulfill the request.");
@@ -121,7 +99,7 @@ static bool serve(struct kms_call *call)
     call->fault = kms_faults_take(call->service->faults, operation->name);
     if (fails_instead(call))
         return false;
-    kms_credentials_refresh(call->service);
+    kms_credentials_refresh(call->service->store, &call->service->credentials);
     return kms_authenticate(call->service, call->request, &call->caller, &call->failure) &&
            parse_body(call) && operation->run(call);
 }
@@ -130,18 +108,17 @@ static void log_result(const struct kms_call *call, bool ok, unsigned status)
 {
     const char *principal = call->caller.arn[0] != '\0' ? call->caller.arn : "unauthenticated";
     const char *key = call->key.arn[0] != '\0' ? call->key.arn : "none";
-    const char *fault = kms_fault_name(call->fault);
+    bool injected = call->fault != KMS_FAULT_NONE;
+    const char *fault = injected ? kms_fault_name(call->fault) : "";
+    const char *label = injected ? ", fault injected: " : "";
     if (ok)
         log_info("request %s: %s by %s key %s: ok%s%s%s", call->request->id, call->operation,
-                 principal, key, call->attested ? ", for an attested recipient" : "",
-                 call->fault != KMS_FAULT_NONE ? ", fault injected: " : "",
-                 call->fault != KMS_FAULT_NONE ? fault : "");
+                 principal, key, call->attested ? ", for an attested recipient" : "", label, fault);
     else
         log_warning("request %s: %s by %s key %s: %u %s%s%s%s%s", call->request->id,
                     call->operation, principal, key, status, call->failure.type,
-                    call->failure.message[0] != '\0' ? ": " : "", call->failure.message,
-                    call->fault != KMS_FAULT_NONE ? ", fault injected: " : "",
-                    call->fault != KMS_FAULT_NONE ? fault : "");
+                    call->failure.message[0] != '\0' ? ": " : "", call->failure.message, label,
+                    fault);
 }
 
 static unsigned status_of(const struct kms_call *call)
@@ -156,7 +133,7 @@ static unsigned status_of(const struct kms_call *call)
     return 400;
 }
 
-/* AccessDeniedException has Message with a capital letter, and so do SerializationExceptions. */
+/* KMS spells Message with a capital in AccessDeniedException and SerializationException. */
 static void write_failure(struct buffer *body, const struct kms_failure *failure)
 {
     bool capital = strcmp(failure->type, "AccessDeniedException") == 0 ||
@@ -195,7 +172,7 @@ static void deliver(const struct kms_call *call, struct kms_answer *answer)
     }
 }
 
-/* An operation without members in its answer has an empty body. */
+/* An operation whose answer has no members has an empty body. */
 static void finish(struct kms_call *call, struct kms_answer *answer, bool ok)
 {
     bool empty = answer->body.len == 1; /* the opening brace */

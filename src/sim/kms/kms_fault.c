@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_fault.h: a short table of what is still to go wrong. */
 #include "sim/kms/kms_fault.h"
 
 #include <errno.h>
@@ -7,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "sim/kms/kms_file.h"
+#include "sim/watched_file.h"
 
 #define RULES_MAX 32
 #define COUNT_MAX 1000000
@@ -40,8 +39,7 @@ struct rule {
 };
 
 struct kms_faults {
-    const char *path;
-    struct stat seen;
+    struct watched_file file;
     struct rule rules[RULES_MAX];
     size_t count;
 };
@@ -57,7 +55,7 @@ struct kms_faults *kms_faults_new(const char *path, struct error *err)
     if (faults == NULL)
         error_set(err, ERROR_MEMORY, "no memory for faults");
     else
-        faults->path = path;
+        faults->file.path = path;
     return faults;
 }
 
@@ -71,8 +69,8 @@ bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *e
     struct rule rule;
     char name[32];
     char count[8];
-    char behind;
-    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &behind);
+    char more;
+    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &more);
     rule.left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
     if (rule.left == 0 || rule.left > COUNT_MAX)
         return error_set(err, ERROR_USAGE, "a fault is OPERATION FAULT COUNT, not: %s", line);
@@ -88,25 +86,25 @@ bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *e
     return error_set(err, ERROR_USAGE, "no such fault: %s", name);
 }
 
-/* A control file that was changed replaces all rules. */
+/* A file that has changed replaces all rules. */
 static void reload(struct kms_faults *faults)
 {
-    struct stat st;
-    if (faults->path == NULL || stat(faults->path, &st) != 0 || kms_same_file(&st, &faults->seen))
+    const char *path = faults->file.path;
+    if (!watched_file_changed(&faults->file))
         return;
-    FILE *file = fopen(faults->path, "re");
+    FILE *file = fopen(path, "re");
     if (file == NULL) {
-        log_error("cannot read %s: %s", faults->path, strerror(errno));
+        log_error("cannot read %s: %s", path, strerror(errno));
+        faults->file = (struct watched_file){.path = path}; /* try again */
         return;
     }
-    faults->seen = st;
     faults->count = 0;
     char line[256];
     while (fgets(line, sizeof line, file) != NULL) {
         struct error err;
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '\0' && line[0] != '#' && !kms_faults_add(faults, line, &err))
-            log_error("%s: %s", faults->path, err.cause);
+            log_error("%s: %s", path, err.cause);
     }
     fclose(file);
 }

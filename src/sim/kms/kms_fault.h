@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faults on request, for tests only: the next requests for an operation are answered wrongly in a
- * chosen way. Each line is `OPERATION FAULT COUNT`, OPERATION being `*` for any:
+ * Faults on request, for tests only: the next COUNT requests for an operation are answered wrongly.
+ * A fault is a line `OPERATION FAULT COUNT`, where OPERATION may be `*` for any and FAULT is:
  *
  *     400, 403         ValidationException, AccessDeniedException with that HTTP status
  *     500, 503         KMSInternalException, DependencyTimeoutException
  *     throttle         ThrottlingException
  *     garbage          200 with a body that is not JSON
- *     large            the right answer, followed by 256 KiB of blanks
+ *     large            the right answer, followed by 256 KiB of spaces
  *     half             half of the right body, then the end of the connection
  *     hang             no answer
  *     reset            the connection is reset
@@ -17,7 +17,7 @@
  *     broken-envelope  the envelope's content does not end in padding
  *     plaintext        Plaintext in place of CiphertextForRecipient
  *     short-tsk        the plaintext is 31 bytes long
- *     long-tsk         the plaintext has a byte more
+ *     long-tsk         the plaintext is one byte longer
  */
 #ifndef SIM_KMS_KMS_FAULT_H
 #define SIM_KMS_KMS_FAULT_H
@@ -47,14 +47,15 @@ enum kms_fault {
 
 struct kms_faults;
 
-/* path: a control file that is read anew whenever it changes; it may be missing. NULL: none. */
+/* path: a file of such lines that is read again whenever it changes; it may be missing. NULL: none.
+ */
 MUST_USE struct kms_faults *kms_faults_new(const char *path, struct error *err);
 void kms_faults_free(struct kms_faults *faults);
 
-/* Adds one line, as of the control file. ERROR_USAGE says what is wrong with it. */
+/* Adds one line. ERROR_USAGE says what is wrong with it. */
 MUST_USE bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *err);
 
-/* The fault for this request to operation, counting it down. */
+/* The fault for this request for operation, which is counted. */
 enum kms_fault kms_faults_take(struct kms_faults *faults, const char *operation);
 
 const char *kms_fault_name(enum kms_fault fault);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding a key by what KeyId may be: an id, a key ARN, alias/NAME, or an alias ARN (KMS API,
- * "Key identifiers").
+ * KeyId is an id, a key ARN, alias/NAME, or an alias ARN (KMS API, "Key identifiers").
  */
+#include "sim/kms/kms_find.h"
+
 #include <stdio.h>
 
-#include "sim/kms/kms_call.h"
+#include "sim/kms/kms_input.h"
 
 #define KEY_ID_MAX 2048 /* KMS API: length of KeyId */
 
@@ -21,7 +22,7 @@ static bool find(struct kms_call *call, const char *id, const char *arn)
         break;
     case STORE_FAILED:
     case STORE_EXISTS:
-        return kms_fail_internal(call, "the store cannot find keys");
+        return kms_fail_internal(call, "the database cannot be searched for a key");
     case STORE_ABSENT:
         break;
     }
@@ -55,7 +56,7 @@ static bool find_alias(struct kms_call *call, const char *name)
     case STORE_FAILED:
         break;
     }
-    return kms_fail_internal(call, "the store cannot find aliases");
+    return kms_fail_internal(call, "the database cannot be searched for an alias");
 }
 
 /* arn:PARTITION:kms:REGION:ACCOUNT:key/ID or …:alias/NAME. */

@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members of a request: their types (SerializationException) and their limits
- * (ValidationException), in the words KMS uses.
+ * A member of the wrong type is a SerializationException, one outside its limits a
+ * ValidationException; the messages are those of KMS.
  */
+#include "sim/kms/kms_input.h"
+
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/base64.h"
-#include "base/log.h"
-#include "sim/kms/kms_call.h"
-
-bool kms_fail(struct kms_failure *failure, const char *type, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    failure->type = type;
-    vsnprintf(failure->message, sizeof failure->message, format, args);
-    va_end(args);
-    return false;
-}
-
-bool kms_fail_internal(struct kms_call *call, const char *cause)
-{
-    log_error("request %s: %s", call->request->id, cause);
-    return kms_fail(&call->failure, "KMSInternalException", "%s", "");
-}
 
 static json_value given(const struct kms_call *call, const char *name)
 {
@@ -71,7 +54,7 @@ static bool check_length(struct kms_call *call, const char *name, size_t len, si
     return violated(call, name, constraint);
 }
 
-/* Whether a node can be a string of at most max bytes: an escape is at most 6 bytes for one. */
+/* Whether value can be a string of at most max bytes: an escape takes at most 6 for one. */
 static bool plausible(const struct kms_call *call, json_value value, size_t max)
 {
     return json_raw(&call->in, value).len <= 6 * max + 2;
@@ -156,7 +139,7 @@ bool kms_input_only(struct kms_call *call, const char *name, const char *only)
     if (json_type(&call->in, value) != JSON_STRING)
         return wrong_type(call, name, "a string");
     return kms_fail(&call->failure, "UnsupportedOperationException",
-                    "%s must be %s: nothing else is simulated", name, only);
+                    "%s must be %s: no other value is simulated", name, only);
 }
 
 bool kms_input_context(struct kms_call *call)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operations, each as the KMS API reference has it. True: call->out holds the answer's members.
+/*
+ * The operations, each as the KMS API reference describes it. On success call->out holds the
+ * members of the answer.
  */
 #ifndef SIM_KMS_KMS_OPERATIONS_H
 #define SIM_KMS_KMS_OPERATIONS_H

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations that use a key. The shape of each request stands above its function. */
+/* Operations that use a key. The comment above each function is the shape of its request. */
 #include "crypto/hash.h"
+#include "sim/kms/kms_authorize.h"
+#include "sim/kms/kms_find.h"
+#include "sim/kms/kms_input.h"
 #include "sim/kms/kms_operations.h"
+#include "sim/kms/kms_recipient.h"
 #include "sim/kms_store/kms_blob.h"
 
 #define DATA_KEY_MAX 1024 /* bytes: KMS API, GenerateDataKey and GenerateRandom */
@@ -18,7 +22,7 @@ static bool answer_blob(struct kms_call *call, struct bytes plaintext)
     return true;
 }
 
-/* The ARN of the key used; another one or none if the test asked for that. */
+/* The ARN of the key used, or another one or none if a fault asks for that. */
 static void answer_key_id(struct kms_call *call)
 {
     if (call->fault == KMS_FAULT_NO_KEY)
@@ -50,7 +54,7 @@ bool kms_encrypt(struct kms_call *call)
     return true;
 }
 
-/* Which key: the one the blob names, which KeyId, if given, must name too. */
+/* The key that the blob names; KeyId, if given, must name the same one. */
 static bool find_key_of_blob(struct kms_call *call, struct bytes blob)
 {
     char id[KMS_ID_SIZE];
@@ -60,7 +64,7 @@ static bool find_key_of_blob(struct kms_call *call, struct bytes blob)
             return true;
         if (ours && strcmp(call->failure.type, "NotFoundException") != 0)
             return false;
-        return kms_fail(&call->failure, "InvalidCiphertextException", "%s", "");
+        return kms_fail_type(&call->failure, "InvalidCiphertextException");
     }
     if (!kms_find_named_key(call, "KeyId"))
         return false;
@@ -86,13 +90,13 @@ bool kms_decrypt(struct kms_call *call)
         !kms_require_enabled(call))
         return false;
     if (!kms_blob_open(&plaintext, &call->key, &call->context, buffer_bytes(&blob)))
-        return kms_fail(&call->failure, "InvalidCiphertextException", "%s", "");
+        return kms_fail_type(&call->failure, "InvalidCiphertextException");
     json_text(&call->out, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
     answer_key_id(call);
     return kms_answer_plaintext(call, buffer_bytes(&plaintext));
 }
 
-/* KeySpec or NumberOfBytes, one of them. */
+/* KeySpec or NumberOfBytes; exactly one of them is given. */
 static bool take_length(struct kms_call *call, size_t *len)
 {
     int64_t number = 0;
@@ -152,7 +156,7 @@ bool kms_generate_data_key_without_plaintext(struct kms_call *call)
     return generate(call, &plaintext);
 }
 
-/* {NumberOfBytes, Recipient?}: no key, so no key policy; whoever is authenticated may. */
+/* {NumberOfBytes, Recipient?}. There is no key and so no policy: every caller is allowed. */
 bool kms_generate_random(struct kms_call *call)
 {
     static const char *const stores[] = {"CustomKeyStoreId", NULL};

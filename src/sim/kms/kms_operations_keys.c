@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations on keys, aliases and policies. The shape of each request stands above its function. */
+/*
+ * Operations on keys, aliases and policies. The comment above each function is the shape of its
+ * request.
+ */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "crypto/hash.h"
 #include "formats/policy.h"
+#include "sim/kms/kms_authorize.h"
+#include "sim/kms/kms_find.h"
+#include "sim/kms/kms_input.h"
 #include "sim/kms/kms_operations.h"
 
 #define DESCRIPTION_MAX 8192   /* KMS API, CreateKey */
 #define POLICY_IN_MAX   131072 /* KMS API: longest Policy accepted as a parameter */
 
-/* The policy that KMS gives a key created without one: the account decides (through IAM). */
+/* The policy that KMS gives to a key that is created without one: IAM decides. */
 static void default_policy(struct buffer *out, const char *account)
 {
     struct json_writer w = json_writer(out);
@@ -64,7 +69,7 @@ static void put_metadata(struct kms_call *call)
     json_end(w);
 }
 
-/* Policy, checked: well-formed, not too long, and not locking the caller out. */
+/* Policy: well-formed, not too long, and not locking the caller out. */
 static bool take_policy(struct kms_call *call, enum kms_presence presence, struct buffer *policy)
 {
     bool bypass = false;
@@ -91,7 +96,7 @@ static bool take_policy(struct kms_call *call, enum kms_presence presence, struc
 static bool make_key(struct kms_call *call)
 {
     struct kms_key *key = &call->key;
-    if (!kms_new_id(key->id) || !random_bytes(key->backing, sizeof key->backing))
+    if (!kms_id_new(key->id) || !random_bytes(key->backing, sizeof key->backing))
         return kms_fail_internal(call, "no random bytes");
     snprintf(key->arn, sizeof key->arn, "arn:aws:kms:%.32s:%.12s:key/%.36s", call->service->region,
              call->service->account, key->id);
@@ -100,25 +105,31 @@ static bool make_key(struct kms_call *call)
     return true;
 }
 
-/* {Policy?, Description?, KeyUsage?, KeySpec?, Origin?, BypassPolicyLockoutSafetyCheck?} */
-bool kms_create_key(struct kms_call *call)
+/* Only keys of the one simulated kind can be created. */
+static bool check_kind(struct kms_call *call)
 {
     static const char *const refused[] = {"CustomKeyStoreId", "MultiRegion", "Tags", "XksKeyId",
                                           NULL};
+    return kms_input_unsupported(call, refused) &&
+           kms_input_only(call, "KeyUsage", "ENCRYPT_DECRYPT") &&
+           kms_input_only(call, "KeySpec", "SYMMETRIC_DEFAULT") &&
+           kms_input_only(call, "CustomerMasterKeySpec", "SYMMETRIC_DEFAULT") &&
+           kms_input_only(call, "Origin", "AWS_KMS");
+}
+
+/* {Policy?, Description?, KeyUsage?, KeySpec?, Origin?, BypassPolicyLockoutSafetyCheck?} */
+bool kms_create_key(struct kms_call *call)
+{
     BUFFER_AUTO policy;
     buffer_init(&policy, POLICY_IN_MAX);
-    if (!kms_input_unsupported(call, refused) ||
-        !kms_input_only(call, "KeyUsage", "ENCRYPT_DECRYPT") ||
-        !kms_input_only(call, "KeySpec", "SYMMETRIC_DEFAULT") ||
-        !kms_input_only(call, "CustomerMasterKeySpec", "SYMMETRIC_DEFAULT") ||
-        !kms_input_only(call, "Origin", "AWS_KMS") ||
+    if (!check_kind(call) ||
         !kms_input_text(call, "Description", KMS_OPTIONAL, 0, DESCRIPTION_MAX,
                         &call->key.description) ||
         !make_key(call) || !take_policy(call, KMS_OPTIONAL, &policy))
         return false;
     buffer_append(&call->key.policy, buffer_bytes(&policy));
     if (call->key.policy.failed || kms_store_key_add(call->service->store, &call->key) != STORE_OK)
-        return kms_fail_internal(call, "the key cannot be kept");
+        return kms_fail_internal(call, "the key cannot be stored");
     put_metadata(call);
     return true;
 }
@@ -134,17 +145,37 @@ bool kms_describe_key(struct kms_call *call)
     return true;
 }
 
+static bool starts_with(struct bytes text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return text.len >= len && memcmp(text.at, prefix, len) == 0;
+}
+
+/* alias/ and at least one of the characters that a name may have. */
 static bool is_alias_name(struct bytes name)
 {
     static const char prefix[] = "alias/";
-    if (name.len <= sizeof prefix - 1 || memcmp(name.at, prefix, sizeof prefix - 1) != 0)
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789/_-";
+    if (!starts_with(name, prefix) || name.len == sizeof prefix - 1)
         return false;
-    for (size_t i = sizeof prefix - 1; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '/' && c != '_' && c != '-')
+    for (size_t i = sizeof prefix - 1; i < name.len; i++)
+        if (memchr(allowed, name.at[i], sizeof allowed - 1) == NULL)
             return false;
-    }
+    return true;
+}
+
+static bool take_alias_name(struct kms_call *call, struct buffer *name)
+{
+    if (!kms_input_text(call, "AliasName", KMS_REQUIRED, 1, KMS_ALIAS_SIZE - 1, name))
+        return false;
+    if (!is_alias_name(buffer_bytes(name)))
+        return kms_fail(&call->failure, "ValidationException",
+                        "Alias must start with the prefix \"alias/\" and go on with letters, "
+                        "digits, and \"/\", \"_\" or \"-\"");
+    if (starts_with(buffer_bytes(name), "alias/aws/"))
+        return kms_fail(&call->failure, "NotAuthorizedException",
+                        "Aliases that begin with alias/aws/ are reserved");
     return true;
 }
 
@@ -153,16 +184,8 @@ bool kms_create_alias(struct kms_call *call)
 {
     BUFFER_AUTO name;
     buffer_init(&name, KMS_ALIAS_SIZE);
-    if (!kms_input_text(call, "AliasName", KMS_REQUIRED, 1, KMS_ALIAS_SIZE - 1, &name))
-        return false;
-    if (!is_alias_name(buffer_bytes(&name)))
-        return kms_fail(&call->failure, "ValidationException",
-                        "Alias must start with the prefix \"alias/\" and go on with letters, "
-                        "digits, and \"/\", \"_\" or \"-\"");
-    if (name.len >= 10 && memcmp(name.at, "alias/aws/", 10) == 0)
-        return kms_fail(&call->failure, "NotAuthorizedException", "%s",
-                        "Aliases that begin with alias/aws/ are reserved");
-    if (!kms_find_named_key(call, "TargetKeyId") || !kms_authorize(call))
+    if (!take_alias_name(call, &name) || !kms_find_named_key(call, "TargetKeyId") ||
+        !kms_authorize(call))
         return false;
     buffer_byte(&name, '\0');
     const char *text = (const char *)name.at;
@@ -177,7 +200,7 @@ bool kms_create_alias(struct kms_call *call)
     case STORE_FAILED:
         break;
     }
-    return kms_fail_internal(call, "the alias cannot be kept");
+    return kms_fail_internal(call, "the alias cannot be stored");
 }
 
 /* A key has one policy, named default. */
@@ -212,7 +235,7 @@ bool kms_put_key_policy(struct kms_call *call)
         return false;
     if (kms_store_key_set_policy(call->service->store, call->key.id, buffer_bytes(&policy)) !=
         STORE_OK)
-        return kms_fail_internal(call, "the policy cannot be kept");
+        return kms_fail_internal(call, "the policy cannot be stored");
     return true;
 }
 
@@ -221,7 +244,7 @@ static bool set_enabled(struct kms_call *call, bool enabled)
     if (!kms_find_named_key(call, "KeyId") || !kms_authorize(call))
         return false;
     if (kms_store_key_set_enabled(call->service->store, call->key.id, enabled) != STORE_OK)
-        return kms_fail_internal(call, "the key's state cannot be kept");
+        return kms_fail_internal(call, "the key's state cannot be stored");
     return true;
 }
 

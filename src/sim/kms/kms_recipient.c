@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recipient: the attestation document that a request brings, and the envelope that its answer
- * carries (KMS API, RecipientInfo). KMS documents no exception of its own for a bad document; what
- * is wrong with it is said in a ValidationException.
+ * Recipient: the attestation document of a request, and the envelope in its answer (KMS API,
+ * RecipientInfo). KMS documents no special exception for a bad document, so a ValidationException
+ * says what is wrong with it.
  */
+#include "sim/kms/kms_recipient.h"
+
 #include "base/log.h"
 #include "crypto/recipient.h"
 #include "pki/attestation_verify.h"
-#include "sim/kms/kms_call.h"
+#include "sim/kms/kms_input.h"
 
 #define DOCUMENT_MAX 262144 /* bytes: KMS API, RecipientInfo */
 
-/* The one way an RSA-2048 SubjectPublicKeyInfo with exponent 65537 begins and ends (RFC 3279). */
+/* How every RSA-2048 SubjectPublicKeyInfo with exponent 65537 begins and ends (RFC 3279). */
 static const uint8_t spki_head[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a,
                                     0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05,
                                     0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01,
@@ -78,14 +80,15 @@ bool kms_take_recipient(struct kms_call *call)
 }
 
 /*
- * For KMS_FAULT_BROKEN_ENVELOPE. A byte of the last ciphertext block but one turns the same bits of
- * the last plaintext byte (CBC), which counts 1 to 16 bytes of padding and is then more than that.
- * Behind the ciphertext are the end marks of four indefinite levels, or five.
+ * For KMS_FAULT_BROKEN_ENVELOPE. In CBC, flipping a bit in the last byte of the last ciphertext
+ * block but one flips that bit in the last byte of plaintext. That byte is the length of the
+ * padding, 1 to 16, and becomes larger than 16. The ciphertext is followed by the end marks of four
+ * or five indefinite levels.
  */
 static void break_padding(struct buffer *envelope, enum cms_content form)
 {
-    size_t behind = form == CMS_CONSTRUCTED ? 10 : 8;
-    envelope->at[envelope->len - behind - 17] ^= 0x40;
+    size_t end_marks = form == CMS_CONSTRUCTED ? 10 : 8; /* bytes */
+    envelope->at[envelope->len - end_marks - 17] ^= 0x40;
 }
 
 static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintext)
@@ -101,7 +104,7 @@ static bool seal(struct kms_call *call, struct bytes spki, struct bytes plaintex
     return true;
 }
 
-/* For KMS_FAULT_OTHER_RECIPIENT: a key that nobody holds. */
+/* For KMS_FAULT_OTHER_RECIPIENT: to a key whose private half is thrown away. */
 static bool seal_to_nobody(struct kms_call *call, struct bytes plaintext)
 {
     struct error err = {.code = ERROR_NONE};

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_server.h over libmicrohttpd. */
 #include "sim/kms/kms_server.h"
 
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sim/kms/kms_dispatch.h"
 
 #define CONNECTIONS_MAX 256
 #define IDLE_S          120
@@ -24,7 +24,7 @@ struct kms_server {
     int stop_fd; /* readable once the server is to end */
 };
 
-/* One request being read and answered; libmicrohttpd carries it from call to call. */
+/* One request being read and answered; libmicrohttpd passes it from call to call. */
 struct exchange {
     struct kms_request request;
     struct buffer target;
@@ -34,7 +34,7 @@ struct exchange {
     bool begun;
 };
 
-/* The first call of a request: uri is its target as it came, before any decoding. */
+/* The first call for a request: uri is its target as received, before any decoding. */
 static void *begin(void *context, const char *uri, struct MHD_Connection *connection)
 {
     (void)context;
@@ -78,7 +78,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
-/* The time as this KMS's clock has it, not as the library would put it. */
+/* The time by this KMS's clock, in place of the library's. */
 static void put_date(const struct kms_server *server, struct MHD_Response *response)
 {
     time_t now = (time_t)(kms_now_us(server->service) / 1000000);
@@ -89,7 +89,7 @@ static void put_date(const struct kms_server *server, struct MHD_Response *respo
         MHD_add_response_header(response, "Date", text);
 }
 
-/* Sends a response and lets go of it; MHD_NO if there is none. */
+/* Queues a response and releases it; MHD_NO if it is NULL. */
 static enum MHD_Result queue(const struct kms_server *server, struct MHD_Connection *connection,
                              const struct exchange *x, unsigned status,
                              struct MHD_Response *response)
@@ -105,7 +105,7 @@ static enum MHD_Result queue(const struct kms_server *server, struct MHD_Connect
     return result;
 }
 
-/* For KMS_DELIVER_HALF: what was promised in Content-Length is not kept. */
+/* For KMS_DELIVER_HALF: fewer bytes than Content-Length promises. */
 static ssize_t read_half(void *context, uint64_t position, char *out, size_t room)
 {
     const struct exchange *x = context;
@@ -124,16 +124,16 @@ static int socket_of(struct MHD_Connection *connection)
     return info != NULL ? info->connect_fd : -1;
 }
 
-/* A TCP socket that is disconnected so sends a reset (tcp(7): AF_UNSPEC). */
+/* Connecting a TCP socket to AF_UNSPEC makes it send a reset (tcp(7)). */
 static void reset(struct MHD_Connection *connection)
 {
     struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
     int fd = socket_of(connection);
     if (fd >= 0 && connect(fd, &nowhere, sizeof nowhere) != 0)
-        log_debug("a connection cannot be reset: errno %d", errno);
+        log_debug("cannot reset a connection: errno %d", errno);
 }
 
-/* Until the client ends the connection or the server is to stop. */
+/* Waits until the client ends the connection or the server stops. */
 static void hang(const struct kms_server *server, struct MHD_Connection *connection)
 {
     struct pollfd fds[] = {
@@ -161,7 +161,7 @@ static enum MHD_Result deliver(const struct kms_server *server, struct MHD_Conne
     case KMS_DELIVER_WHOLE:
         break;
     }
-    /* The body stays ours until completed() wipes it: the library makes no copy of it. */
+    /* The library does not copy the body; completed() wipes it. */
     return queue(server, connection, x, x->answer.status,
                  MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_PERSISTENT));
 }
@@ -194,7 +194,7 @@ static enum MHD_Result serve(struct kms_server *server, struct MHD_Connection *c
     return deliver(server, connection, x);
 }
 
-/* Called once with the head, for each part of the body, and once more at its end. */
+/* Called once with the head, once for each part of the body, and once more at its end. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_len, void **state)
@@ -208,7 +208,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     if (!x->begun) {
         x->begun = true;
         x->request.method = bytes_text(method);
-        return kms_new_id(x->request.id) ? MHD_YES : MHD_NO;
+        return kms_id_new(x->request.id) ? MHD_YES : MHD_NO;
     }
     if (*upload_len > 0) {
         if (!x->too_large)
@@ -257,7 +257,7 @@ struct kms_server *kms_server_start(struct kms_service *service, int fd,
             MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (server->daemon != NULL)
         return server;
-    error_set(err, ERROR_SYSTEM, "the HTTPS server cannot be started");
+    error_set(err, ERROR_SYSTEM, "cannot start the HTTPS server");
     close(fd);
     if (server->stop_fd >= 0)
         close(server->stop_fd);
@@ -271,7 +271,7 @@ void kms_server_stop(struct kms_server *server)
         return;
     uint64_t one = 1;
     if (write(server->stop_fd, &one, sizeof one) != sizeof one)
-        log_error("requests that hang cannot be ended");
+        log_error("cannot end the requests that hang");
     MHD_stop_daemon(server->daemon);
     close(server->stop_fd);
     free(server);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPS for the simulated KMS: libmicrohttpd with GnuTLS, so that the daemon's own TLS (OpenSSL) is
- * tried against another one. A thread a connection, for tens of them.
+ * HTTPS for the simulated KMS: libmicrohttpd with GnuTLS, so that the daemon's TLS (OpenSSL) is
+ * tested against another implementation. One thread for each connection; tens of them are expected.
  */
 #ifndef SIM_KMS_KMS_SERVER_H
 #define SIM_KMS_KMS_SERVER_H
@@ -11,7 +11,10 @@
 
 struct kms_server;
 
-/* Serves on fd, a listening socket, which it then owns. service must outlive the server. */
+/*
+ * Serves on fd, a listening socket, and owns it from now on, also on failure. service must outlive
+ * the server.
+ */
 MUST_USE struct kms_server *kms_server_start(struct kms_service *service, int fd,
                                              const struct kms_identity *identity,
                                              struct error *err);

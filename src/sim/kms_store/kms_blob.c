@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_blob.h. */
 #include "sim/kms_store/kms_blob.h"
 
-#include "base/hex.h"
 #include "base/secret.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
@@ -12,40 +10,12 @@
 #define INFO_MAX    ((size_t)16 * KMS_CONTEXT_MAX) /* a pair costs 8 bytes more than its text */
 #define LABEL       "enclave-sim kms ciphertext"
 
-/* The hex digits of a UUID stand in groups of 8, 4, 4, 4 and 12. */
-static bool id_to_bytes(const char *id, uint8_t out[16])
-{
-    char digits[33];
-    size_t n = 0;
-    for (const char *at = id; *at != '\0'; at++) {
-        if (*at == '-')
-            continue;
-        if (n == 32)
-            return false;
-        digits[n++] = *at;
-    }
-    return n == 32 && hex_decode(out, bytes_of(digits, 32));
-}
-
-static void bytes_to_id(const uint8_t in[16], char id[KMS_ID_SIZE])
-{
-    char digits[32];
-    hex_encode(digits, bytes_of(in, 16));
-    size_t to = 0;
-    for (size_t i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            id[to++] = '-';
-        id[to++] = digits[i];
-    }
-    id[to] = '\0';
-}
-
 static struct aead *subkey(const struct kms_key *key, const struct kms_context *context,
                            const uint8_t header[HEADER_SIZE])
 {
     BUFFER_AUTO info;
     buffer_init(&info, INFO_MAX);
-    buffer_append(&info, bytes_of(LABEL, sizeof LABEL)); /* with its end mark */
+    buffer_append(&info, bytes_of(LABEL, sizeof LABEL)); /* with its terminator */
     buffer_append(&info, bytes_of(header, HEADER_SIZE));
     kms_context_canonical(context, &info);
     uint8_t secret[AEAD_KEY_SIZE];
@@ -61,7 +31,7 @@ bool kms_blob_seal(struct buffer *out, const struct kms_key *key, const struct k
                    struct bytes plaintext)
 {
     uint8_t header[HEADER_SIZE] = {VERSION};
-    if (!id_to_bytes(key->id, header + 1))
+    if (!kms_id_to_bytes(key->id, header + 1))
         return false;
     struct aead *aead = subkey(key, context, header);
     if (aead == NULL)
@@ -80,7 +50,7 @@ bool kms_blob_key_id(struct bytes blob, char id[KMS_ID_SIZE])
 {
     if (blob.len < HEADER_SIZE + AEAD_OVERHEAD || blob.at[0] != VERSION)
         return false;
-    bytes_to_id(blob.at + 1, id);
+    kms_id_from_bytes(id, blob.at + 1);
     return true;
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_context.h. */
 #include "sim/kms_store/kms_context.h"
 
 #include <stdlib.h>
@@ -29,8 +28,8 @@ static int by_name(const void *a, const void *b)
     return (left->name.len > right->name.len) - (left->name.len < right->name.len);
 }
 
-static enum kms_context_result take(struct buffer *text, const struct json *doc, json_value value,
-                                    size_t *len)
+static enum kms_context_result append_string(struct buffer *text, const struct json *doc,
+                                             json_value value, size_t *len)
 {
     size_t before = text->len;
     if (json_type(doc, value) != JSON_STRING)
@@ -41,8 +40,8 @@ static enum kms_context_result take(struct buffer *text, const struct json *doc,
     return KMS_CONTEXT_OK;
 }
 
-/* The text may move while it grows, so lengths are kept first and views made at the end. */
-static void settle(struct kms_context *context)
+/* The text may move while it grows, so only lengths are kept until it is complete. */
+static void make_views(struct kms_context *context)
 {
     const uint8_t *at = context->text.at;
     for (size_t i = 0; i < context->count; i++) {
@@ -73,15 +72,15 @@ enum kms_context_result kms_context_read(struct kms_context *context, const stru
         return KMS_CONTEXT_MEMORY;
     for (json_value n = json_first(doc, object); n != JSON_NONE; n = json_next(doc, object, n)) {
         struct kms_context_pair *pair = &context->pairs[context->count++];
-        enum kms_context_result result = take(&context->text, doc, n, &pair->name.len);
+        enum kms_context_result result = append_string(&context->text, doc, n, &pair->name.len);
         if (result == KMS_CONTEXT_OK)
-            result = take(&context->text, doc, n + 1, &pair->value.len);
+            result = append_string(&context->text, doc, n + 1, &pair->value.len);
         if (result != KMS_CONTEXT_OK) {
             kms_context_clear(context);
             return result;
         }
     }
-    settle(context);
+    make_views(context);
     return KMS_CONTEXT_OK;
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_identity.h. */
 #include "sim/kms_store/kms_identity.h"
 
 #include <errno.h>
@@ -13,7 +12,7 @@
 #define PEM_MAX        (64u << 10)
 #define DAY_S          INT64_C(86400)
 #define AUTHORITY_DAYS 3650
-#define SERVER_DAYS    397 /* the longest that clients of today accept */
+#define SERVER_DAYS    397 /* the longest that common clients accept */
 #define AUTHORITY_KEY  "authority_key"
 #define AUTHORITY_CERT "authority_certificate"
 #define SERVER_KEY     "server_key"
@@ -32,7 +31,7 @@ void kms_identity_clear(struct kms_identity *identity)
     buffer_clear(&identity->key);
 }
 
-/* The key kept under name, made at the first start. Its PEM is left in pem. */
+/* The key kept under name; it is made at the first start. pem receives it as PEM. */
 static struct pki_key *load_key(struct kms_store *store, const char *name, struct buffer *pem,
                                 struct error *err)
 {
@@ -44,14 +43,14 @@ static struct pki_key *load_key(struct kms_store *store, const char *name, struc
         error_set(err, ERROR_SYSTEM, "the %s cannot be read from the database", name);
     } else if (key != NULL && (!pki_key_to_pem(key, pem) ||
                                kms_store_put(store, name, buffer_bytes(pem)) != STORE_OK)) {
-        error_set(err, ERROR_SYSTEM, "the %s cannot be kept", name);
+        error_set(err, ERROR_SYSTEM, "the %s cannot be stored in the database", name);
         pki_key_free(key);
         key = NULL;
     }
     return key;
 }
 
-/* The authority's certificate as PEM, made and kept at the first start. */
+/* The authority's certificate as PEM; it is made and kept at the first start. */
 static bool load_authority(struct kms_identity *identity, struct kms_store *store,
                            const struct pki_key *key, struct error *err)
 {
@@ -72,7 +71,8 @@ static bool load_authority(struct kms_identity *identity, struct kms_store *stor
         return false;
     if (found != STORE_ABSENT || !pki_der_to_pem(buffer_bytes(&der), &identity->authority) ||
         kms_store_put(store, AUTHORITY_CERT, buffer_bytes(&identity->authority)) != STORE_OK)
-        return error_set(err, ERROR_SYSTEM, "the authority's certificate cannot be kept");
+        return error_set(err, ERROR_SYSTEM,
+                         "the authority's certificate cannot be stored in the database");
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the simulated KMS proves itself with in TLS: an authority of its own, kept in the store, and
- * a server certificate for the names asked for, issued anew at each start.
+ * How the simulated KMS proves its identity in TLS: an authority of its own, kept in the store, and
+ * a server certificate for the host names, issued anew at each start.
  */
 #ifndef SIM_KMS_STORE_KMS_IDENTITY_H
 #define SIM_KMS_STORE_KMS_IDENTITY_H
@@ -10,7 +10,7 @@
 
 struct kms_identity {
     struct buffer authority;   /* PEM; public */
-    struct buffer certificate; /* PEM, the authority's behind it, and a terminating zero */
+    struct buffer certificate; /* PEM, then the authority's, then a terminating zero */
     struct buffer key;         /* PEM and a terminating zero; secret */
 };
 
@@ -21,7 +21,7 @@ void kms_identity_clear(struct kms_identity *identity);
 MUST_USE bool kms_identity_load(struct kms_identity *identity, struct kms_store *store,
                                 const char *const *host_names, struct error *err);
 
-/* Writes the authority's certificate to path, whole or not at all. */
+/* Writes the authority's certificate to path in one step. */
 MUST_USE bool kms_identity_publish(const struct kms_identity *identity, const char *path,
                                    struct error *err);
 

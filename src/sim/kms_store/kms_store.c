@@ -67,7 +67,7 @@ void kms_credential_clear(struct kms_credential *credential)
     buffer_clear(&credential->session_token);
 }
 
-/* Creates the file, so that SQLite does not with the umask's mode, or checks the mode it has. */
+/* Creates the file with mode 0600, which SQLite would leave to the umask, or checks its mode. */
 static bool check_file(const char *path, struct error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -79,10 +79,11 @@ static bool check_file(const char *path, struct error *err)
     if (!ok)
         return error_set_errno(err, ERROR_SYSTEM, "cannot examine the database %s", path);
     if (!S_ISREG(st.st_mode))
-        return error_set(err, ERROR_CONFIG, "the database %s is not a file", path);
+        return error_set(err, ERROR_CONFIG, "the database %s is not a regular file", path);
     if ((st.st_mode & 077) != 0)
         return error_set(err, ERROR_CONFIG,
-                         "the database %s holds keys: others must not read it (chmod 600)", path);
+                         "the database %s holds keys and must not be readable by others: chmod 600",
+                         path);
     return true;
 }
 
@@ -135,7 +136,7 @@ static enum store_result failed(struct kms_store *store)
     return STORE_FAILED;
 }
 
-/* NULL on failure: binding to NULL and stepping it fail in turn, so that callers check once. */
+/* NULL on failure. Binding to NULL does nothing and running NULL fails, so callers check once. */
 static sqlite3_stmt *prepare(struct kms_store *store, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
@@ -144,7 +145,7 @@ static sqlite3_stmt *prepare(struct kms_store *store, const char *sql)
     return stmt;
 }
 
-/* Values outlive the statement (SQLITE_STATIC); none is longer than a buffer's limit. */
+/* Values outlive the statement, so SQLite need not copy them (SQLITE_STATIC). */
 static void bind_text(sqlite3_stmt *stmt, int at, struct bytes text)
 {
     if (stmt != NULL)
@@ -165,7 +166,7 @@ static void bind_integer(sqlite3_stmt *stmt, int at, int64_t value)
         sqlite3_bind_int64(stmt, at, value);
 }
 
-/* Runs a statement that changes something, and ends it. */
+/* Runs a statement that changes something, and frees it. */
 static enum store_result run(struct kms_store *store, sqlite3_stmt *stmt)
 {
     if (stmt == NULL)
@@ -182,7 +183,7 @@ static enum store_result run(struct kms_store *store, sqlite3_stmt *stmt)
     return result;
 }
 
-/* Steps to the one row of a query. The caller ends stmt in any case. */
+/* Steps to the one row of a query. The caller frees stmt in any case. */
 static enum store_result fetch(struct kms_store *store, sqlite3_stmt *stmt)
 {
     if (stmt == NULL)

@@ -3,15 +3,16 @@
  * What the simulated KMS keeps between restarts, in one SQLite file of mode 0600: its certificate
  * authority and server key, KMS keys with their backing key and policy, aliases, and credentials.
  *
- * Backing keys lie in the file as they are: real KMS has an HSM for that, a simulator has not.
+ * Backing keys are stored unencrypted: real KMS keeps them in an HSM, which a simulator does not
+ * have.
  */
 #ifndef SIM_KMS_STORE_KMS_STORE_H
 #define SIM_KMS_STORE_KMS_STORE_H
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "sim/kms_store/kms_id.h"
 
-#define KMS_ID_SIZE      37  /* a UUID and a terminator */
 #define KMS_ARN_SIZE     192 /* longest ARN kept, with its terminator */
 #define KMS_ALIAS_SIZE   257 /* alias/NAME, at most 256 characters (KMS API, CreateAlias) */
 #define KMS_BACKING_SIZE 32
@@ -36,9 +37,9 @@ struct kms_credential {
 
 enum store_result { STORE_OK, STORE_ABSENT, STORE_EXISTS, STORE_FAILED };
 
-struct kms_store; /* one thread at a time */
+struct kms_store; /* used by one thread at a time */
 
-/* Opens or creates path. Refuses a file that others than its owner may read or write. */
+/* Opens or creates path. Refuses a file that anybody but its owner may read or write. */
 MUST_USE struct kms_store *kms_store_open(const char *path, struct error *err);
 void kms_store_close(struct kms_store *store);
 
@@ -47,7 +48,7 @@ void kms_key_clear(struct kms_key *key);
 void kms_credential_init(struct kms_credential *credential);
 void kms_credential_clear(struct kms_credential *credential);
 
-/* Named values of the simulator itself: its authority and server key. get appends to value. */
+/* Named values of the simulator itself: its authority and server key. get replaces value. */
 MUST_USE enum store_result kms_store_get(struct kms_store *store, const char *name,
                                          struct buffer *value);
 MUST_USE enum store_result kms_store_put(struct kms_store *store, const char *name,
@@ -68,7 +69,7 @@ MUST_USE enum store_result kms_store_alias_add(struct kms_store *store, const ch
 MUST_USE enum store_result kms_store_alias_find(struct kms_store *store, const char *name,
                                                 char key_id[KMS_ID_SIZE]);
 
-/* Between begin and end all changes are made together or, if commit is false, not at all. */
+/* All changes between begin and end are made together or, if commit is false, not at all. */
 MUST_USE bool kms_store_begin(struct kms_store *store);
 MUST_USE bool kms_store_end(struct kms_store *store, bool commit);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kms_credentials.h. */
-#include "sim/kms/kms_credentials.h"
+#include "sim/kms_store/kms_credentials.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,12 +7,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sim/kms/kms_file.h"
+#include "codec/json.h"
 
 #define FILE_MAX (1u << 20)
 
 /* arn:PARTITION:iam|sts::ACCOUNT:… */
-bool kms_principal_account(const char *arn, char account[13])
+bool kms_principal_account(const char *arn, char account[KMS_ACCOUNT_SIZE])
 {
     if (strncmp(arn, "arn:aws", 7) != 0)
         return false;
@@ -65,8 +64,8 @@ static bool read_file(const char *path, struct stat *st, struct buffer *out, str
 }
 
 /* A text member into out; null counts as absent. */
-static bool take(const struct json *doc, json_value object, const char *name, bool required,
-                 struct buffer *out, struct error *err)
+static bool read_text(const struct json *doc, json_value object, const char *name, bool required,
+                      struct buffer *out, struct error *err)
 {
     json_value value = json_member(doc, object, name);
     if (value == JSON_NONE || json_type(doc, value) == JSON_NULL)
@@ -74,11 +73,13 @@ static bool take(const struct json *doc, json_value object, const char *name, bo
     buffer_reset(out);
     if (!json_string(doc, value, out) || (required && out->len == 0) ||
         (out->len > 0 && memchr(out->at, '\0', out->len) != NULL))
-        return error_set(err, ERROR_CONFIG, "%s of a credential is not a usable string", name);
+        return error_set(err, ERROR_CONFIG,
+                         "%s of a credential is not a string, or is empty or holds a zero", name);
     return true;
 }
 
-static bool copy(struct buffer *from, char *out, size_t size, const char *name, struct error *err)
+static bool copy_text(struct buffer *from, char *out, size_t size, const char *name,
+                      struct error *err)
 {
     if (from->len >= size)
         return error_set(err, ERROR_CONFIG, "%s of a credential is too long", name);
@@ -101,36 +102,50 @@ static bool known_members(const struct json *doc, json_value object, struct erro
     return true;
 }
 
+/* The members that are kept as they are. */
+static bool read_texts(const struct json *doc, json_value object, struct kms_credential *out,
+                       struct error *err)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, 4096);
+    return read_text(doc, object, "access_key_id", true, &text, err) &&
+           copy_text(&text, out->access_key_id, sizeof out->access_key_id, "access_key_id", err) &&
+           read_text(doc, object, "secret_access_key", true, &out->secret_access_key, err) &&
+           read_text(doc, object, "session_token", false, &out->session_token, err) &&
+           read_text(doc, object, "principal", true, &text, err) &&
+           copy_text(&text, out->principal, sizeof out->principal, "principal", err);
+}
+
 static bool read_one(const struct json *doc, json_value object, struct kms_credential *out,
                      struct error *err)
 {
-    char account[13];
-    BUFFER_AUTO text;
-    buffer_init(&text, 4096);
+    char account[KMS_ACCOUNT_SIZE];
+    BUFFER_AUTO expiration;
+    buffer_init(&expiration, 4096);
     if (json_type(doc, object) != JSON_OBJECT)
         return error_set(err, ERROR_CONFIG, "a credential is not an object");
-    if (!known_members(doc, object, err) || !take(doc, object, "access_key_id", true, &text, err) ||
-        !copy(&text, out->access_key_id, sizeof out->access_key_id, "access_key_id", err) ||
-        !take(doc, object, "secret_access_key", true, &out->secret_access_key, err) ||
-        !take(doc, object, "session_token", false, &out->session_token, err) ||
-        !take(doc, object, "principal", true, &text, err) ||
-        !copy(&text, out->principal, sizeof out->principal, "principal", err))
+    if (!known_members(doc, object, err) || !read_texts(doc, object, out, err))
         return false;
     if (!kms_principal_account(out->principal, account))
-        return error_set(err, ERROR_CONFIG, "principal is not the ARN of a user or role: %s",
+        return error_set(err, ERROR_CONFIG,
+                         "principal is not the ARN of a user, a role or an account's root: %s",
                          out->principal);
-    buffer_reset(&text);
-    if (!take(doc, object, "expiration", false, &text, err))
+    if (!read_text(doc, object, "expiration", false, &expiration, err))
         return false;
-    if (text.len > 0 && !clock_parse(buffer_bytes(&text), &out->expires_us))
+    if (expiration.len > 0 && !clock_parse(buffer_bytes(&expiration), &out->expires_us))
         return error_set(err, ERROR_CONFIG, "expiration is not a time in ISO 8601");
     return true;
+}
+
+static bool cannot_change(struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, "the database cannot be changed");
 }
 
 static bool store_all(struct kms_store *store, const struct json *doc, struct error *err)
 {
     if (kms_store_credentials_remove_all(store) != STORE_OK)
-        return error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+        return cannot_change(err);
     for (json_value v = json_first(doc, 0); v != JSON_NONE; v = json_next(doc, 0, v)) {
         struct kms_credential credential;
         kms_credential_init(&credential);
@@ -142,45 +157,40 @@ static bool store_all(struct kms_store *store, const struct json *doc, struct er
         if (result == STORE_EXISTS)
             return error_set(err, ERROR_CONFIG, "an access_key_id occurs twice");
         if (result != STORE_OK)
-            return error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+            return cannot_change(err);
     }
     return true;
 }
 
-bool kms_credentials_load(struct kms_service *service, struct error *err)
+bool kms_credentials_load(struct kms_store *store, struct watched_file *file, struct error *err)
 {
     BUFFER_AUTO text;
-    struct stat st;
     buffer_init(&text, FILE_MAX);
-    if (!read_file(service->credentials_path, &st, &text, err))
+    if (!read_file(file->path, &file->seen, &text, err))
         return false;
-    service->credentials_seen = st;
     struct json doc;
     json_init(&doc, 8);
     bool ok = json_parse(&doc, buffer_bytes(&text), err);
     if (ok && json_type(&doc, 0) != JSON_ARRAY)
         ok = error_set(err, ERROR_CONFIG, "the credentials file is not an array");
-    if (ok && !kms_store_begin(service->store)) {
-        ok = error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+    if (ok && !kms_store_begin(store)) {
+        ok = cannot_change(err);
     } else if (ok) {
-        ok = store_all(service->store, &doc, err);
-        if (!kms_store_end(service->store, ok))
-            ok = error_set(err, ERROR_SYSTEM, "the store cannot be changed");
+        ok = store_all(store, &doc, err);
+        if (!kms_store_end(store, ok))
+            ok = cannot_change(err);
     }
     json_clear(&doc);
     return ok;
 }
 
-void kms_credentials_refresh(struct kms_service *service)
+void kms_credentials_refresh(struct kms_store *store, struct watched_file *file)
 {
-    struct stat st;
     struct error err = {.code = ERROR_NONE};
-    if (service->credentials_path == NULL || stat(service->credentials_path, &st) != 0 ||
-        kms_same_file(&st, &service->credentials_seen))
+    if (!watched_file_changed(file))
         return;
-    service->credentials_seen = st;
-    if (kms_credentials_load(service, &err))
-        log_info("credentials loaded again from %s", service->credentials_path);
+    if (kms_credentials_load(store, file, &err))
+        log_info("credentials loaded again from %s", file->path);
     else
         log_error("credentials not changed: %s", err.cause);
 }
