@@ -22,6 +22,12 @@ void client_clear(struct client *client)
     buffer_clear(&client->text);
 }
 
+void client_reset(struct client *client)
+{
+    client_clear(client);
+    client_init(client, client->timeout_ms, client->frame_limit, client->stop_fd);
+}
+
 static struct deadline client_deadline(const struct client *client)
 {
     struct deadline deadline = deadline_in(client->timeout_ms);

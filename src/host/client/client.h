@@ -18,6 +18,8 @@ struct client {
 
 /* Allocates nothing. stop_fd may be -1. */
 void client_init(struct client *client, int64_t timeout_ms, size_t frame_limit, int stop_fd);
+/* Closes and forgets the last answer; the limits stay. */
+void client_reset(struct client *client);
 /* Closes; wipes the last answer. */
 void client_clear(struct client *client);
 

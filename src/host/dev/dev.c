@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
+#include "host/client/delivery.h"
 #include "host/command.h"
 #include "host/report.h"
-#include "host/service/configure.h"
 #include "net/address.h"
 #include "system/file.h"
 #include "system/signals.h"
@@ -230,7 +230,7 @@ int command_dev(int argc, char **argv)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
     struct dev dev = {
-        .common.timeout_ms = CONFIGURE_TIMEOUT_MS,
+        .common.timeout_ms = DELIVERY_TIMEOUT_MS,
         .listen = "tcp:127.0.0.1:0",
         .credential_seconds = 3600,
         .state_fd = -1,

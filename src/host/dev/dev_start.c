@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "host/client/delivery.h"
 #include "host/dev/dev.h"
 #include "host/report.h"
-#include "host/service/configure.h"
 
 #define ZEROS_24 "000000000000000000000000"
 #define NO_PCR0  ("0=" ZEROS_24 ZEROS_24 ZEROS_24 ZEROS_24)
@@ -182,17 +182,15 @@ static bool start_simulators(struct dev *dev, struct error *err)
 bool dev_configure(struct dev *dev, bool whole, struct error *err)
 {
     char wrapped[DEV_PATH_MAX];
-    struct configure configure = {
-        .common = dev->common,
+    const struct delivery delivery = {
         .wrapped_tsk_file = wrapped,
         .context = {DEV_CONTEXT_1, DEV_CONTEXT_2},
         .context_count = 2,
     };
-    configure.common.to = dev->address;
     CLIENT_AUTO client;
     client_init(&client, dev->common.timeout_ms, FRAME_LIMIT, dev->stop_fd);
     if (!dev_path(dev, "tsk.b64", wrapped, err) ||
-        !configure_send(&configure, &dev->session, whole, &client, err))
+        !delivery_send(&delivery, dev->address, &dev->session, whole, &client, err))
         return false;
     if (!client_refused(&client))
         return true;

@@ -77,10 +77,11 @@ static bool take(void *context, const char *name, const char *value, struct erro
             return true;
         }
     }
-    if (strchr(value, '=') == NULL || value[0] == '=')
-        return error_set(err, ERROR_USAGE, "--encryption-context takes NAME=VALUE");
-    if (doctor->context_count == CONTEXT_PAIRS)
-        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context", CONTEXT_PAIRS);
+    if (!context_check("--encryption-context", value, err))
+        return false;
+    if (doctor->context_count == CONTEXT_PAIRS_MAX)
+        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context",
+                         CONTEXT_PAIRS_MAX);
     doctor->context[doctor->context_count++] = value;
     return true;
 }

@@ -4,10 +4,10 @@
 #define HOST_DOCTOR_DOCTOR_H
 
 #include "codec/json.h"
+#include "host/context.h"
 #include "host/options.h"
 
 #define CHECKS_MAX        96
-#define CONTEXT_PAIRS     32
 #define DOCTOR_ANSWER_MAX 65536 /* bytes of measurements, or of an answer to health */
 
 enum check_result { CHECK_OK, CHECK_WARN, CHECK_FAIL };
@@ -28,7 +28,7 @@ struct doctor {
     const char *policy;    /* --policy: a key policy, JSON */
     const char *pcrs;      /* --pcrs: measurements, JSON */
     const char *principal; /* --principal: who asks */
-    const char *context[CONTEXT_PAIRS]; /* --encryption-context K=V */
+    const char *context[CONTEXT_PAIRS_MAX]; /* --encryption-context K=V */
     size_t context_count;
     struct buffer health; /* the service's answer to health; empty: none */
     char key_arn[256];    /* as the service tells; empty: not known */

@@ -2,6 +2,8 @@
 /* policy_question.h. */
 #include "host/keypolicy/policy_question.h"
 
+#include "formats/text.h"
+
 #define NOBODY "arn:aws:iam::000000000000:root"
 
 void policy_question_init(struct policy_question *q)
@@ -60,14 +62,6 @@ static struct bytes account_of(struct bytes arn)
     return bytes_text("000000000000");
 }
 
-static void add_context(struct policy_attributes *a, const char *pair)
-{
-    const char *equals = strchr(pair, '=');
-    if (equals != NULL)
-        policy_attributes_add(a, POLICY_CONTEXT_PREFIX, bytes_of(pair, (size_t)(equals - pair)),
-                              bytes_text(equals + 1));
-}
-
 bool policy_question_set(struct policy_question *q, const struct json *policy,
                          const char *principal, const struct registers *registers,
                          const char *const *context, size_t context_count, struct error *err)
@@ -87,8 +81,10 @@ bool policy_question_set(struct policy_question *q, const struct json *policy,
     policy_attributes_add(a, "aws:PrincipalAccount", none, account_of(arn));
     policy_attributes_add(a, "aws:PrincipalArn", none, arn);
     registers_attributes(registers, a);
+    struct text_pair pair;
     for (size_t i = 0; i < context_count; i++)
-        add_context(a, context[i]);
+        if (text_pair(&pair, context[i]))
+            policy_attributes_add(a, POLICY_CONTEXT_PREFIX, pair.name, pair.value);
     return policy_attributes_settle(a) ||
            error_set(err, ERROR_MEMORY, "no memory for condition keys");
 }

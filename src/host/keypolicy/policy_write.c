@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "formats/json_print.h"
+#include "formats/text.h"
 
 /*
  * No kms:* and no kms:Create*: what the account's root may do, IAM policies of the account may hand
@@ -61,12 +62,14 @@ static void put_context(const struct policy_plan *plan, struct json_writer *w)
         return;
     json_object(w, "StringEquals");
     for (size_t i = 0; i < plan->context_count; i++) {
-        const char *equals = strchr(plan->context[i], '=');
+        struct text_pair pair;
+        if (!text_pair(&pair, plan->context[i]))
+            continue;
         BUFFER_AUTO name;
         buffer_init(&name, POLICY_TEXT_MAX);
         buffer_text(&name, POLICY_CONTEXT_PREFIX);
-        buffer_append(&name, bytes_of(plan->context[i], (size_t)(equals - plan->context[i])));
-        json_text_named(w, buffer_bytes(&name), bytes_text(equals + 1));
+        buffer_append(&name, pair.name);
+        json_text_named(w, buffer_bytes(&name), pair.value);
         w->out->failed = w->out->failed || name.failed;
     }
     json_end(w);

@@ -14,7 +14,6 @@
 #define POLICY_IMAGES_MAX    64
 #define POLICY_INSTANCES_MAX 128
 #define POLICY_VALUES_MAX    128 /* of one condition: the larger of these */
-#define POLICY_CONTEXT_PAIRS 32
 
 struct policy_image {
     const char *path; /* for messages */
@@ -33,7 +32,7 @@ struct policy_plan {
     const uint8_t *pcr3; /* NULL: not bound to the instance's role */
     const uint8_t (*pcr4)[PCR_SIZE]; /* the instances, any of which will do */
     size_t pcr4_count;               /* 0: not bound to instances */
-    const char *const *context;      /* NAME=VALUE */
+    const char *const *context;      /* each has passed context_check */
     size_t context_count;
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "host/context.h"
 #include "host/policy/policy_evidence.h"
 #include "host/policy/policy_explain.h"
 #include "host/policy/policy_names.h"
@@ -10,8 +11,6 @@
 #include "host/report.h"
 #include "pki/attestation_verify.h"
 #include "system/file.h"
-
-#define CONTEXT_PAIRS 32
 
 struct check {
     struct common common;
@@ -22,7 +21,7 @@ struct check {
     const char *instance;
     int64_t at_ms;
     bool at_given;
-    const char *context[CONTEXT_PAIRS];
+    const char *context[CONTEXT_PAIRS_MAX];
     size_t context_count;
     struct policy_question question;
 };
@@ -97,8 +96,9 @@ static bool take_pair(struct check *c, const char *pair, struct error *err)
 {
     if (!policy_context_check(pair, err))
         return false;
-    if (c->context_count == CONTEXT_PAIRS)
-        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context", CONTEXT_PAIRS);
+    if (c->context_count == CONTEXT_PAIRS_MAX)
+        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context",
+                         CONTEXT_PAIRS_MAX);
     c->context[c->context_count++] = pair;
     return true;
 }

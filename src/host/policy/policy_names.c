@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "codec/utf8.h"
+#include "host/context.h"
 
 #define DIGITS       "0123456789"
 #define LOWER        "abcdefghijklmnopqrstuvwxyz"
@@ -119,18 +119,9 @@ bool policy_instance_check(const char *text, struct error *err)
 
 bool policy_context_check(const char *text, struct error *err)
 {
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return error_set(err, ERROR_USAGE, "--encryption-context takes NAME=VALUE");
-    if (strstr(equals, "${") != NULL)
-        return error_set(err, ERROR_USAGE,
-                         "--encryption-context %.60s: ${ starts a policy variable", text);
-    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
-    while (at < end) {
-        unsigned len = *at < 0x20 || *at == 0x7f ? 0 : *at < 0x80 ? 1 : utf8_length(at, end);
-        if (len == 0)
-            return error_set(err, ERROR_USAGE, "--encryption-context is not printable UTF-8");
-        at += len;
-    }
-    return true;
+    if (!context_check("--encryption-context", text, err))
+        return false;
+    return strstr(text, "${") == NULL ||
+           error_set(err, ERROR_USAGE, "--encryption-context %.60s: ${ starts a policy variable",
+                     text);
 }

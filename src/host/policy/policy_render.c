@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "formats/json_print.h"
+#include "host/context.h"
 #include "host/keypolicy/policy_write.h"
 #include "host/policy/policy_names.h"
 #include "host/policy/policy_verbs.h"
@@ -26,7 +27,7 @@ struct render {
     size_t image_count;
     const char *instances[POLICY_INSTANCES_MAX];
     size_t instance_count;
-    const char *context[POLICY_CONTEXT_PAIRS];
+    const char *context[CONTEXT_PAIRS_MAX];
     size_t context_count;
     /* settled */
     char role_arn[POLICY_ARN_SIZE];
@@ -106,9 +107,9 @@ static bool add_context(struct render *r, const char *pair, struct error *err)
         if (strncasecmp(r->context[i], pair, len) == 0)
             return error_set(err, ERROR_USAGE, "--encryption-context %.60s is given twice",
                              r->context[i]);
-    if (r->context_count == POLICY_CONTEXT_PAIRS)
+    if (r->context_count == CONTEXT_PAIRS_MAX)
         return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context",
-                         POLICY_CONTEXT_PAIRS);
+                         CONTEXT_PAIRS_MAX);
     r->context[r->context_count++] = pair;
     return true;
 }

@@ -115,7 +115,8 @@ static bool deliver(struct watch *watch, bool whole, int *refusal, struct error 
         watch->renew_us = next_renewal(found.expires_us);
         return true;
     }
-    if (!configure_send(watch->configure, &found, whole, &client, err))
+    if (!delivery_send(&watch->configure->delivery, watch->configure->common.to, &found, whole,
+                       &client, err))
         return false;
     if (client_refused(&client)) {
         *refusal = report_refusal(&watch->configure->common, &client.answer);

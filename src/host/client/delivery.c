@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/client/delivery.h"
+
+#include <stdlib.h>
+
+#include "base/base64.h"
+#include "formats/json_print.h"
+#include "formats/text.h"
+#include "system/file.h"
+
+/* Removes the line ends that `aws … --output text | base64` leaves. */
+static void squeeze(struct buffer *text)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < text->len; i++)
+        if (strchr(" \t\r\n", text->at[i]) == NULL || text->at[i] == 0)
+            text->at[kept++] = text->at[i];
+    text->len = kept;
+}
+
+/* Appends the wrapped TSK in base64, whether given so or as the bytes of a CiphertextBlob. */
+static bool append_wrapped(struct buffer *out, const struct buffer *given, struct error *err)
+{
+    BUFFER_AUTO text;
+    BUFFER_AUTO blob;
+    buffer_init(&text, (size_t)2 * WRAPPED_TSK_MAX);
+    buffer_init(&blob, WRAPPED_TSK_MAX);
+    buffer_append(&text, buffer_bytes(given));
+    if (!text.failed)
+        squeeze(&text);
+    if (text.failed || text.len == 0)
+        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is %s",
+                         text.failed ? "too long" : "empty");
+    if (base64_decode(&blob, buffer_bytes(&text))) {
+        buffer_append(out, buffer_bytes(&text));
+        return true;
+    }
+    if (given->len > WRAPPED_TSK_MAX)
+        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is longer than %d bytes",
+                         WRAPPED_TSK_MAX);
+    base64_encode(out, buffer_bytes(given));
+    return true;
+}
+
+static bool put_wrapped(const struct delivery *delivery, struct json_writer *w, struct error *err)
+{
+    const char *variable = getenv("ENCRYPTED_TSK");
+    BUFFER_AUTO given;
+    BUFFER_AUTO encoded;
+    buffer_init(&given, (size_t)2 * WRAPPED_TSK_MAX);
+    buffer_init(&encoded, (size_t)3 * WRAPPED_TSK_MAX);
+    if (delivery->wrapped_tsk_file != NULL) {
+        if (!file_read(delivery->wrapped_tsk_file, &given, err))
+            return false;
+    } else if (variable != NULL && variable[0] != '\0') {
+        buffer_text(&given, variable);
+    } else {
+        return true;
+    }
+    if (given.failed)
+        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is too long");
+    if (!append_wrapped(&encoded, &given, err))
+        return false;
+    json_text_bytes(w, "wrapped_tsk", buffer_bytes(&encoded));
+    return true;
+}
+
+static void put_context(const struct delivery *delivery, struct json_writer *w)
+{
+    if (delivery->context_count == 0)
+        return;
+    json_object(w, "encryption_context");
+    for (size_t i = 0; i < delivery->context_count; i++) {
+        struct text_pair pair;
+        if (text_pair(&pair, delivery->context[i]))
+            json_text_named(w, pair.name, pair.value);
+    }
+    json_end(w);
+}
+
+static bool build(const struct delivery *delivery, const struct credentials *credentials,
+                  bool whole, struct buffer *out, struct error *err)
+{
+    struct buffer secret;
+    buffer_init_secret(&secret, DELIVERY_LIMIT);
+    credentials_put(&secret, credentials);
+    buffer_reset(out);
+    struct json_writer w = json_writer(out);
+    json_object(&w, NULL);
+    json_text(&w, "op", "configure");
+    json_verbatim(&w, "credentials", buffer_bytes(&secret));
+    bool good = !secret.failed;
+    buffer_clear(&secret);
+    if (whole && good) {
+        if (delivery->region != NULL)
+            json_text(&w, "region", delivery->region);
+        if (!put_wrapped(delivery, &w, err))
+            return false;
+        put_context(delivery, &w);
+    }
+    json_end(&w);
+    if (!good || out->failed)
+        return error_set(err, ERROR_USAGE, "the request would be longer than %d bytes",
+                         DELIVERY_LIMIT);
+    return true;
+}
+
+bool delivery_send(const struct delivery *delivery, const char *to,
+                   const struct credentials *credentials, bool whole, struct client *client,
+                   struct error *err)
+{
+    struct buffer request;
+    buffer_init_secret(&request, DELIVERY_LIMIT);
+    client_reset(client);
+    bool good = build(delivery, credentials, whole, &request, err) &&
+                client_connect(client, to, err) && client_ask(client, buffer_bytes(&request), err);
+    buffer_clear(&request);
+    return good;
+}

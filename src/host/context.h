@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The encryption context of a KMS call, as the option --encryption-context gives it. */
+#ifndef HOST_CONTEXT_H
+#define HOST_CONTEXT_H
+
+#include "base/error.h"
+
+#define CONTEXT_PAIRS_MAX 32 /* of one command */
+
+/*
+ * Accepts NAME=VALUE in UTF-8 without control characters, which formats/text.h can split. option
+ * is "--encryption-context", for the message. ERROR_USAGE.
+ */
+MUST_USE bool context_check(const char *option, const char *text, struct error *err);
+
+#endif
