@@ -4,7 +4,7 @@
 BUILD  := build
 PYTHON := /usr/bin/python3
 
-.PHONY: all help demo kernel image demo-vm check test check-peers bench bench-boot tcb tidy format fuzz clean
+.PHONY: all help demo kernel image demo-vm check test check-peers bench bench-boot bench-instructions tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
@@ -50,6 +50,10 @@ bench-boot: image ## measure how an image starts, against a bare first process
 	@scripts/install-deps vm
 	@scripts/fetch-qemu >/dev/null
 	@$(PYTHON) bench/boot
+
+bench-instructions: all ## count the instructions of one request (callgrind)
+	@scripts/install-deps bench
+	@$(PYTHON) bench/instructions
 
 tcb: all ## list the files and lines that enclaved is made of
 	@$(PYTHON) scripts/tcb

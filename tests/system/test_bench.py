@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+from enclave_tools import is_sanitized
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 
@@ -66,6 +68,17 @@ def test_load_says_that_nobody_listens(tmp_path):
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "cannot connect" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind to count with")
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer and valgrind do not go together")
+def test_instructions_are_counted(tmp_path):
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "instructions", "--build", BUILD, "--quick",
+                           "--json", figures], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 5_000 < json.loads(figures.read_text())["each"] < 5_000_000
 
 
 @pytest.mark.skipif(shutil.which("socat") is None, reason="no socat to compare with")
