@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_file.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "image/eif_internal.h"
+#include "system/file.h"
 
 struct first {
     struct error *err;
@@ -97,16 +97,8 @@ bool eif_file_read(const struct eif_file *file, size_t section, struct buffer *o
 
 static bool write_piece(void *context, struct bytes piece, struct error *err)
 {
-    int to = *(int *)context;
-    while (piece.len > 0) {
-        ssize_t n = write(to, piece.at, piece.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_set_errno(err, ERROR_SYSTEM, "cannot write a section's copy");
-        piece = bytes_from(piece, (size_t)n);
-    }
-    return true;
+    return file_write_all(*(int *)context, piece) ||
+           error_set_errno(err, ERROR_SYSTEM, "cannot write the copy of a section");
 }
 
 bool eif_file_extract(const struct eif_file *file, size_t section, int to, struct error *err)

@@ -5,13 +5,14 @@
 #include <time.h>
 
 #include "formats/json_print.h"
+#include "formats/text.h"
 
 #define KERNEL_SOURCE "KernelSource"
 
-static struct bytes key_of(const char *pair)
+static struct bytes key_of(const char *text)
 {
-    const char *equals = strchr(pair, '=');
-    return bytes_of(pair, equals == NULL ? 0 : (size_t)(equals - pair));
+    struct text_pair pair;
+    return text_pair(&pair, text) ? pair.name : bytes_of(NULL, 0);
 }
 
 static bool check_pairs(const struct eif_metadata *metadata, struct error *err)
@@ -19,10 +20,11 @@ static bool check_pairs(const struct eif_metadata *metadata, struct error *err)
     for (size_t i = 0; i < metadata->pair_count; i++) {
         struct bytes key = key_of(metadata->pairs[i]);
         if (key.len == 0)
-            return error_set(err, ERROR_USAGE, "metadata is KEY=VALUE, not %.100s",
+            return error_set(err, ERROR_USAGE, "%.100s is not metadata: want KEY=VALUE",
                              metadata->pairs[i]);
         if (bytes_equal_text(key, KERNEL_SOURCE))
-            return error_set(err, ERROR_USAGE, "the key " KERNEL_SOURCE " is for --kernel-lock");
+            return error_set(err, ERROR_USAGE,
+                             "the metadata key " KERNEL_SOURCE " is reserved for --kernel-lock");
         for (size_t j = 0; j < i; j++)
             if (bytes_equal(key, key_of(metadata->pairs[j])))
                 return error_set(err, ERROR_USAGE, "the metadata key %.*s is given twice",
@@ -62,8 +64,9 @@ bool eif_metadata_put(struct buffer *out, const struct eif_metadata *metadata, s
     json_end(&w);
     json_object(&w, "CustomMetadata");
     for (size_t i = 0; i < metadata->pair_count; i++) {
-        struct bytes key = key_of(metadata->pairs[i]);
-        json_text_named(&w, key, bytes_from(bytes_text(metadata->pairs[i]), key.len + 1));
+        struct text_pair pair;
+        if (text_pair(&pair, metadata->pairs[i])) /* it was checked */
+            json_text_named(&w, pair.name, pair.value);
     }
     if (metadata->kernel_source.len > 0)
         json_verbatim(&w, KERNEL_SOURCE, metadata->kernel_source);

@@ -15,6 +15,7 @@
 
 #include "base/secret.h"
 #include "formats/sigv4_canonical.h"
+#include "formats/text.h"
 
 #define SKEW_MAX_US (300 * INT64_C(1000000)) /* 5 minutes */
 #define ALGORITHM   "AWS4-HMAC-SHA256"
@@ -36,15 +37,6 @@ static struct bytes cut(struct bytes *view, char separator)
     struct bytes part = bytes_of(view->at, end != NULL ? (size_t)(end - view->at) : view->len);
     *view = bytes_from(*view, part.len + (end != NULL ? 1 : 0));
     return part;
-}
-
-static struct bytes trim(struct bytes view)
-{
-    while (view.len > 0 && (view.at[0] == ' ' || view.at[0] == '\t'))
-        view = bytes_from(view, 1);
-    while (view.len > 0 && (view.at[view.len - 1] == ' ' || view.at[view.len - 1] == '\t'))
-        view.len--;
-    return view;
 }
 
 static bool incomplete(struct kms_failure *failure, const char *parameter)
@@ -78,7 +70,7 @@ static bool parse_authorization(struct authorization *out, struct bytes header,
         return kms_fail(failure, "IncompleteSignatureException",
                         "Unsupported AWS 'algorithm': the only one is " ALGORITHM);
     while (header.len > 0) {
-        struct bytes value = trim(cut(&header, ','));
+        struct bytes value = text_trim(cut(&header, ','));
         struct bytes name = cut(&value, '=');
         if (bytes_equal_text(name, "Credential"))
             credential = value;

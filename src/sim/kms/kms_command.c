@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclave-sim kms: options, start and end. */
+#include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +13,14 @@
 #include "pki/pki.h"
 #include "sim/commands.h"
 #include "sim/kms/kms_server.h"
+#include "system/file.h"
+#include "system/signals.h"
 
 #define HOSTS_MAX  16
 #define FAULTS_MAX 16
 #define PEM_MAX    (1u << 20)
+
+static const int stop_signals[] = {SIGINT, SIGTERM, 0};
 
 struct options {
     const char *listen;
@@ -205,17 +211,7 @@ static bool read_root(const char *path, struct buffer *der, struct error *err)
 {
     BUFFER_AUTO pem;
     buffer_init(&pem, PEM_MAX);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set_errno(err, ERROR_CONFIG, "cannot open %s", path);
-    uint8_t chunk[4096];
-    size_t n;
-    while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-        buffer_append(&pem, bytes_of(chunk, n));
-    fclose(file);
-    if (pem.failed)
-        return error_set(err, ERROR_CONFIG, "%s is too long", path);
-    return pki_pem_to_der(buffer_bytes(&pem), der, err);
+    return file_read(path, &pem, err) && pki_pem_to_der(buffer_bytes(&pem), der, err);
 }
 
 static bool add_faults(struct kms_service *service, const struct options *o, struct error *err)
@@ -227,13 +223,19 @@ static bool add_faults(struct kms_service *service, const struct options *o, str
     return service->faults != NULL;
 }
 
-/* Opens the socket, serves, says so, and waits for one of the signals. */
+static void wait_for(int fd)
+{
+    struct pollfd stop = {.fd = fd, .events = POLLIN};
+    while (poll(&stop, 1, -1) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Opens the socket, serves, reports that it serves, and waits until stop_fd is readable. */
 static bool serve(struct kms_service *service, const struct options *o,
-                  const struct kms_identity *identity, const sigset_t *signals, struct error *err)
+                  const struct kms_identity *identity, int stop_fd, struct error *err)
 {
     struct address address;
     int fd = -1;
-    int received = 0;
     if (!address_parse(&address, o->listen, err) || !address_listen(&address, 128, &fd, err))
         return false;
     if (!address_of(fd, &address, err)) {
@@ -246,14 +248,13 @@ static bool serve(struct kms_service *service, const struct options *o,
     printf("ready %s\n", address.text);
     fflush(stdout);
     log_info("kms: serving %s, account %s, on %s", service->region, service->account, address.text);
-    sigwait(signals, &received);
+    wait_for(stop_fd);
     log_info("kms: ending");
     kms_server_stop(server);
     return true;
 }
 
-static bool run(struct kms_service *service, struct options *o, const sigset_t *signals,
-                struct error *err)
+static bool run(struct kms_service *service, struct options *o, int stop_fd, struct error *err)
 {
     if (o->host_count == 0) {
         snprintf(o->endpoint, sizeof o->endpoint, "kms.%.32s.amazonaws.com", o->region);
@@ -269,7 +270,7 @@ static bool run(struct kms_service *service, struct options *o, const sigset_t *
                kms_credentials_load(service->store, &service->credentials, err)) &&
               kms_identity_load(&identity, service->store, o->hosts, err) &&
               (o->authority == NULL || kms_identity_publish(&identity, o->authority, err)) &&
-              serve(service, o, &identity, signals, err);
+              serve(service, o, &identity, stop_fd, err);
     kms_identity_clear(&identity);
     kms_faults_free(service->faults);
     kms_store_close(service->store);
@@ -301,12 +302,12 @@ int command_kms(int argc, char **argv)
         .envelope = o.envelope,
         .clock_offset_us = (int64_t)o.clock_offset_s * 1000000,
     };
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    if (run(&service, &o, &signals, &err))
+    /* Before any thread is started, so that all of them inherit the mask. */
+    int stop_fd = signals_open(stop_signals, &err);
+    bool ok = stop_fd >= 0 && run(&service, &o, stop_fd, &err);
+    if (stop_fd >= 0)
+        close(stop_fd);
+    if (ok)
         return SIM_OK;
     log_error("kms: %s: %s", error_text(err.code), err.cause);
     return SIM_FAILED;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/kms_store/kms_credentials.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "system/file.h"
 
 #define FILE_MAX (1u << 20)
 
@@ -28,38 +28,20 @@ bool kms_principal_account(const char *arn, char account[KMS_ACCOUNT_SIZE])
     return true;
 }
 
-static bool read_all(int fd, struct buffer *out)
-{
-    for (;;) {
-        uint8_t *at = buffer_reserve(out, 4096);
-        ssize_t n = at != NULL ? read(fd, at, 4096) : -1;
-        if (n < 0 && at != NULL && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0;
-        buffer_commit(out, (size_t)n);
-    }
-}
-
 static bool read_file(const char *path, struct stat *st, struct buffer *out, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, st) != 0) {
+    bool ok = fd >= 0 && fstat(fd, st) == 0;
+    if (!ok)
         error_set_errno(err, ERROR_SYSTEM, "cannot open the credentials file %s", path);
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    bool ok = false;
-    if (!S_ISREG(st->st_mode) || (st->st_mode & 077) != 0)
-        error_set(err, ERROR_CONFIG,
-                  "the credentials file %s must be a file that others cannot read (chmod 600)",
-                  path);
-    else if (!read_all(fd, out))
-        error_set(err, ERROR_CONFIG, "the credentials file %s cannot be read or is too long", path);
+    else if (!S_ISREG(st->st_mode) || (st->st_mode & 077) != 0)
+        ok = error_set(err, ERROR_CONFIG,
+                       "the credentials file %s must be a file that others cannot read (chmod 600)",
+                       path);
     else
-        ok = true;
-    close(fd);
+        ok = file_read_fd(fd, path, out, err);
+    if (fd >= 0)
+        close(fd);
     return ok;
 }
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/kms_store/kms_identity.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "pki/pki.h"
+#include "system/file.h"
 
 #define PEM_MAX        (64u << 10)
 #define DAY_S          INT64_C(86400)
@@ -119,32 +115,7 @@ bool kms_identity_load(struct kms_identity *identity, struct kms_store *store,
     return ok;
 }
 
-static bool write_all(int fd, struct bytes bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes = bytes_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
 bool kms_identity_publish(const struct kms_identity *identity, const char *path, struct error *err)
 {
-    char temporary[4096];
-    int len = snprintf(temporary, sizeof temporary, "%s.new", path);
-    if (len < 0 || (size_t)len >= sizeof temporary)
-        return error_set(err, ERROR_USAGE, "the path for the authority's certificate is too long");
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool ok = fd >= 0 && write_all(fd, buffer_bytes(&identity->authority));
-    if (fd >= 0 && close(fd) != 0)
-        ok = false;
-    if (ok && rename(temporary, path) == 0)
-        return true;
-    error_set_errno(err, ERROR_SYSTEM, "cannot write %s", path);
-    unlink(temporary);
-    return false;
+    return file_replace(path, buffer_bytes(&identity->authority), 0644, err);
 }

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/nsm/nsm_module.h"
 
-#include <stdio.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/cbor.h"
 #include "pki/attestation_verify.h"
 #include "sim/nsm/nsm_pcrs.h"
+#include "system/file.h"
 
 bool nsm_module_read_pcrs(struct nsm_engine_config *config, const char *path, struct error *err)
 {
     BUFFER_AUTO text = {.limit = 65536};
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        return error_set_errno(err, ERROR_USAGE, "%s cannot be read", path);
-    uint8_t *room = buffer_reserve(&text, text.limit);
-    buffer_commit(&text, room == NULL ? 0 : fread(room, 1, text.limit, file));
-    fclose(file);
     struct error why = {0};
+    if (!file_read(path, &text, &why))
+        return error_set(err, ERROR_USAGE, "%s", why.cause);
     return nsm_pcrs_from_json(config, buffer_bytes(&text), &why) ||
            error_set(err, ERROR_USAGE, "%s: %s", path, why.cause);
 }
@@ -74,11 +72,14 @@ static bool write_root(const char *path, struct bytes der, struct error *err)
     BUFFER_AUTO pem = {.limit = 65536};
     if (!pki_der_to_pem(der, &pem))
         return error_set(err, ERROR_CRYPTO, "the root certificate cannot be written as PEM");
-    FILE *file = fopen(path, "wbe");
-    bool ok = file != NULL && fwrite(pem.at, 1, pem.len, file) == pem.len;
-    if (file != NULL)
-        ok = fclose(file) == 0 && ok;
-    return ok || error_set_errno(err, ERROR_SYSTEM, "%s cannot be written", path);
+    /* Not renamed into place: path may be a device such as /dev/null. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && file_write_all(fd, buffer_bytes(&pem));
+    if (!ok)
+        (void)error_set_errno(err, ERROR_SYSTEM, "cannot write %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
 
 bool nsm_module_start(struct nsm_module *module, const struct nsm_engine_config *config,

@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "codec/json.h"
+#include "formats/text.h"
 
 /* One or two decimal digits, 0..31. */
 static bool read_index(struct bytes digits, unsigned *index)
@@ -30,14 +31,13 @@ static bool set(struct nsm_engine_config *config, unsigned index, struct bytes h
 
 bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct error *err)
 {
-    const char *equals = strchr(text, '=');
+    struct text_pair pair;
     unsigned index;
-    if (equals == NULL || !read_index(bytes_of(text, (size_t)(equals - text)), &index) ||
-        !set(config, index, bytes_text(equals + 1)))
-        return error_set(err, ERROR_USAGE,
-                         "a register is given as N=HEX, N from 0 to 31 and 96 hex digits: %s",
-                         text);
-    return true;
+    return (text_pair(&pair, text) && read_index(pair.name, &index) &&
+            set(config, index, pair.value)) ||
+           error_set(err, ERROR_USAGE,
+                     "%s is not a register: want N=HEX, with N from 0 to 31 and 96 hex digits",
+                     text);
 }
 
 /* A member of the object: PCR<n> with its value, or another, which is passed over. */

@@ -2,12 +2,12 @@
 /* The simulated module's identity in a folder: two keys, four certificates and the instance's id.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sim/nsm/nsm_identity.h"
+#include "system/file.h"
 
 #define FILE_MAX 16384
 
@@ -25,45 +25,14 @@ static bool path_of(char path[4096], const char *folder, const char *name, struc
 static bool read_file(struct buffer *out, const char *folder, const char *name, struct error *err)
 {
     char path[4096];
-    if (!path_of(path, folder, name, err))
-        return false;
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        return error_set_errno(err, ERROR_SYSTEM, "%s cannot be read", path);
-    uint8_t *room = buffer_reserve(out, FILE_MAX);
-    size_t got = room == NULL ? 0 : fread(room, 1, FILE_MAX, file);
-    buffer_commit(out, got);
-    bool ok = got > 0 && !ferror(file);
-    fclose(file);
-    return ok || error_set(err, ERROR_SYSTEM, "%s is empty or cannot be read", path);
-}
-
-static bool write_all(int fd, struct bytes content)
-{
-    while (content.len > 0) {
-        ssize_t n = write(fd, content.at, content.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        content = bytes_from(content, (size_t)n);
-    }
-    return true;
+    return path_of(path, folder, name, err) && file_read(path, out, err);
 }
 
 static bool write_file(struct bytes content, const char *folder, const char *name,
                        struct error *err)
 {
     char path[4096];
-    if (!path_of(path, folder, name, err))
-        return false;
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write_all(fd, content);
-    if (!ok)
-        (void)error_set_errno(err, ERROR_SYSTEM, "%s cannot be written", path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    return path_of(path, folder, name, err) && file_replace(path, content, 0600, err);
 }
 
 static bool save_key(const struct pki_key *key, const char *folder, const char *name,

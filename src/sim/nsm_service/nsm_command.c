@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclave-sim nsm: options, identity, and the way from start to a clean end. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "sim/nsm/nsm_module.h"
 #include "sim/nsm/nsm_pcrs.h"
 #include "sim/nsm_service/nsm_server.h"
-#include "sim/stop.h"
+#include "system/signals.h"
 
 static const char help[] =
     "usage: enclave-sim nsm --listen unix:PATH --root FILE [OPTION]...\n"
@@ -137,7 +138,8 @@ static bool serve(struct nsm_engine *engine, const struct options *options, int 
 static bool run(const struct options *options, struct error *err)
 {
     struct nsm_module module = {0};
-    int stop_fd = stop_signals(err);
+    static const int stop_signals[] = {SIGINT, SIGTERM, 0};
+    int stop_fd = signals_open(stop_signals, err);
     bool ok = stop_fd >= 0 &&
               nsm_module_start(&module, &options->engine, options->state, options->root, err) &&
               serve(module.engine, options, stop_fd, err);

@@ -13,10 +13,10 @@
 #include "base/log.h"
 #include "sim/device/virtio_nsm.h"
 #include "sim/nsm/nsm_module.h"
-#include "sim/stop.h"
 #include "sim/vm/vm_console.h"
 #include "sim/vm/vm_ports.h"
 #include "sim/vm/vm_qemu.h"
+#include "system/signals.h"
 
 #define LEAVE_MS        5000 /* for QEMU to end after it has closed a device */
 #define DESCRIPTORS_MIN (2 * VSOCK_STREAMS_MAX + 64)
@@ -269,8 +269,9 @@ static void allow_descriptors(void)
 
 static bool prepare(struct vm *vm, struct error *err)
 {
+    static const int stop_signals[] = {SIGINT, SIGTERM, 0};
     allow_descriptors();
-    vm->stop = (struct event_source){.fd = stop_signals(err), .ready = on_stop};
+    vm->stop = (struct event_source){.fd = signals_open(stop_signals, err), .ready = on_stop};
     if (vm->stop.fd < 0 || !event_loop_init(&vm->loop, err) ||
         !event_add(&vm->loop, &vm->stop, EPOLLIN, err) ||
         !vm_qemu_find(&vm->qemu, vm->options->qemu, err) ||
