@@ -172,6 +172,12 @@ int report_failure_with(const struct common *common, const struct error *err, co
     return (int)exit_of(err->code);
 }
 
+int report_file_failure(const struct common *common, const struct error *err, const char *remedy)
+{
+    int code = report_failure_with(common, err, remedy);
+    return err->code == ERROR_FORMAT ? EXIT_LOCAL : code;
+}
+
 int report_failure(const struct common *common, const struct error *err)
 {
     return report_failure_with(common, err, remedy_for_name(error_name(err->code)));

@@ -17,6 +17,10 @@ int report_failure(const struct common *common, const struct error *err);
 /* The same with a remedy of its own (NULL: none). */
 int report_failure_with(const struct common *common, const struct error *err, const char *remedy);
 
+/* The same where the failure is about a file of this machine: malformed data is then EXIT_LOCAL,
+ * and not an answer's. */
+int report_file_failure(const struct common *common, const struct error *err, const char *remedy);
+
 /* Tells the error object that the service answered with; with --json the answer as it came. */
 int report_refusal(const struct common *common, const struct json *answer);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "host/credentials/credentials.h"
+#include "host/credentials/credentials_internal.h"
 #include "host/web.h"
 #include "system/file.h"
 

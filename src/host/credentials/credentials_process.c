@@ -6,7 +6,7 @@
  */
 #include <sys/wait.h>
 
-#include "host/credentials/credentials.h"
+#include "host/credentials/credentials_internal.h"
 #include "system/child.h"
 
 #define OUTPUT_LIMIT  65536 /* bytes */

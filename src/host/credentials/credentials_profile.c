@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "host/credentials/credentials.h"
+#include "host/credentials/credentials_internal.h"
 #include "host/credentials/ini.h"
 #include "system/file.h"
 

@@ -79,6 +79,20 @@ MUST_USE bool dev_measure(struct dev *dev, struct error *err);
 /* The last line of a child's log, or "". */
 void dev_last_line(const struct dev *dev, const char *log, char out[400]);
 
+/* --- dev_child.c: programs --- */
+
+/*
+ * Starts a program beside enclavectl, its log being state/NAME.log, and waits at most wait_ms until
+ * it says `ready ADDRESS`, put into ready.
+ */
+MUST_USE bool dev_launch(const struct dev *dev, struct child *child, const char *name,
+                         const char *program, const char *const options[], int64_t wait_ms,
+                         char *ready, size_t size, struct error *err);
+/* Runs argv to its end, at most wait_ms, its log being state/NAME.log; what it prints is dropped.
+ */
+MUST_USE bool dev_run(const struct dev *dev, const char *name, const char *const argv[],
+                      int64_t wait_ms, struct error *err);
+
 /* --- dev_kms.c: calls to the simulated KMS as the account's root --- */
 
 /* Takes the key of an earlier start, or creates one: key_arn. */
@@ -95,25 +109,11 @@ MUST_USE bool dev_image(struct dev *dev, struct error *err);
 /* Starts the relay and boots: address. */
 MUST_USE bool dev_boot(struct dev *dev, struct error *err);
 
-/* --- dev_start.c --- */
-
-/*
- * Starts a program beside enclavectl, its log being state/NAME.log, and waits at most wait_ms until
- * it says `ready ADDRESS`, put into ready.
- */
-MUST_USE bool dev_launch(const struct dev *dev, struct child *child, const char *name,
-                         const char *program, const char *const options[], int64_t wait_ms,
-                         char *ready, size_t size, struct error *err);
-/* Runs argv to its end, at most wait_ms, its log being state/NAME.log; what it prints is dropped.
- */
-MUST_USE bool dev_run(const struct dev *dev, const char *name, const char *const argv[],
-                      int64_t wait_ms, struct error *err);
+/* --- dev_start.c: the whole, from the parts above --- */
 
 /* Starts all and configures enclaved. On failure what runs already is left to dev_stop. */
 MUST_USE bool dev_start(struct dev *dev, struct error *err);
 void dev_stop(struct dev *dev);
-/* Delivers session to enclaved. whole: with the wrapped TSK. */
-MUST_USE bool dev_configure(struct dev *dev, bool whole, struct error *err);
 /* New session credentials, known to the simulated KMS and delivered. */
 MUST_USE bool dev_renew(struct dev *dev, struct error *err);
 

@@ -41,17 +41,14 @@ struct doctor {
 void doctor_add(struct doctor *doctor, const char *name, enum check_result result,
                 const char *remedy, const char *cause, ...) PRINTF_LIKE(5, 6);
 
+/* Prints all checks. Returns the exit code: EXIT_REFUSED if one failed. */
+int doctor_print(const struct doctor *doctor);
+
 void doctor_nsm(struct doctor *doctor);   /* /dev/nsm */
 void doctor_vsock(struct doctor *doctor); /* AF_VSOCK */
 void doctor_clock(struct doctor *doctor);
 void doctor_service(struct doctor *doctor); /* --to: state, credentials, last error */
 void doctor_relay(struct doctor *doctor);   /* --relay: reachable, TLS, the clock of KMS */
 void doctor_policy(struct doctor *doctor);  /* --policy against --pcrs, or what runs */
-
-/*
- * Explains a failure of the session key by its code and what is known beside it (KMS's type and
- * message, the cause), as a failed check.
- */
-void doctor_explain(struct doctor *doctor, const char *code, const char *details);
 
 #endif

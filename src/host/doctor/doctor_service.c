@@ -61,7 +61,11 @@ static void add_failure(struct doctor *doctor, const char *code, const char *why
                details[0] != '\0' ? " (" : "", details, details[0] != '\0' ? ")" : "");
 }
 
-void doctor_explain(struct doctor *doctor, const char *code, const char *details)
+/*
+ * Explains a failure of the session key by its code and what is known beside it (KMS's type and
+ * message, the cause), as a failed check.
+ */
+static void explain(struct doctor *doctor, const char *code, const char *details)
 {
     const struct kms_hint *hint = strcmp(code, "kms_denied") == 0 ? kms_hint(details) : NULL;
     doctor->denied = hint != NULL && strcmp(hint->needle, "AccessDenied") == 0;
@@ -107,8 +111,8 @@ static void explain_last_error(struct doctor *doctor, const struct json *doc, js
     }
     append_detail(&details, doc, last, "cause");
     buffer_byte(&details, 0);
-    doctor_explain(doctor, code.failed ? "unknown" : (const char *)code.at,
-                   details.failed ? "" : (const char *)details.at);
+    explain(doctor, code.failed ? "unknown" : (const char *)code.at,
+            details.failed ? "" : (const char *)details.at);
 }
 
 static void check_credentials(struct doctor *doctor, const struct json *doc)

@@ -283,7 +283,7 @@ static int tell(const struct build *b, const struct eif_measurements *measuremen
     eif_measurements_json(measurements, &out);
     buffer_text(&out, "}\n");
     if (b->measurements != NULL && !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
-        return image_failure(&b->common, &err);
+        return report_file_failure(&b->common, &err, NULL);
     return report_print(&b->common, buffer_bytes(&out));
 }
 
@@ -318,7 +318,7 @@ int image_build(int argc, char **argv)
         bool good = prepare(&build, &kernel, &err);
         build.plan.stop_fd = good ? image_hold_signals(&err) : -1;
         good = build.plan.stop_fd >= 0 && eif_build(&build.plan, &measurements, &err);
-        ended = good ? tell(&build, &measurements) : image_failure(&build.common, &err);
+        ended = good ? tell(&build, &measurements) : report_file_failure(&build.common, &err, NULL);
         image_release_signals(build.plan.stop_fd);
     }
     clear(&build);

@@ -5,12 +5,6 @@
 
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
 
-int image_failure(const struct common *common, const struct error *err)
-{
-    int code = report_failure_with(common, err, NULL);
-    return err->code == ERROR_FORMAT ? (int)EXIT_LOCAL : code;
-}
-
 int image_hold_signals(struct error *err)
 {
     return signals_open(ends, err);

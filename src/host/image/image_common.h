@@ -10,12 +10,6 @@
 #define IMAGE_TEXT_MAX (4u << 20) /* bytes of what a verb prints */
 
 /*
- * Reports the failure and returns its exit code: EXIT_LOCAL for malformed data, because it is in a
- * local file; elsewhere malformed data is in an answer.
- */
-int image_failure(const struct common *common, const struct error *err);
-
-/*
  * Holds back SIGINT, SIGTERM and SIGHUP while a file is written. The descriptor is readable once
  * one has come; -1: ERROR_SYSTEM.
  */

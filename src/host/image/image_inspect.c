@@ -344,7 +344,7 @@ static int tell(const struct inspect *s)
     if (!out.failed)
         return report_print(&s->common, buffer_bytes(&out));
     error_set(&err, ERROR_MEMORY, "no memory for what is to be shown");
-    return image_failure(&s->common, &err);
+    return report_file_failure(&s->common, &err, NULL);
 }
 
 int image_inspect(int argc, char **argv)
@@ -357,7 +357,7 @@ int image_inspect(int argc, char **argv)
     buffer_init(&s.cmdline, CMDLINE_SHOWN);
     buffer_init(&s.metadata_text, EIF_METADATA_MAX);
     json_init(&s.metadata, JSON_DEPTH);
-    ended = read_all(&s, &err) ? tell(&s) : image_failure(&s.common, &err);
+    ended = read_all(&s, &err) ? tell(&s) : report_file_failure(&s.common, &err, NULL);
     certificate_free(s.certificate);
     json_clear(&s.metadata);
     buffer_clear(&s.metadata_text);

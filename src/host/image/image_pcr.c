@@ -187,5 +187,5 @@ int image_pcr(int argc, char **argv)
     int ended = options_parse(&help, argc, argv, &pcr.common, take, &pcr);
     if (ended != OPTIONS_GO_ON)
         return ended;
-    return find_all(&pcr, &err) ? tell(&pcr) : image_failure(&pcr.common, &err);
+    return find_all(&pcr, &err) ? tell(&pcr) : report_file_failure(&pcr.common, &err, NULL);
 }

@@ -110,7 +110,7 @@ int image_sign(int argc, char **argv)
                                     buffer_bytes(&certificate), &measurements, &err);
     signing_key_free(key);
     buffer_clear(&certificate);
-    ended = good ? tell(&s.common, &measurements) : image_failure(&s.common, &err);
+    ended = good ? tell(&s.common, &measurements) : report_file_failure(&s.common, &err, NULL);
     image_release_signals(stop_fd);
     return ended;
 }

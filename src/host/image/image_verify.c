@@ -89,7 +89,7 @@ int image_verify(int argc, char **argv)
     if (v.path == NULL)
         error_set(&err, ERROR_USAGE, "which FILE? see enclavectl image verify --help");
     bool read = v.path != NULL && eif_verify(v.path, report, &v, &count, &err);
-    ended = read ? tell(&v, count) : image_failure(&v.common, &err);
+    ended = read ? tell(&v, count) : report_file_failure(&v.common, &err, NULL);
     buffer_clear(&v.out);
     return ended;
 }

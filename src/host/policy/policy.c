@@ -32,12 +32,6 @@ static void print_help(FILE *out)
 #undef PRINT_EXIT
 }
 
-int policy_failure(const struct common *common, const struct error *err, const char *remedy)
-{
-    int code = report_failure_with(common, err, remedy);
-    return err->code == ERROR_FORMAT ? EXIT_LOCAL : code;
-}
-
 int command_policy(int argc, char **argv)
 {
     struct common common = {.command = "policy"};

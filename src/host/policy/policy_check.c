@@ -345,7 +345,7 @@ static int check(struct check *c)
     if (ok && out.failed)
         ok = error_set(&err, ERROR_MEMORY, "the explanation does not fit into memory");
     if (!ok)
-        return policy_failure(&c->common, &err, remedy);
+        return report_file_failure(&c->common, &err, remedy);
     int printed = report_print(&c->common, buffer_bytes(&out));
     return printed != EXIT_OK ? printed : effect == POLICY_ALLOWED ? EXIT_OK : EXIT_REFUSED;
 }

@@ -307,11 +307,11 @@ int policy_render(int argc, char **argv)
     BUFFER_AUTO out;
     buffer_init(&out, POLICY_TEXT_MAX); /* the end of the line counts: file:// sends it, too */
     if (!render(&r, &out, &err))
-        return policy_failure(&r.common, &err, NULL);
+        return report_file_failure(&r.common, &err, NULL);
     warn(&r);
     if (r.output == NULL)
         return report_print(&r.common, buffer_bytes(&out));
     return file_replace(r.output, buffer_bytes(&out), 0644, &err)
                ? EXIT_OK
-               : policy_failure(&r.common, &err, NULL);
+               : report_file_failure(&r.common, &err, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "formats/json_print.h"
 #include "host/command.h"
+#include "host/credentials/credentials_find.h"
 #include "host/report.h"
 
 static const struct option_spec options[] = {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
+#include "host/credentials/credentials_find.h"
 #include "host/report.h"
 #include "host/service/configure.h"
 #include "system/signals.h"
