@@ -4,7 +4,8 @@
 BUILD  := build
 PYTHON := /usr/bin/python3
 
-.PHONY: all help demo kernel image demo-vm check test check-peers bench bench-boot bench-instructions tcb tidy format fuzz clean
+.PHONY: all help demo kernel image demo-vm check test check-peers check-chance check-bare nightly bench \
+	bench-boot bench-instructions tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
@@ -41,6 +42,18 @@ check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against ou
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 
+check-chance: ## the quick tests RUNS times (default 100), each time in another order
+	@scripts/install-deps check
+	@$(PYTHON) tests/run chance
+
+check-bare: ## make demo and make check in a bare Debian 12, made with debootstrap (needs root)
+	@scripts/install-deps bare
+	@$(PYTHON) tests/run bare
+
+nightly: ## the slow checks: check-chance, fuzz and check-bare
+	@scripts/install-deps check fuzz bare
+	@$(PYTHON) tests/run chance fuzz bare
+
 bench: all ## measure against an echo server and the Python reference, the relay against socat
 	@scripts/install-deps bench
 	@$(PYTHON) bench/run
@@ -64,7 +77,7 @@ tidy: ## clang-tidy over all of src
 
 format: ## rewrite the C files in the project's style
 	@scripts/install-deps check
-	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+	@find src tests bench fuzz -name '*.[ch]' -exec clang-format -i {} +
 
 fuzz: ## fuzz each parser for a while (FUZZ_SECONDS, default 60)
 	@scripts/install-deps fuzz

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a pytest item of every case of a cmocka program.
 
-A program is run once, when its file is collected, and its standard output is read: cmocka cannot
-list its cases without running them. tests/unit/stdout.c sees to it that what it printed before a
-crash is there, in order with standard error.
+A program runs once, when its file is collected, and its standard output is read, because cmocka
+cannot list cases without running them. With tests/unit/stdout.c nothing that a program printed before
+a crash is lost, and it is in order with standard error.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _END = re.compile(r"^\[=+\] (?:.*: )?\d+ test\(s\) run")
 
 
 def run_program(command, env, limit=LIMIT_SECONDS):
-    """Returns (exit status, or None where it ran out of time; what it printed)."""
+    """Returns (exit status, or None if it ran out of time; what it printed)."""
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True)
     until = time.monotonic() + limit
@@ -56,7 +56,7 @@ def run_program(command, env, limit=LIMIT_SECONDS):
 def read_output(text):
     """Returns ([(case, outcome, its output)], cases announced, output after the last case).
 
-    outcome: passed, failed, skipped, or None where the output ends within the case.
+    outcome: passed, failed, skipped, or None if the output ends within the case.
     """
     cases, announced, current, said = [], 0, None, []
     for line in text.split("\n"):
@@ -83,7 +83,7 @@ def read_output(text):
 
 
 class Case(pytest.Item):
-    """One case, already run: setup and call only say what came of it."""
+    """One case, which has run already: to run it as a test only reports its outcome."""
 
     def __init__(self, *, outcome, said, **kwargs):
         super().__init__(**kwargs)

@@ -7,6 +7,7 @@ the sanitizers write their reports there, and a test that left one, in whatever 
 
 import os
 import pathlib
+import random
 import signal
 import sys
 
@@ -19,11 +20,18 @@ import cmocka  # noqa: E402
 
 
 def restore_signals():
-    """A run in the background has these ignored, and what it starts would ignore them, too."""
+    """A run in the background ignores these signals, and so would the programs that it starts."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("enclaved")
+    group.addoption("--quick", action="store_true", help="leave out what is marked as slow")
+    group.addoption("--shuffle", type=int, metavar="SEED",
+                    help="run the files, and the tests of each, in an order drawn from SEED")
 
 
 def pytest_configure(config):
@@ -57,6 +65,28 @@ def pytest_collect_file(file_path, parent):
     return None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("quick"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+    if config.getoption("shuffle") is not None:
+        shuffle(items, random.Random(config.getoption("shuffle")))
+
+
+def shuffle(items, dice):
+    """Tests of one file stay together, because they share what is costly to start."""
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    for tests in files.values():
+        dice.shuffle(tests)
+    groups = list(files.values())
+    dice.shuffle(groups)
+    items[:] = [item for group in groups for item in group]
+
+
 def pytest_report_header(config):
     return f"binaries: {config.build_folder}"
 
@@ -72,7 +102,7 @@ def no_sanitizer_report(request):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
-    """A process that wrote its report as the last test ended fails the run all the same."""
+    """A report that a process wrote after the last test fails the run, too."""
     texts = session.config.take_reports()
     if texts:
         print("\n".join(["sanitizer reports after the last test:"] + texts))

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from archive_tools import ARCHITECTURE, ROOT, Archive, Key, run, script
+from archive_tools import ARCHITECTURE, Archive, Key, run, script
 
 # A file system of a megabyte over $1 for what follows; users may do that in a space of their own.
 SMALL_DISK = ["unshare", "-rm", "sh", "-c",
@@ -333,10 +333,3 @@ def test_debian_s_qemu_has_what_enclave_images_need():
     assert re.search(rb"^microvm ", run([program, "-M", "help"]).stdout, re.M)
     devices = run([program, "-M", "microvm", "-device", "help"]).stdout
     assert b'"vhost-user-test-device"' in devices and b'"vhost-user-vsock-device"' in devices
-
-
-# --- both -----------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("name", ["debian-archive", "fetch-qemu", "install-deps"])
-def test_shellcheck_finds_nothing(name):
-    run(["shellcheck", ROOT / "scripts" / name])

@@ -437,13 +437,6 @@ def test_dockerfile_copies_what_is_there():
     assert json.loads(next(rest for step, rest in last if step == "CMD")) == ["/enclaved"]
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck")
-@pytest.mark.parametrize("script", ["install", "libexec/enclaved-run"])
-def test_shell(script):
-    done = run("shellcheck", DEPLOY / script)
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.skipif(shutil.which("objdump") is None or "asan" in BUILD or "tsan" in BUILD
                     or "cov" in BUILD, reason="not the build that is deployed")
 def test_enclavectl_runs_on_amazon_linux():

@@ -532,7 +532,7 @@ def test_two_clones_build_the_same_program(tmp_path):
     if os.path.basename(os.path.abspath(BUILD)) != "build":
         pytest.skip("once, with the plain build: it is a build of its own")
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "meson.build",
-                             "meson_options.txt", "src", "tests", "bench"], cwd=ROOT,
+                             "meson_options.txt", "src", "tests", "bench", "fuzz"], cwd=ROOT,
                             stdout=subprocess.PIPE, check=True, timeout=30).stdout
     programs = []
     for top, folder in (("a", "build"), ("a path that is longer, with spaces", "out/here")):

@@ -4,6 +4,7 @@
 import importlib.machinery
 import importlib.util
 import pathlib
+import re
 import subprocess
 
 import cmocka
@@ -128,6 +129,88 @@ def test_forbidden_includes(tmp_path, room, line, refused):
     done = subprocess.run([ROOT / "scripts" / "check-includes", tmp_path], capture_output=True,
                           text=True, check=False)
     assert done.returncode == (1 if refused else 0), done.stdout
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """tests/run, over an empty project."""
+    made = load_script(ROOT / "tests" / "run")
+    monkeypatch.setattr(made, "ROOT", tmp_path)
+    return made
+
+
+def test_a_pattern_without_a_match_fails(runner, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.c").touch()
+    assert runner.matching("src/*.c") == ["src/a.c"]
+    for patterns in ["src/*.h"], ["src/*.c", "src/b*.c"], ["none/**/*"], ["sr*"]:
+        with pytest.raises(runner.Failed, match=r"^no file matches"):
+            runner.matching(*patterns)
+
+
+@pytest.mark.parametrize("step", [
+    "step_format", "step_man", "step_lint", "step_shell", "step_tsan", "step_tidy",
+])
+def test_a_step_without_files_fails(runner, tmp_path, monkeypatch, step):
+    monkeypatch.setattr(runner, "build", lambda *_, **__: None)
+    monkeypatch.setattr(runner, "ruff", lambda _: "true")
+    with pytest.raises(runner.Failed, match=r"^no file matches"):
+        getattr(runner, step)(runner.Log(tmp_path / "log"))
+
+
+def test_each_pattern_of_the_thread_sanitizer_matches():
+    made = load_script(ROOT / "tests" / "run")
+    assert len(made.matching(*made.THREADED)) >= len(made.THREADED)
+
+
+@pytest.mark.parametrize("line, language", [
+    ("#!/usr/bin/python3", "python"), ("#!/usr/bin/env python3", "python"), ("#!/bin/sh", "sh"),
+    ("#! /bin/bash -e", "bash"), ("# no script", None), ("", None),
+])
+def test_scripts_are_told_by_their_first_line(runner, tmp_path, line, language):
+    script = tmp_path / "script"
+    script.write_text(line + "\n:\n")
+    assert runner.interpreter_of(script) == language
+
+
+def test_a_room_without_lines_is_too_low(runner):
+    files = [{"filename": f"{room}/x.c", "line_covered": 9, "line_total": 10} for room in runner.ROOMS]
+    assert runner.report_coverage(files) == []
+    assert runner.report_coverage(files[1:]) == runner.ROOMS[:1]
+
+
+def test_a_linter_that_cannot_be_installed_fails(runner, tmp_path, monkeypatch):
+    """No run without it passes for one that found nothing."""
+    for folder in (*runner.SOURCES, "build"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").touch()
+    (tmp_path / "tests" / "requirements.txt").write_text("ruff==0.0.0\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(runner.Failed, match="cannot install the linter"):
+        runner.step_lint(runner.Log(tmp_path / "log"))
+
+
+def test_an_order_is_drawn_from_its_seed(tmp_path):
+    """Each test runs once, those of a file together; the seed alone decides the order."""
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text("".join(
+            f"def test_{i}(): pass\n" for i in range(5)))
+
+    def order(*options):
+        done = subprocess.run(
+            ["/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider", "--rootdir", tmp_path,
+             "--confcutdir", tmp_path, "-c", "/dev/null", "-p", "conftest", *options, tmp_path],
+            env={"PYTHONPATH": str(ROOT / "tests"), "PATH": "/usr/bin:/bin",
+                 "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        return re.findall(r"^(\S+)::(\S+) PASSED", done.stdout, re.M)
+
+    plain, one, other = order(), order("--shuffle=1"), order("--shuffle=2")
+    assert len(plain) == 15 and one == order("--shuffle=1")
+    assert sorted(one) == sorted(other) == plain and one != other != plain != one
+    files = [file for file, _ in one]
+    assert all(len(set(files[i:i + 5])) == 1 for i in (0, 5, 10))
 
 
 def test_lines_of_code_are_counted(tmp_path):
