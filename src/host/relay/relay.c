@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -112,22 +111,6 @@ static bool take(void *context, const char *name, const char *value, struct erro
     return true;
 }
 
-bool relay_read_allow(const struct relay_options *from, struct allow_list *out, struct error *err)
-{
-    BUFFER_AUTO text;
-    buffer_init(&text, ALLOW_FILE_MAX);
-    *out = (struct allow_list){0};
-    bool ok = from->allow_file == NULL
-                  ? allow_add_kms(out, err)
-                  : file_read(from->allow_file, &text, err) &&
-                        allow_add_file(out, buffer_bytes(&text), from->allow_file, err);
-    for (size_t i = 0; ok && i < from->allow_count; i++)
-        ok = allow_add(out, bytes_text(from->allow[i]), err);
-    if (!ok)
-        allow_clear(out);
-    return ok;
-}
-
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static bool set_route(struct relay *relay, size_t i, bool *any_vsock, struct error *err)
@@ -219,7 +202,8 @@ static bool start(struct relay *relay, struct error *err)
     relay->lists[WAITING_CONNECT].limit_ms = from->connect_seconds * 1000;
     relay->lists[WAITING_BYTES].limit_ms = from->idle_seconds * 1000;
     relay->lists[WAITING_FLUSH].limit_ms = FLUSH_MS;
-    if (!notify_check(err) || !relay_read_allow(from, &relay->allow, err) ||
+    if (!notify_check(err) ||
+        !allow_read(&relay->allow, from->allow_file, from->allow, from->allow_count, err) ||
         !set_routes(relay, err))
         return false;
     set_most(relay);
@@ -240,7 +224,7 @@ static bool start(struct relay *relay, struct error *err)
     return listen_everywhere(relay, err);
 }
 
-static int tell_ready(const struct relay *relay)
+static int report_ready(const struct relay *relay)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 65536);
@@ -275,18 +259,11 @@ static int tell_ready(const struct relay *relay)
     return code;
 }
 
-void relay_stop_listening(struct port *port, const struct address *address)
-{
-    if (port->fd >= 0 && address->family == ADDRESS_UNIX)
-        unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
-    port_close(port);
-}
-
 static void end(struct relay *relay)
 {
     for (size_t i = 0; i < relay->route_count; i++)
-        relay_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
-    relay_stop_listening(&relay->status, &relay->status_address);
+        port_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
+    port_stop_listening(&relay->status, &relay->status_address);
     port_close(&relay->signals);
     resolver_free(relay->resolver);
     allow_clear(&relay->allow);
@@ -313,7 +290,7 @@ static int serve(const struct relay_options *from)
     int code;
     if (!start(relay, &err)) {
         code = report_failure(&from->common, &err);
-    } else if ((code = tell_ready(relay)) == EXIT_OK) {
+    } else if ((code = report_ready(relay)) == EXIT_OK) {
         if (relay_run(relay, &err))
             relay_log_counts(relay);
         else

@@ -4,6 +4,7 @@
  *
  *     relay.c             options, start, end
  *     relay_loop.c        one thread, one epoll: listeners, signals, time limits
+ *     relay_port.c        what epoll watches
  *     relay_connection.c  a connection's life: name, addresses, bytes, end
  *     relay_flow.c        one direction's bytes, and its end
  *     relay_resolve.c     names, in threads of their own
@@ -56,12 +57,12 @@ enum relay_failure {
 #define FAILURES_REFUSED FAIL_NAME /* those before it: the client was turned away at once */
 
 /* At most so many lines of one kind, of one route, in so long; the rest is summed up in one. */
-#define GATE_LINES 5
-#define GATE_MS    10000
+#define LOG_LIMITER_LINES 5
+#define LOG_LIMITER_MS    10000
 
-struct gate {
+struct log_limiter {
     int64_t until_ms; /* 0: closed, nothing told lately */
-    unsigned told;
+    unsigned logged;
     uint64_t withheld;
 };
 
@@ -125,15 +126,14 @@ struct connection_list {
 
 struct route {
     struct port listener;
-    const char *listen_text; /* as given */
     struct address listen;
     struct destination to;
     char to_text[DESTINATION_TEXT_SIZE];
     bool allowed; /* by the list in force */
     uint64_t open;
-    uint64_t nameless; /* of these: wait for the name */
+    uint64_t waiting_for_name; /* of these: wait for the name */
     struct counts counts;
-    struct gate gates[FAILURES];
+    struct log_limiter limiters[FAILURES];
     unsigned lookups;     /* under way */
     int64_t looked_up_ms; /* when the newest of them began */
 };
@@ -175,19 +175,16 @@ struct relay {
     char failed_text[512];
 };
 
-/* relay.c: the list as the options and their file say now. On failure *out is empty. */
-MUST_USE bool relay_read_allow(const struct relay_options *options, struct allow_list *out,
-                               struct error *err);
-
-/* relay.c: closes a listener and removes its socket file. */
-void relay_stop_listening(struct port *port, const struct address *address);
+/* relay_port.c. Watches a port for events (epoll's); 0: for nothing, not even for errors. */
+void port_watch(struct relay *relay, struct port *port, uint32_t events);
+void port_close(struct port *port);
+/* Closes so that the other side sees a reset, where its protocol has one. */
+void port_reset(struct port *port);
+/* Closes a listener and removes its socket file. */
+void port_stop_listening(struct port *port, const struct address *address);
 
 /* relay_loop.c: serves until it is told to stop and has drained. ERROR_SYSTEM. */
 MUST_USE bool relay_run(struct relay *relay, struct error *err);
-/* Watches a port for events (epoll's); 0: not at all, not even for errors. */
-void port_watch(struct relay *relay, struct port *port, uint32_t events);
-void port_close(struct port *port);
-
 /* relay_connection.c. Takes over fd; peer is for the log. */
 void connection_start(struct relay *relay, struct route *route, int fd, const char *peer);
 void connection_on_event(struct relay *relay, struct port *port, uint32_t events);
@@ -202,9 +199,6 @@ void connection_on_answer(struct relay *relay, const struct resolver_answer *ans
 /* Breaks it off. */
 void connection_cut(struct relay *relay, struct relay_connection *c, enum relay_failure why,
                     const char *cause);
-/* Closes so that the other side sees a reset, where its protocol has one. */
-void close_hard(struct port *port);
-
 /*
  * relay_flow.c: carries what there is, up to a few reads, so that others get their turn; *count
  * grows by what was sent. False without memory. flow_is_over: nothing more can pass.
@@ -219,8 +213,8 @@ uint32_t flow_events(const struct flow *from, const struct flow *to);
 void relay_fail(struct relay *relay, struct route *route, enum relay_failure why, const char *peer,
                 const char *cause);
 /* Tells what was withheld, once its time has come, or at once. */
-void relay_tell_withheld(struct relay *relay, bool now);
-int64_t relay_next_telling(const struct relay *relay); /* in monotonic ms; INT64_MAX: none */
+void relay_log_withheld(struct relay *relay, bool now);
+int64_t relay_next_log(const struct relay *relay); /* in monotonic ms; INT64_MAX: none */
 void relay_log_counts(const struct relay *relay);
 void relay_answer_status(struct relay *relay); /* one client of the status address */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "formats/text.h"
+#include "system/file.h"
 
 #define LABEL_MAX 63 /* bytes; RFC 1035 */
 #define SHOWN     80 /* bytes of a wrong entry that a message repeats */
@@ -261,6 +262,22 @@ bool allow_add_file(struct allow_list *list, struct bytes text, const char *name
     if (list->count == before)
         return error_set(err, ERROR_CONFIG, "%.200s names no destination", name);
     return true;
+}
+
+bool allow_read(struct allow_list *out, const char *file, const char *const entries[], size_t count,
+                struct error *err)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, ALLOW_FILE_MAX);
+    *out = (struct allow_list){0};
+    bool ok = file == NULL ? allow_add_kms(out, err)
+                           : file_read(file, &text, err) &&
+                                 allow_add_file(out, buffer_bytes(&text), file, err);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = allow_add(out, bytes_text(entries[i]), err);
+    if (!ok)
+        allow_clear(out);
+    return ok;
 }
 
 /* --- what is allowed ------------------------------------------------------------------------- */

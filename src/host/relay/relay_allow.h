@@ -49,6 +49,13 @@ MUST_USE bool allow_add(struct allow_list *list, struct bytes text, struct error
 MUST_USE bool allow_add_file(struct allow_list *list, struct bytes text, const char *name,
                              struct error *err);
 
+/*
+ * Fills *out with what a file names (NULL: the endpoints of KMS), and with single entries. On
+ * failure *out is empty and *err is as above, or ERROR_SYSTEM where the file cannot be read.
+ */
+MUST_USE bool allow_read(struct allow_list *out, const char *file, const char *const entries[],
+                         size_t count, struct error *err);
+
 bool allow_has(const struct allow_list *list, const struct destination *to);
 
 /*

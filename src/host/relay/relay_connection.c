@@ -23,7 +23,7 @@ static void unlink_connection(struct relay *relay, struct relay_connection *c)
     struct connection_list *list = &relay->lists[c->waiting];
     *(c->before != NULL ? &c->before->next : &list->first) = c->next;
     *(c->next != NULL ? &c->next->before : &list->last) = c->before;
-    c->route->nameless -= c->waiting == WAITING_NAME;
+    c->route->waiting_for_name -= c->waiting == WAITING_NAME;
     c->before = c->next = NULL;
 }
 
@@ -36,7 +36,7 @@ static void link_connection(struct relay *relay, struct relay_connection *c, enu
     c->next = NULL;
     *(list->last != NULL ? &list->last->next : &list->first) = c;
     list->last = c;
-    c->route->nameless += waiting == WAITING_NAME;
+    c->route->waiting_for_name += waiting == WAITING_NAME;
 }
 
 static void wait_for(struct relay *relay, struct relay_connection *c, enum waiting waiting)
@@ -47,14 +47,6 @@ static void wait_for(struct relay *relay, struct relay_connection *c, enum waiti
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-void close_hard(struct port *port)
-{
-    struct linger none = {.l_onoff = 1};
-    if (port->fd >= 0)
-        (void)setsockopt(port->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    port_close(port);
-}
-
 /* The memory goes at the end of the round: events that were read before may still name it. */
 static void close_connection(struct relay *relay, struct relay_connection *c, bool hard)
 {
@@ -62,8 +54,8 @@ static void close_connection(struct relay *relay, struct relay_connection *c, bo
         return;
     unlink_connection(relay, c);
     if (hard) {
-        close_hard(&c->client);
-        close_hard(&c->server);
+        port_reset(&c->client);
+        port_reset(&c->server);
     }
     port_close(&c->client);
     port_close(&c->server);
@@ -124,7 +116,7 @@ static void pass_failure_on(struct relay *relay, struct relay_connection *c)
 {
     bool server_failed = has_server_failed(c);
     struct port *rest = server_failed ? &c->client : &c->server;
-    close_hard(server_failed ? &c->server : &c->client);
+    port_reset(server_failed ? &c->server : &c->client);
     if ((server_failed && has_client_failed(c)) || is_flushed(rest)) {
         close_failed(relay, c);
         return;
@@ -285,7 +277,7 @@ void connection_on_answer(struct relay *relay, const struct resolver_answer *ans
 void connection_check_lookups(struct relay *relay)
 {
     for (size_t i = 0; i < relay->route_count; i++)
-        if (relay->routes[i].nameless > 0)
+        if (relay->routes[i].waiting_for_name > 0)
             begin_lookup(relay, &relay->routes[i]);
 }
 
@@ -294,7 +286,7 @@ int64_t connection_next_lookup(const struct relay *relay)
     int64_t next = INT64_MAX;
     for (size_t i = 0; i < relay->route_count; i++) {
         const struct route *route = &relay->routes[i];
-        if (route->nameless > 0 && route->lookups < LOOKUPS_A_ROUTE &&
+        if (route->waiting_for_name > 0 && route->lookups < LOOKUPS_A_ROUTE &&
             route->looked_up_ms + HEDGE_MS < next)
             next = route->looked_up_ms + HEDGE_MS;
     }
@@ -309,7 +301,7 @@ void connection_start(struct relay *relay, struct route *route, int fd, const ch
     if (c == NULL) {
         struct port refused = {.fd = fd};
         relay_fail(relay, route, FAIL_DESCRIPTORS, peer, "no memory for a connection");
-        close_hard(&refused);
+        port_reset(&refused);
         return;
     }
     c->route = route;

@@ -23,30 +23,6 @@
 #define ACCEPTS_A_ROUND 64
 #define FLUSH_LOOK_MS   20 /* between looks at connections whose last bytes are on their way */
 
-/* --- ports ----------------------------------------------------------------------------------- */
-
-/* Where nothing is wanted the port is taken out: epoll would tell of errors again and again. */
-void port_watch(struct relay *relay, struct port *port, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.ptr = port};
-    if (port->fd < 0 || (port->watched && port->events == events) ||
-        (!port->watched && events == 0))
-        return;
-    int operation = events == 0 ? EPOLL_CTL_DEL : port->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(relay->epoll_fd, operation, port->fd, &event) != 0)
-        log_error("epoll_ctl: %m"); /* its time limit ends it */
-    port->watched = events != 0;
-    port->events = events;
-}
-
-void port_close(struct port *port)
-{
-    if (port->fd >= 0)
-        close(port->fd);
-    port->fd = -1;
-    port->watched = false;
-}
-
 /* --- accepting ------------------------------------------------------------------------------- */
 
 static void describe_peer(const struct sockaddr_storage *from, char out[64])
@@ -90,7 +66,7 @@ static void admit(struct relay *relay, struct route *route, int fd,
         connection_start(relay, route, fd, peer);
         return;
     }
-    close_hard(&refused);
+    port_reset(&refused);
 }
 
 static void watch_listeners(struct relay *relay, bool on)
@@ -115,7 +91,7 @@ static void refuse_with_spare(struct relay *relay, struct route *route, int why)
         relay_fail(relay, route, FAIL_DESCRIPTORS, "a client", strerror(why));
     }
     bool done = refused.fd >= 0;
-    close_hard(&refused);
+    port_reset(&refused);
     relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (!done)
         watch_listeners(relay, false);
@@ -158,11 +134,12 @@ static void apply_list(struct relay *relay)
 
 static void reload(struct relay *relay)
 {
+    const struct relay_options *from = relay->options;
     struct allow_list next;
     struct error err = {0};
     char status[128];
     notify_reloading();
-    if (relay_read_allow(relay->options, &next, &err)) {
+    if (allow_read(&next, from->allow_file, from->allow, from->allow_count, &err)) {
         allow_clear(&relay->allow);
         relay->allow = next;
         snprintf(status, sizeof status, "list read again: %zu destinations", next.count);
@@ -178,7 +155,7 @@ static void reload(struct relay *relay)
 static void stop_listening(struct relay *relay)
 {
     for (size_t i = 0; i < relay->route_count; i++)
-        relay_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
+        port_stop_listening(&relay->routes[i].listener, &relay->routes[i].listen);
     relay->accept_again_ms = 0;
 }
 
@@ -224,12 +201,12 @@ static void check_limits(struct relay *relay)
     connection_check_lookups(relay);
     if (relay->accept_again_ms != 0 && relay->accept_again_ms <= relay->now_ms)
         watch_listeners(relay, true);
-    relay_tell_withheld(relay, false);
+    relay_log_withheld(relay, false);
 }
 
 static int next_wake(const struct relay *relay)
 {
-    int64_t next = relay_next_telling(relay), lookup = connection_next_lookup(relay);
+    int64_t next = relay_next_log(relay), lookup = connection_next_lookup(relay);
     next = lookup < next ? lookup : next;
     for (size_t kind = 0; kind < WAITING_KINDS; kind++)
         if (relay->lists[kind].first != NULL && relay->lists[kind].first->until_ms < next)
@@ -323,6 +300,6 @@ bool relay_run(struct relay *relay, struct error *err)
         free_closed(relay);
     }
     cut_off_the_rest(relay);
-    relay_tell_withheld(relay, true);
+    relay_log_withheld(relay, true);
     return ok;
 }

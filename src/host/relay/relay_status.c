@@ -28,15 +28,15 @@ static const char *const texts[] = {
 /* --- failures -------------------------------------------------------------------------------- */
 
 /* A gate opens with the first line and closes when its time is over. */
-static bool may_tell(const struct relay *relay, struct gate *gate)
+static bool may_log(const struct relay *relay, struct log_limiter *limiter)
 {
-    if (gate->until_ms == 0)
-        gate->until_ms = relay->now_ms + GATE_MS;
-    if (gate->told < GATE_LINES) {
-        gate->told++;
+    if (limiter->until_ms == 0)
+        limiter->until_ms = relay->now_ms + LOG_LIMITER_MS;
+    if (limiter->logged < LOG_LIMITER_LINES) {
+        limiter->logged++;
         return true;
     }
-    gate->withheld++;
+    limiter->withheld++;
     return false;
 }
 
@@ -47,7 +47,7 @@ void relay_fail(struct relay *relay, struct route *route, enum relay_failure why
     relay->failed_us = clock_wall_us();
     snprintf(relay->failed_text, sizeof relay->failed_text, "%.60s to %.270s: %s%s%.120s", peer,
              route->to_text, texts[why], cause != NULL ? ": " : "", cause != NULL ? cause : "");
-    if (!may_tell(relay, &route->gates[why]))
+    if (!may_log(relay, &route->limiters[why]))
         return;
     /* Clients that leave and destinations that close are everyday; what was refused is not. */
     if (why == FAIL_RESET || why == FAIL_IDLE)
@@ -56,32 +56,32 @@ void relay_fail(struct relay *relay, struct route *route, enum relay_failure why
         log_warning("%s", relay->failed_text);
 }
 
-static void close_gate(const struct route *route, size_t why, struct gate *gate)
+static void close_limiter(const struct route *route, size_t why, struct log_limiter *limiter)
 {
-    if (gate->withheld > 0)
+    if (limiter->withheld > 0)
         log_warning("to %s: %s: %llu times more, not told one by one", route->to_text, texts[why],
-                    (unsigned long long)gate->withheld);
-    *gate = (struct gate){0};
+                    (unsigned long long)limiter->withheld);
+    *limiter = (struct log_limiter){0};
 }
 
-void relay_tell_withheld(struct relay *relay, bool now)
+void relay_log_withheld(struct relay *relay, bool now)
 {
     for (size_t i = 0; i < relay->route_count; i++)
         for (size_t why = 0; why < FAILURES; why++) {
-            struct gate *gate = &relay->routes[i].gates[why];
-            if (gate->until_ms != 0 && (now || gate->until_ms <= relay->now_ms))
-                close_gate(&relay->routes[i], why, gate);
+            struct log_limiter *limiter = &relay->routes[i].limiters[why];
+            if (limiter->until_ms != 0 && (now || limiter->until_ms <= relay->now_ms))
+                close_limiter(&relay->routes[i], why, limiter);
         }
 }
 
-int64_t relay_next_telling(const struct relay *relay)
+int64_t relay_next_log(const struct relay *relay)
 {
     int64_t next = INT64_MAX;
     for (size_t i = 0; i < relay->route_count; i++)
         for (size_t why = 0; why < FAILURES; why++) {
-            const struct gate *gate = &relay->routes[i].gates[why];
-            if (gate->withheld > 0 && gate->until_ms < next)
-                next = gate->until_ms;
+            const struct log_limiter *limiter = &relay->routes[i].limiters[why];
+            if (limiter->withheld > 0 && limiter->until_ms < next)
+                next = limiter->until_ms;
         }
     return next;
 }
