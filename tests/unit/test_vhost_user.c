@@ -202,7 +202,7 @@ static uint32_t written(const struct bench *b, unsigned slot)
 static void ended_because(const struct bench *b, const char *says)
 {
     if (!b->ended)
-        fail_msg("it goes on, in spite of \"%s\"", says);
+        fail_msg("it goes on, and does not report \"%s\"", says);
     if (strstr(b->why.cause, says) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", b->why.cause, says);
 }
@@ -304,7 +304,7 @@ static void a_driver_that_breaks_the_rules_ends_the_device(void **state)
     ring_offer(b->memory, SIZE, 0);
     ring_offer(b->memory, SIZE, 0);
     kick(b);
-    ended_because(b, "a request before the last one's answer");
+    ended_because(b, "a second request before the answer");
 }
 
 static void room_without_a_request_ends_the_device(void **state)
@@ -402,23 +402,28 @@ struct lie {
 static const struct lie lies[] = {
     {"version", VHOST_GET_FEATURES, 2, 0, {0}, 0},
     {"of 4294967295 bytes", VHOST_SET_FEATURES, 1, UINT32_MAX, {0}, 0},
-    {"not the length", VHOST_SET_FEATURES, 1, 4, {0}, 0},
+    {"length is wrong", VHOST_SET_FEATURES, 1, 4, {0}, 0},
     {"not offered", VHOST_SET_PROTOCOL_FEATURES, 1, 8, {UINT64_MAX}, 0},
     {"no such queue", VHOST_SET_VRING_NUM, 1, 8, {UINT64_C(8) << 32 | 1}, 0},
     {"no such queue", VHOST_GET_VRING_BASE, 1, 8, {UINT32_MAX}, 0},
-    {"of that size", VHOST_SET_VRING_NUM, 1, 8, {UINT64_C(257) << 32}, 0},
-    {"of that size", VHOST_SET_VRING_NUM, 1, 8, {0}, 0},
-    {"beyond 16 bits", VHOST_SET_VRING_BASE, 1, 8, {UINT64_C(65536) << 32}, 0},
+    {"a size out of range", VHOST_SET_VRING_NUM, 1, 8, {UINT64_C(257) << 32}, 0},
+    {"a size out of range", VHOST_SET_VRING_NUM, 1, 8, {0}, 0},
+    {"above 65535", VHOST_SET_VRING_BASE, 1, 8, {UINT64_C(65536) << 32}, 0},
     {"descriptor", VHOST_SET_VRING_KICK, 1, 8, {0}, 0},
-    {"polled", VHOST_SET_VRING_KICK, 1, 8, {0x100}, 0},
+    {"polling", VHOST_SET_VRING_KICK, 1, 8, {0x100}, 0},
     {"descriptor", VHOST_SET_VRING_CALL, 1, 8, {0x100}, 1},
     {"descriptor", VHOST_SET_VRING_CALL, 1, 8, {0x200}, 1},
     {"no such queue", VHOST_SET_VRING_CALL, 1, 8, {9}, 1},
     {"too short", VHOST_SET_MEM_TABLE, 1, 4, {0}, 0},
-    {"a region and a descriptor", VHOST_SET_MEM_TABLE, 1, 8, {1}, 0},
-    {"a region and a descriptor", VHOST_SET_MEM_TABLE, 1, 8, {1}, 1},
-    {"a region and a descriptor", VHOST_SET_MEM_TABLE, 1, 40, {2, 0, 4096}, 1},
-    {"a region and a descriptor", VHOST_SET_MEM_TABLE, 1, 40, {UINT32_MAX, 0, 4096}, 1},
+    {"differs from its regions or descriptors", VHOST_SET_MEM_TABLE, 1, 8, {1}, 0},
+    {"differs from its regions or descriptors", VHOST_SET_MEM_TABLE, 1, 8, {1}, 1},
+    {"differs from its regions or descriptors", VHOST_SET_MEM_TABLE, 1, 40, {2, 0, 4096}, 1},
+    {"differs from its regions or descriptors",
+     VHOST_SET_MEM_TABLE,
+     1,
+     40,
+     {UINT32_MAX, 0, 4096},
+     1},
     {"beyond the end", VHOST_SET_MEM_TABLE, 1, 40, {1, 0, 1 << 20, 0, 0}, 1},
     {"beyond the end", VHOST_SET_MEM_TABLE, 1, 40, {1, 0, 4096, 0, UINT64_MAX}, 1},
     {"too short", VHOST_GET_CONFIG, 1, 8, {0}, 0},

@@ -168,7 +168,7 @@ static void writable_comes_last(void **state)
     ring_describe(b->memory, 0, RING_GUEST, 1, RING_NEXT | RING_WRITE, 1);
     ring_describe(b->memory, 1, RING_GUEST, 1, 0, 0);
     ring_offer(b->memory, SIZE, 0);
-    broken(b, "readable descriptor behind");
+    broken(b, "readable descriptor after");
 }
 
 static void a_head_beyond_the_queue_is_refused(void **state)

@@ -31,20 +31,19 @@ static bool check_place(const struct guest_memory *memory, const struct guest_re
     return true;
 }
 
-/* A file that is cut short under a mapping kills whoever reads there (SIGBUS): it must be sealed.
- */
+/* Reading a mapping beyond the end of a file that became shorter is SIGBUS: it must be sealed. */
 static bool check_file(uint64_t offset, uint64_t size, int fd, struct error *err)
 {
     struct stat status;
     int seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
         return error_set(err, ERROR_FORMAT,
-                         "guest memory that is no memfd sealed against shrinking");
+                         "guest memory is not a memfd that is sealed against shrinking");
     if (fstat(fd, &status) != 0)
         return error_set_errno(err, ERROR_SYSTEM, "fstat of guest memory");
     if (size > SIZE_MAX - offset || offset > (uint64_t)status.st_size ||
         size > (uint64_t)status.st_size - offset)
-        return error_set(err, ERROR_FORMAT, "a memory region beyond the end of its file");
+        return error_set(err, ERROR_FORMAT, "a memory region lies beyond the end of its file");
     return true;
 }
 
@@ -53,7 +52,7 @@ bool guest_memory_add(struct guest_memory *memory, struct guest_region region, u
 {
     if (!check_place(memory, &region, err) || !check_file(offset, region.size, fd, err))
         return false;
-    /* From the file's start, since the offset need not be a multiple of a page. */
+    /* From the start of the file: the offset need not be a multiple of the page size. */
     region.map_size = (size_t)(offset + region.size);
     region.map = mmap(NULL, region.map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (region.map == MAP_FAILED)

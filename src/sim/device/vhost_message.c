@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Keeps what descriptors came along; those that are too many are closed. */
+/* Keeps the descriptors that came with a message; closes those that are too many. */
 static bool take_descriptors(struct vhost_message *message, struct msghdr *header)
 {
     bool all = (header->msg_flags & MSG_CTRUNC) == 0;
@@ -27,7 +27,7 @@ static bool take_descriptors(struct vhost_message *message, struct msghdr *heade
     return all;
 }
 
-/* At most want bytes, never a byte of the next message. *got 0: nothing there now. */
+/* Reads at most want bytes, never a byte of the next message. *got 0: nothing has arrived. */
 static bool receive(struct vhost_message *message, int fd, void *at, size_t want, size_t *got,
                     struct error *err)
 {
@@ -42,7 +42,7 @@ static bool receive(struct vhost_message *message, int fd, void *at, size_t want
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return true;
     if (n == 0 || (n < 0 && errno == ECONNRESET))
-        return error_set(err, ERROR_CLOSED, "vhost-user: the front end is gone");
+        return error_set(err, ERROR_CLOSED, "vhost-user: the front end closed the connection");
     if (n < 0)
         return error_set_errno(err, ERROR_SYSTEM, "vhost-user: recvmsg");
     *got = (size_t)n;
@@ -76,7 +76,7 @@ bool vhost_message_read(struct vhost_message *message, int fd, bool *whole, stru
             *whole = true;
             return true;
         }
-        /* The header is gathered where the payload will stand: it is read before that comes. */
+        /* The header arrives where the payload will be; it is parsed before the payload. */
         uint8_t *at = message->payload + message->have - (in_header ? 0 : VHOST_HEADER_SIZE);
         if (!receive(message, fd, at, want, &got, err))
             return false;
@@ -105,16 +105,15 @@ bool vhost_message_reply(const struct vhost_message *message, int fd, struct byt
     uint32_t head[3] = {message->request, VHOST_FLAG_VERSION | VHOST_FLAG_REPLY,
                         (uint32_t)payload.len};
     if (payload.len > VHOST_PAYLOAD_MAX)
-        return error_set(err, ERROR_INTERNAL, "vhost-user: too long a reply");
+        return error_set(err, ERROR_INTERNAL, "vhost-user: a reply is too long");
     memcpy(out, head, sizeof head);
     if (payload.len > 0)
         memcpy(out + VHOST_HEADER_SIZE, payload.at, payload.len);
     size_t len = VHOST_HEADER_SIZE + payload.len;
-    /* A front end waits for each reply before it asks on: there is room in the socket, or it is no
-     * front end. */
+    /* A front end waits for each reply before its next request, so the socket has room. */
     ssize_t sent = send(fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent == (ssize_t)len ||
-           error_set_errno(err, ERROR_CLOSED, "vhost-user: the front end takes no reply");
+           error_set_errno(err, ERROR_CLOSED, "vhost-user: the front end does not read its reply");
 }
 
 int vhost_message_take_fd(struct vhost_message *message)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages between QEMU (the front end) and a device outside it (the back end): QEMU
- * docs/interop/vhost-user.rst. A header, a payload whose length the header gives, and with some
- * requests descriptors beside it. Integers are in the machine's order.
+ * docs/interop/vhost-user.rst. A header, a payload whose length the header gives and, with some
+ * requests, descriptors. Integers are in the machine's byte order.
  */
 #ifndef SIM_DEVICE_VHOST_MESSAGE_H
 #define SIM_DEVICE_VHOST_MESSAGE_H
@@ -31,11 +31,9 @@ enum vhost_request {
     VHOST_SET_CONFIG = 25,
 };
 
-#define VHOST_HEADER_SIZE 12
-#define VHOST_PAYLOAD_MAX                                                                         \
-    512                        /* the longest that is understood: a table of 8 regions, 264 bytes \
-                                */
-#define VHOST_CONFIG_MAX   256 /* bytes of configuration space, as the protocol has it */
+#define VHOST_HEADER_SIZE  12
+#define VHOST_PAYLOAD_MAX  512 /* longest that is accepted: a table of 8 regions has 264 bytes */
+#define VHOST_CONFIG_MAX   256 /* bytes of configuration space, by the protocol */
 #define VHOST_FLAG_VERSION 1u
 #define VHOST_FLAG_REPLY   4u
 #define VHOST_NEED_REPLY   8u
@@ -47,25 +45,25 @@ struct vhost_message {
     _Alignas(8) uint8_t payload[VHOST_PAYLOAD_MAX];
     size_t have; /* bytes of header and payload that have arrived */
     size_t fd_count;
-    int fds[GUEST_MEMORY_REGIONS_MAX]; /* whoever takes one puts -1 in its place */
+    int fds[GUEST_MEMORY_REGIONS_MAX]; /* -1 in place of one that was taken */
 };
 
 /*
- * Reads on, without waiting, until a message is whole: *whole. The descriptors are the message's.
- * ERROR_CLOSED at the end of the connection; ERROR_FORMAT: too long, too many descriptors, another
- * version.
+ * Continues to read without waiting; *whole: the message is complete. It owns its descriptors.
+ * ERROR_CLOSED at the end of the connection; ERROR_FORMAT: too long, too many descriptors, or
+ * another version.
  */
 MUST_USE bool vhost_message_read(struct vhost_message *message, int fd, bool *whole,
                                  struct error *err);
 
-/* Closes the descriptors that nobody took and makes ready for the next message. */
+/* Closes the descriptors that were not taken, and prepares for the next message. */
 void vhost_message_clear(struct vhost_message *message);
 
 /* Answers a message; payload at most VHOST_PAYLOAD_MAX bytes. */
 MUST_USE bool vhost_message_reply(const struct vhost_message *message, int fd, struct bytes payload,
                                   struct error *err);
 
-/* Takes the message's only descriptor, made non-blocking for an eventfd's use; -1: it has none. */
+/* Takes the message's only descriptor; -1: it has none. */
 int vhost_message_take_fd(struct vhost_message *message);
 
 #endif

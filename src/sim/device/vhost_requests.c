@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a front end asks for. Each handler checks the payload's length against the one shape that
- * the protocol has for the request, and every number in it.
+ * Each handler checks the length of the payload against the one shape that the protocol defines for
+ * the request, and every number in it.
  */
 #include "sim/device/vhost_requests.h"
 
-#include <inttypes.h>
-#include <unistd.h>
-
 #include "base/log.h"
+#include "sim/device/vhost_queue.h"
 
 #define FEATURE_VERSION_1         (UINT64_C(1) << 32)
 #define FEATURE_PROTOCOL_FEATURES (UINT64_C(1) << 30)
@@ -18,7 +16,7 @@
 #define NO_DESCRIPTOR             0x100u /* in the number that comes with a kick or call */
 
 /* Payloads, as the protocol lays them out. */
-struct ring_state { /* also a queue's index alone */
+struct ring_state {
     uint32_t index;
     uint32_t number;
 };
@@ -56,7 +54,7 @@ static bool refuse(const struct vhost_user *vhost, const char *what, struct erro
 static bool payload(const struct vhost_user *vhost, void *to, size_t size, struct error *err)
 {
     if (vhost->message.size != size)
-        return refuse(vhost, "not the length it should have", err);
+        return refuse(vhost, "its length is wrong", err);
     memcpy(to, vhost->message.payload, size);
     return true;
 }
@@ -93,8 +91,7 @@ static bool set_features(struct vhost_user *vhost, struct error *err)
     if ((wanted & ~(vhost->device->features | FEATURE_VERSION_1 | FEATURE_PROTOCOL_FEATURES)) != 0)
         return refuse(vhost, "features that were not offered", err);
     vhost->features = wanted;
-    /* Without the protocol's features there is no request to enable a queue: it is from the start.
-     */
+    /* Without protocol features no request enables a queue: it is enabled from the start. */
     bool enabled = (wanted & FEATURE_PROTOCOL_FEATURES) == 0;
     for (size_t i = 0; enabled && i < vhost->device->queue_count; i++)
         vhost->queues[i].enabled = true;
@@ -143,7 +140,7 @@ static bool set_mem_table(struct vhost_user *vhost, struct error *err)
     memcpy(&head, message->payload, sizeof head);
     if (head.count > GUEST_MEMORY_REGIONS_MAX || head.count != message->fd_count ||
         message->size < sizeof head + head.count * sizeof(struct table_region))
-        return refuse(vhost, "not a region and a descriptor for each that it counts", err);
+        return refuse(vhost, "its count differs from its regions or descriptors", err);
     guest_memory_clear(&vhost->memory);
     for (size_t i = 0; i < head.count; i++) {
         struct table_region in;
@@ -162,7 +159,7 @@ static bool set_vring_num(struct vhost_user *vhost, struct error *err)
     if (!payload(vhost, &in, sizeof in, err) || (q = queue_of(vhost, in.index, err)) == NULL)
         return false;
     if (in.number == 0 || in.number > VIRTQUEUE_SIZE_MAX || virtqueue_started(&q->ring))
-        return refuse(vhost, "a queue of that size, or one that runs", err);
+        return refuse(vhost, "a size out of range, or a queue that runs", err);
     q->size = (uint16_t)in.number;
     return true;
 }
@@ -187,12 +184,12 @@ static bool set_vring_base(struct vhost_user *vhost, struct error *err)
     if (!payload(vhost, &in, sizeof in, err) || (q = queue_of(vhost, in.index, err)) == NULL)
         return false;
     if (in.number > UINT16_MAX || virtqueue_started(&q->ring))
-        return refuse(vhost, "a base beyond 16 bits, or for a queue that runs", err);
+        return refuse(vhost, "a base above 65535, or a queue that runs", err);
     q->next = (uint16_t)in.number;
     return true;
 }
 
-/* Asking for the base is how a queue is stopped. */
+/* A front end stops a queue by asking for its base. */
 static bool get_vring_base(struct vhost_user *vhost, struct error *err)
 {
     struct ring_state in;
@@ -204,7 +201,7 @@ static bool get_vring_base(struct vhost_user *vhost, struct error *err)
     return reply(vhost, &out, sizeof out, err);
 }
 
-/* The queue that a kick, call or error descriptor is for; NULL: none, or it has no descriptor. */
+/* The queue that a kick, call or error descriptor is for; NULL on failure. */
 static struct vhost_queue *queue_of_descriptor(struct vhost_user *vhost, struct error *err)
 {
     uint64_t in;
@@ -212,7 +209,7 @@ static struct vhost_queue *queue_of_descriptor(struct vhost_user *vhost, struct 
         return NULL;
     struct vhost_queue *q = queue_of(vhost, in & 0xff, err);
     if (q != NULL && (in >> 9 != 0 || vhost->message.fd_count != ((in & NO_DESCRIPTOR) == 0))) {
-        (void)refuse(vhost, "not the descriptor that it announces", err);
+        (void)refuse(vhost, "it does not have the descriptor that it announces", err);
         return NULL;
     }
     return q;
@@ -225,7 +222,7 @@ static bool set_vring_kick(struct vhost_user *vhost, struct error *err)
         return false;
     int fd = vhost_message_take_fd(&vhost->message);
     if (fd < 0)
-        return refuse(vhost, "a queue without a kick would have to be polled", err);
+        return refuse(vhost, "a queue without a kick would need polling", err);
     return vhost_queue_set_kick(vhost, q, fd, err) && vhost_queue_update(vhost, q, err);
 }
 
@@ -239,7 +236,7 @@ static bool set_vring_call(struct vhost_user *vhost, struct error *err)
 
 static bool set_vring_err(struct vhost_user *vhost, struct error *err)
 {
-    /* Errors end the connection, which says more. */
+    /* An error ends the connection, so there is nothing to signal. */
     return queue_of_descriptor(vhost, err) != NULL;
 }
 
@@ -261,7 +258,7 @@ static bool get_config(struct vhost_user *vhost, struct error *err)
         return refuse(vhost, "too short", err);
     memcpy(&head, message->payload, sizeof head);
     struct bytes config = vhost->device->config;
-    /* A payload of no length is how a back end refuses. */
+    /* A back end refuses with an empty payload. */
     if (head.size > VHOST_CONFIG_MAX || message->size != sizeof head + head.size ||
         head.size > config.len || head.offset > config.len - head.size)
         return reply(vhost, NULL, 0, err);
@@ -271,7 +268,7 @@ static bool get_config(struct vhost_user *vhost, struct error *err)
     return reply(vhost, out, sizeof head + head.size, err);
 }
 
-/* serve's success is what REPLY_ACK reports, unless the request has a reply of its own. */
+/* REPLY_ACK reports whether serve succeeded, unless the request has a reply of its own. */
 static const struct {
     enum vhost_request request;
     bool replies;
@@ -308,7 +305,7 @@ bool vhost_user_serve(struct vhost_user *vhost, struct error *err)
             return ok;
         return reply_number(vhost, ok ? 0 : 1, err) && ok;
     }
-    /* Also SET_CONFIG: the configuration space is not the guest's to write. */
+    /* Among them SET_CONFIG: the guest must not write the configuration space. */
     log_info("vhost-user: %s: request %u is not served", vhost->device->name,
              vhost->message.request);
     return !wants_reply || reply_number(vhost, 1, err);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back end of vhost-user for one device: QEMU shows the guest a virtio device and lets us be
- * it. The connection is one end of a socket pair that QEMU was started with, so that nobody else
- * can be the front end. Protocol: QEMU docs/interop/vhost-user.rst; devices: virtio 1.2.
+ * The back end of vhost-user for one device: QEMU presents a virtio device to the guest, and this
+ * implements it. The connection is one end of a socket pair that QEMU was started with, so nobody
+ * else can be the front end. Protocol: QEMU docs/interop/vhost-user.rst; devices: virtio 1.2.
  *
- * A front end or a guest that breaks the rules ends the device, with the reason, and nothing else.
+ * If the front end or the guest breaks the rules, the device ends, with the reason, and nothing
+ * else.
  */
 #ifndef SIM_DEVICE_VHOST_USER_H
 #define SIM_DEVICE_VHOST_USER_H
@@ -17,19 +18,19 @@
 
 struct vhost_user;
 
-/* What makes a device of it. */
+/* A device: what it offers, and what it does. */
 struct vhost_device {
     const char *name; /* for messages */
     size_t queue_count;
     uint64_t features;   /* the device's own; VERSION_1 is always offered */
     struct bytes config; /* its configuration space, read-only; may be empty */
     void *context;
-    /* The guest has put chains into a queue, or a queue has just been started. False: it broke the
-     * rules, err says how. */
+    /* The guest has added chains to a queue, or a queue has just been started. False: the guest
+     * broke the rules; err says how. */
     bool (*kicked)(void *context, size_t queue, struct error *err);
-    /* The guest has stopped the queue; NULL if the device keeps nothing of it. */
+    /* The guest has stopped the queue. NULL if the device keeps nothing from the queue. */
     void (*stopped)(void *context, size_t queue);
-    /* The device ended: ERROR_CLOSED when QEMU did, another code when something was broken. */
+    /* The device ended: ERROR_CLOSED because QEMU did, another code because of a fault. */
     void (*ended)(void *context, const struct error *err);
 };
 
@@ -51,26 +52,24 @@ struct vhost_user {
     const struct vhost_device *device;
     struct guest_memory memory;
     struct vhost_message message;
-    uint64_t features;          /* those that were agreed on */
-    uint64_t protocol_features; /* likewise */
+    uint64_t features;          /* negotiated */
+    uint64_t protocol_features; /* negotiated */
     bool is_open;
     struct vhost_queue queues[VHOST_QUEUES_MAX];
 };
 
-/* Serves device on the connected socket fd, which is then vhost's. device and loop must outlive it.
- */
+/* Serves device on the connected socket fd and owns fd from now on. device and loop must outlive
+ * vhost. */
 MUST_USE bool vhost_user_start(struct vhost_user *vhost, struct event_loop *loop,
                                const struct vhost_device *device, int fd, struct error *err);
-/* Lets go of descriptors and memory; ended is not called. Safe on a zeroed struct. */
+/* Closes descriptors and unmaps memory; ended is not called. Safe on a zeroed struct. */
 void vhost_user_stop(struct vhost_user *vhost);
 
-/* The queue to take from and give to; NULL while the guest has not started it. */
+/* The queue to take chains from and give them back to; NULL if the guest has not started it. */
 struct virtqueue *vhost_user_queue(struct vhost_user *vhost, size_t queue);
-/* Tells the guest that chains were given back, if it wants to know. */
+/* Signals the guest that chains were given back, unless it suppressed the signal. */
 void vhost_user_call(struct vhost_user *vhost, size_t queue);
-/* Has kicked called once more, after others had their turn. */
+/* Makes the event loop call kicked once more, after other events. */
 void vhost_user_again(struct vhost_user *vhost, size_t queue);
-/* Ends the device from inside, for a reason other than a kick. */
-void vhost_user_fail(struct vhost_user *vhost, const struct error *err);
 
 #endif

@@ -10,13 +10,13 @@ static void keep_request(struct virtio_nsm *nsm)
     const struct virtqueue_chain *chain = &nsm->chain;
     size_t len = chain->readable_len < sizeof nsm->request ? (size_t)chain->readable_len
                                                            : sizeof nsm->request;
-    /* The chain has len bytes: it cannot fail. */
+    /* Cannot fail: the chain has len bytes. */
     nsm->request_len = virtqueue_read(chain, 0, nsm->request, len) ? len : 0;
     nsm->request_head = chain->head;
     nsm->has_request = true;
 }
 
-/* Puts the answer into the chain's writable part. False: a fault wants that there is none. */
+/* Writes the answer to the chain's writable part. False: a fault suppresses the answer. */
 static bool answer(struct virtio_nsm *nsm, uint32_t *written)
 {
     const struct virtqueue_chain *chain = &nsm->chain;
@@ -27,7 +27,7 @@ static bool answer(struct virtio_nsm *nsm, uint32_t *written)
     nsm_engine_answer(nsm->engine, request, clock_wall_us() / 1000, &response);
     if (nsm_fault_hits(nsm->fault, request) && !nsm_fault_apply(nsm->fault, &response))
         return false;
-    /* An answer that a fault made longer than the room is cut, as a module would have to. */
+    /* A fault may have made the answer longer than the room: it is cut. */
     size_t room = (size_t)chain->writable_len;
     struct bytes out = bytes_of(response.at, response.len < room ? response.len : room);
     *written = virtqueue_write(chain, 0, out) ? (uint32_t)out.len : 0;
@@ -40,17 +40,18 @@ static bool serve_chain(struct virtio_nsm *nsm, struct virtqueue *queue, struct 
     uint16_t head = nsm->chain.head;
     if (nsm->chain.readable > 0) {
         if (nsm->has_request)
-            return error_set(err, ERROR_FORMAT, "nsm: a request before the last one's answer");
+            return error_set(err, ERROR_FORMAT,
+                             "nsm: a second request before the answer to the first");
         keep_request(nsm);
         if (nsm->chain.writable == 0)
             return true;
     }
     if (!nsm->has_request)
-        return error_set(err, ERROR_FORMAT, "nsm: room for an answer without a request");
+        return error_set(err, ERROR_FORMAT, "nsm: a buffer for an answer without a request");
     uint32_t written;
     nsm->has_request = false;
     if (!answer(nsm, &written))
-        return true; /* never given back: the driver waits until its own limit */
+        return true; /* nothing is given back: the driver waits until its own time limit */
     if (nsm->request_head != head)
         virtqueue_give(queue, nsm->request_head, 0);
     virtqueue_give(queue, head, written);
@@ -58,7 +59,8 @@ static bool serve_chain(struct virtio_nsm *nsm, struct virtqueue *queue, struct 
 }
 
 /*
- * One chain a call: an answer may hold a signature, and between two of them others get their turn.
+ * One chain for each call: an answer may need a signature, and other devices take turns between
+ * two.
  */
 static bool kicked(void *context, size_t index, struct error *err)
 {
@@ -79,7 +81,7 @@ static bool kicked(void *context, size_t index, struct error *err)
     return true;
 }
 
-/* A driver that starts anew does not get the answer to what was asked before. */
+/* A driver that restarts must not get the answer to an earlier request. */
 static void stopped(void *context, size_t index)
 {
     struct virtio_nsm *nsm = context;

@@ -2,16 +2,15 @@
 #include "sim/device/virtio_vsock.h"
 
 /*
- * The event queue, the third, stays with QEMU: it only carries news of a moved guest. The queues
- * are named as the guest sees them.
+ * QEMU keeps the third queue, for events: it only reports that a guest was migrated. The queues are
+ * named from the guest's side.
  */
 enum { RECEIVE, TRANSMIT, QUEUES };
 
-/* Chains served before others get their turn: a guest can refill a queue as fast as it is emptied.
- */
+/* Chains served in one turn: a guest can refill a queue as fast as it is emptied. */
 #define CHAINS_MAX 128
 
-/* Has the guest's receive queue looked at once more, after what is under way. */
+/* Makes the event loop serve the guest's receive queue once more, after the current event. */
 static void wake(void *context)
 {
     struct virtio_vsock *device = context;
@@ -21,7 +20,7 @@ static void wake(void *context)
     vhost_user_again(&device->vhost, RECEIVE);
 }
 
-/* Puts a packet into the chain that was taken, if there is one. */
+/* Writes the next packet, if there is one, into the chain that was taken. */
 static bool fill_chain(struct virtio_vsock *device, struct virtqueue *queue, bool *filled,
                        struct error *err)
 {
@@ -29,7 +28,7 @@ static bool fill_chain(struct virtio_vsock *device, struct virtqueue *queue, boo
     struct vsock_packet packet;
     uint8_t header[VSOCK_HEADER_SIZE];
     if (chain->readable > 0 || chain->writable_len <= VSOCK_HEADER_SIZE)
-        return error_set(err, ERROR_FORMAT, "vsock: a receive buffer without room for a packet");
+        return error_set(err, ERROR_FORMAT, "vsock: a receive buffer is too small for a packet");
     uint64_t room = chain->writable_len - VSOCK_HEADER_SIZE;
     *filled = vsock_next(&device->vsock, &packet, device->payload,
                          room < VSOCK_PAYLOAD_MAX ? (size_t)room : VSOCK_PAYLOAD_MAX);
@@ -40,12 +39,12 @@ static bool fill_chain(struct virtio_vsock *device, struct virtqueue *queue, boo
     vsock_packet_store(header, &packet);
     if (!virtqueue_write(chain, 0, bytes_of(header, sizeof header)) ||
         !virtqueue_write(chain, sizeof header, bytes_of(device->payload, packet.len)))
-        return error_set(err, ERROR_INTERNAL, "vsock: a packet larger than its buffer");
+        return error_set(err, ERROR_INTERNAL, "vsock: a packet is larger than its buffer");
     virtqueue_give(queue, chain->head, (uint32_t)(sizeof header + packet.len));
     return true;
 }
 
-/* Packets for the guest, as long as it has buffers for them. */
+/* Sends packets to the guest as long as it has buffers for them. */
 static bool serve_receive(struct virtio_vsock *device, struct virtqueue *queue, struct error *err)
 {
     device->is_awake = false;
@@ -68,28 +67,28 @@ static bool serve_receive(struct virtio_vsock *device, struct virtqueue *queue, 
     return true;
 }
 
-/* A packet of the guest: the header's length must be the chain's. */
+/* A packet from the guest; the length in its header must be that of the chain. */
 static bool take_packet(struct virtio_vsock *device, struct error *err)
 {
     const struct virtqueue_chain *chain = &device->chain;
     struct vsock_packet packet;
     uint8_t header[VSOCK_HEADER_SIZE];
     if (chain->writable > 0 || !virtqueue_read(chain, 0, header, sizeof header))
-        return error_set(err, ERROR_FORMAT, "vsock: a chain that holds no packet");
+        return error_set(err, ERROR_FORMAT, "vsock: a chain does not hold a packet");
     vsock_packet_load(&packet, header);
     if (packet.len > VSOCK_PAYLOAD_MAX || chain->readable_len - sizeof header != packet.len)
         return error_set(err, ERROR_FORMAT, "vsock: a packet of %u bytes in a chain of %llu",
                          packet.len, (unsigned long long)chain->readable_len);
     if (!virtqueue_read(chain, sizeof header, device->payload, packet.len))
-        return error_set(err, ERROR_INTERNAL, "vsock: a chain shorter than its length");
+        return error_set(err, ERROR_INTERNAL, "vsock: a chain is shorter than its length");
     return vsock_receive(&device->vsock, &packet, bytes_of(device->payload, packet.len), err);
 }
 
 /*
- * Packets of the guest. This queue is emptied whether or not the guest takes what is for it: Linux
- * stops taking packets while it has answers that it cannot send (virtio_transport.c,
- * queued_replies), so a device that waited for the one queue before it served the other would wait
- * for ever. What cannot be said at once is owed or dropped; it never stands in the way here.
+ * Takes packets from the guest. This queue is emptied even if the guest does not take its packets:
+ * Linux stops taking packets while it has answers that it cannot send (virtio_transport.c,
+ * queued_replies), so a device that waited for one queue before serving the other would wait for
+ * ever. An answer that cannot be sent at once is owed or dropped; it never blocks this queue.
  */
 static bool serve_transmit(struct virtio_vsock *device, struct virtqueue *queue, struct error *err)
 {

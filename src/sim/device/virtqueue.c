@@ -8,7 +8,7 @@
 #define DESC_NEXT      1
 #define DESC_WRITE     2
 #define AVAIL_NO_CALL  1
-#define RING_HEAD_SIZE 4 /* u16 flags, u16 index; behind them the ring */
+#define RING_HEAD_SIZE 4 /* u16 flags, u16 index; then the ring */
 #define AVAIL_SIZE     2 /* u16 head */
 #define USED_SIZE      8 /* u32 head, u32 length */
 
@@ -19,13 +19,13 @@ struct descriptor {
     uint16_t next;
 };
 
-/* Acquire: what the guest wrote before the number is seen with it. */
+/* Acquire: what the guest wrote before this number is visible, too. */
 static uint16_t load16(const uint8_t *at)
 {
     return le16toh(__atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_ACQUIRE));
 }
 
-/* One copy, which is judged and then used: the guest may change the original at any time. */
+/* Copied once, then checked and used: the guest may change the original at any time. */
 static struct descriptor load_descriptor(const uint8_t *at)
 {
     struct descriptor d;
@@ -52,15 +52,15 @@ bool virtqueue_start(struct virtqueue *queue, const struct guest_memory *memory,
     if (size == 0 || size > VIRTQUEUE_SIZE_MAX || (size & (size - 1)) != 0)
         return error_set(err, ERROR_FORMAT, "a queue of %u descriptors", size);
     uint8_t *desc = guest_memory_user(memory, place->desc, (uint64_t)DESC_SIZE * size);
-    /* Behind each ring stands a u16 for event indices, which are not offered. */
+    /* The u16 after each ring is for event indices, which are not offered. */
     uint8_t *avail =
         guest_memory_user(memory, place->avail, RING_HEAD_SIZE + (uint64_t)AVAIL_SIZE * size);
     uint8_t *used =
         guest_memory_user(memory, place->used, RING_HEAD_SIZE + (uint64_t)USED_SIZE * size);
     if (desc == NULL || avail == NULL || used == NULL)
-        return error_set(err, ERROR_FORMAT, "a queue outside the guest's memory");
+        return error_set(err, ERROR_FORMAT, "a queue lies outside the guest's memory");
     if (!aligned(desc, 16) || !aligned(avail, 2) || !aligned(used, 4))
-        return error_set(err, ERROR_FORMAT, "a queue that is not aligned");
+        return error_set(err, ERROR_FORMAT, "a queue is not aligned");
     *queue = (struct virtqueue){.memory = memory,
                                 .size = size,
                                 .next = next,
@@ -97,7 +97,7 @@ static enum virtqueue_result add_piece(const struct virtqueue *queue, struct vir
     if (at == NULL)
         return broken(err, "a descriptor outside the guest's memory", d->address);
     if (!writable && chain->writable > 0)
-        return broken(err, "a readable descriptor behind a writable one", d->address);
+        return broken(err, "a readable descriptor after a writable one", d->address);
     chain->pieces[chain->readable + chain->writable] = (struct virtqueue_piece){at, d->len};
     if (writable) {
         chain->writable++;
@@ -117,7 +117,7 @@ enum virtqueue_result virtqueue_take(struct virtqueue *queue, struct virtqueue_c
     if (waiting == 0)
         return VIRTQUEUE_EMPTY;
     if (waiting > queue->size)
-        return broken(err, "more chains are announced than the queue holds", waiting);
+        return broken(err, "more chains announced than the queue can hold", waiting);
     size_t slot = queue->next & (queue->size - 1u);
     uint16_t index = load16(queue->avail + RING_HEAD_SIZE + AVAIL_SIZE * slot);
     chain->head = index;
@@ -135,7 +135,7 @@ enum virtqueue_result virtqueue_take(struct virtqueue *queue, struct virtqueue_c
         }
         index = d.next;
     }
-    return broken(err, "a chain that runs in a circle", index);
+    return broken(err, "a chain that forms a circle", index);
 }
 
 void virtqueue_untake(struct virtqueue *queue)
@@ -150,14 +150,14 @@ void virtqueue_give(struct virtqueue *queue, uint16_t head, uint32_t written)
     uint32_t element[2] = {htole32(head), htole32(written)};
     memcpy(at, element, sizeof element);
     queue->used_next++;
-    /* Release: the guest that sees the index also sees the element and what was written. */
+    /* Release: a guest that sees the index also sees the element and the data. */
     __atomic_store_n((uint16_t *)(void *)(queue->used + 2), htole16(queue->used_next),
                      __ATOMIC_RELEASE);
 }
 
 bool virtqueue_wants_call(const struct virtqueue *queue)
 {
-    /* The index must be out before the flag is read, or both sides may wait for each other. */
+    /* The index must be visible before the flag is read, or both sides may wait for each other. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return (load16(queue->avail) & AVAIL_NO_CALL) == 0;
 }

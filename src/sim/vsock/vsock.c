@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sim/vsock/vsock_stream.h"
+#include "sim/vsock/vsock_internal.h"
 
-#define COMPLAINTS_MAX 32
-#define FIRST_PORT     49152 /* of the parent's side of connections to the guest */
+#define LOGGED_MAX 32    /* lines about the guest */
+#define FIRST_PORT 49152 /* of the parent's side of connections to the guest */
 
 void vsock_init(struct vsock *vsock)
 {
@@ -21,7 +21,7 @@ void vsock_init(struct vsock *vsock)
     vsock->stream_count = 0;
     vsock->reset_first = vsock->reset_count = 0;
     vsock->next_port = FIRST_PORT;
-    vsock->complaints = 0;
+    vsock->logged = 0;
 }
 
 void vsock_clear(struct vsock *vsock)
@@ -32,13 +32,13 @@ void vsock_clear(struct vsock *vsock)
     }
 }
 
-bool vsock_may_complain(struct vsock *vsock)
+bool vsock_may_log(struct vsock *vsock)
 {
-    if (vsock->complaints > COMPLAINTS_MAX)
+    if (vsock->logged > LOGGED_MAX)
         return false;
-    if (vsock->complaints++ < COMPLAINTS_MAX)
+    if (vsock->logged++ < LOGGED_MAX)
         return true;
-    log_warning("vsock: no more is said about what the guest does");
+    log_warning("vsock: what the guest does is no longer logged");
     return false;
 }
 
@@ -48,8 +48,8 @@ static struct vsock_streams *bucket_of(struct vsock *vsock, uint32_t host_port, 
     return &vsock->buckets[(mixed >> 16) % VSOCK_BUCKETS];
 }
 
-struct vsock_stream *vsock_find(struct vsock *vsock, uint64_t cid, uint32_t host_port,
-                                uint32_t guest_port)
+static struct vsock_stream *find(struct vsock *vsock, uint64_t cid, uint32_t host_port,
+                                 uint32_t guest_port)
 {
     struct vsock_stream *s;
     LIST_FOREACH(s, bucket_of(vsock, host_port, guest_port), in_bucket)
@@ -60,13 +60,16 @@ struct vsock_stream *vsock_find(struct vsock *vsock, uint64_t cid, uint32_t host
     return NULL;
 }
 
-struct vsock_stream *vsock_stream_new(struct vsock *vsock, int fd, uint64_t cid, uint32_t host_port,
-                                      uint32_t guest_port)
+/* A stream in the table, which owns fd (-1: none yet). NULL, with fd closed: no memory, or too
+ * many. */
+static struct vsock_stream *new_stream(struct vsock *vsock, int fd, uint64_t cid,
+                                       uint32_t host_port, uint32_t guest_port)
 {
     struct vsock_stream *s = vsock->stream_count < VSOCK_STREAMS_MAX ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
-        if (vsock_may_complain(vsock))
-            log_warning("vsock: no more than %d connections at a time", VSOCK_STREAMS_MAX);
+        if (vsock_may_log(vsock))
+            log_warning("vsock: no memory, or more than %d connections at a time",
+                        VSOCK_STREAMS_MAX);
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -106,9 +109,9 @@ void vsock_stream_free(struct vsock_stream *s)
 static void put_reset(struct vsock *vsock, const struct vsock_packet *reset)
 {
     if (vsock->reset_count == VSOCK_RESETS_MAX) {
-        /* Only a guest that takes no packets comes here; it will run into its own time limit. */
-        if (vsock_may_complain(vsock))
-            log_warning("vsock: the guest does not take its resets: one is dropped");
+        /* Only for a guest that takes no packets; its own time limit will end its connections. */
+        if (vsock_may_log(vsock))
+            log_warning("vsock: the guest does not take its packets: a reset is dropped");
         return;
     }
     size_t at = (vsock->reset_first + vsock->reset_count++) % VSOCK_RESETS_MAX;
@@ -136,18 +139,18 @@ void vsock_stream_reset(struct vsock_stream *s)
 void vsock_offer(struct vsock *vsock, int fd, uint64_t cid, uint32_t port)
 {
     uint32_t own;
-    do { /* as there are fewer streams than ports, this ends */
+    do { /* ends, as there are fewer streams than ports */
         own = vsock->next_port++;
         if (vsock->next_port == UINT32_MAX)
             vsock->next_port = FIRST_PORT;
-    } while (vsock_find(vsock, cid, own, port) != NULL);
-    struct vsock_stream *s = vsock_stream_new(vsock, fd, cid, own, port);
+    } while (find(vsock, cid, own, port) != NULL);
+    struct vsock_stream *s = new_stream(vsock, fd, cid, own, port);
     if (s == NULL)
         return;
     s->state = VSOCK_CONNECTING_GUEST;
     s->owed = OWED_REQUEST;
     vsock_stream_want(s);
-    /* Last: it may be over at once. */
+    /* Last: it may free s. */
     if (!event_add(vsock->loop, &s->host, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, NULL))
         vsock_stream_free(s);
 }
@@ -177,11 +180,11 @@ static void receive_request(struct vsock *vsock, const struct vsock_packet *pack
     const struct vsock_target *target = target_of(vsock, packet->dst_port);
     struct vsock_stream *s = NULL;
     if (packet->dst_cid != VSOCK_PARENT_CID || target == NULL) {
-        if (vsock_may_complain(vsock))
-            log_info("vsock: the guest finds nobody at %" PRIu64 ":%u", packet->dst_cid,
-                     packet->dst_port);
+        if (vsock_may_log(vsock))
+            log_info("vsock: the guest connects to %" PRIu64 ":%u, where nobody listens",
+                     packet->dst_cid, packet->dst_port);
     } else {
-        s = vsock_stream_new(vsock, -1, packet->dst_cid, packet->dst_port, packet->src_port);
+        s = new_stream(vsock, -1, packet->dst_cid, packet->dst_port, packet->src_port);
     }
     if (s == NULL) {
         refuse(vsock, packet);
@@ -197,14 +200,15 @@ bool vsock_receive(struct vsock *vsock, const struct vsock_packet *packet, struc
                    struct error *err)
 {
     if (packet->src_cid != vsock->guest_cid)
-        return error_set(err, ERROR_FORMAT, "vsock: a packet from CID %" PRIu64 ", not %" PRIu64,
+        return error_set(err, ERROR_FORMAT,
+                         "vsock: a packet from CID %" PRIu64 " in place of %" PRIu64,
                          packet->src_cid, vsock->guest_cid);
     if (payload.len > 0 && packet->op != VSOCK_RW)
         return error_set(err, ERROR_FORMAT, "vsock: %zu bytes of payload with operation %u",
                          payload.len, packet->op);
     struct vsock_stream *s = NULL;
     if (packet->type == VSOCK_TYPE_STREAM)
-        s = vsock_find(vsock, packet->dst_cid, packet->dst_port, packet->src_port);
+        s = find(vsock, packet->dst_cid, packet->dst_port, packet->src_port);
     if (s != NULL)
         vsock_stream_receive(s, packet, payload);
     else if (packet->op == VSOCK_REQUEST && packet->type == VSOCK_TYPE_STREAM)

@@ -20,7 +20,7 @@ enum vsock_op {
     VSOCK_CREDIT_REQUEST = 7,
 };
 
-/* Flags of VSOCK_SHUTDOWN: what the sender of the packet will not do any more. */
+/* Flags of VSOCK_SHUTDOWN: what the sender of the packet will no longer do. */
 #define VSOCK_NO_RECEIVE 1u
 #define VSOCK_NO_SEND    2u
 
@@ -33,8 +33,8 @@ struct vsock_packet {
     uint16_t type;
     uint16_t op;
     uint32_t flags;
-    uint32_t buf_alloc; /* bytes that the sender has room for, in all */
-    uint32_t fwd_cnt;   /* bytes that it has taken out of that room so far, modulo 2³² */
+    uint32_t buf_alloc; /* bytes: the size of the sender's receive buffer */
+    uint32_t fwd_cnt;   /* bytes that it has taken out of that buffer so far, modulo 2³² */
 };
 
 void vsock_packet_load(struct vsock_packet *packet, const uint8_t at[VSOCK_HEADER_SIZE]);

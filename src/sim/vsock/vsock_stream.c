@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's packets: those that come from the guest, and those that go to it. */
-#include "sim/vsock/vsock_stream.h"
+/* The packets of a connection: those from the guest, and those for it. */
+#include "sim/vsock/vsock_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 
 #define BOTH (VSOCK_NO_RECEIVE | VSOCK_NO_SEND)
 
-/* Bytes that the guest has room for; what it claims of its room can make this wrong, never large.
- */
+/* Bytes that the guest has room for, at most what it last advertised. A guest that lies about it
+ * gets wrong credit, never more than that. */
 static uint32_t credit(const struct vsock_stream *s)
 {
     uint32_t in_flight = s->sent - s->guest_forwarded;
@@ -39,7 +39,8 @@ void vsock_stream_want(struct vsock_stream *s)
     s->vsock->wake(s->vsock->context);
 }
 
-void vsock_stream_drain(struct vsock_stream *s)
+/* The guest has closed in good order: frees s, or keeps it until all is written to the host. */
+static void drain(struct vsock_stream *s)
 {
     if (s->window_len == 0 || s->host.fd < 0) {
         vsock_stream_free(s);
@@ -69,21 +70,23 @@ void vsock_stream_settle(struct vsock_stream *s)
     vsock_stream_want(s);
 }
 
-/* The guest will not send or not receive any more, or neither. */
+/* The guest will no longer send, or no longer receive, or neither. */
 static void receive_shutdown(struct vsock_stream *s, uint32_t flags)
 {
     s->heard_flags |= flags & BOTH;
     if (s->state == VSOCK_CLOSING || s->heard_flags == BOTH) {
-        /* The guest waits for this reset before it lets its socket go. What it has sent is still
+        /* The guest waits for this reset before it frees its socket. What it has sent is still
          * delivered. */
         if (s->heard_flags == BOTH) {
             vsock_reset_to(s->vsock, s->cid, s->host_port, s->guest_port);
-            vsock_stream_drain(s);
+            drain(s);
         }
         return;
     }
     if ((s->heard_flags & VSOCK_NO_RECEIVE) != 0)
-        (void)shutdown(s->host.fd, SHUT_RD); /* a unix peer that writes on is told; TCP cannot */
+        (void)shutdown(
+            s->host.fd,
+            SHUT_RD); /* so that a unix peer that still writes gets EPIPE; TCP has no such signal */
     if (vsock_stream_flush(s))
         vsock_stream_settle(s);
 }
@@ -91,13 +94,13 @@ static void receive_shutdown(struct vsock_stream *s, uint32_t flags)
 static void receive_data(struct vsock_stream *s, struct bytes payload)
 {
     if ((s->heard_flags & VSOCK_NO_SEND) != 0 || payload.len > VSOCK_WINDOW - s->window_len) {
-        if (vsock_may_complain(s->vsock))
-            log_warning("vsock: port %u of the guest sends what it said it would not, or more than "
-                        "it was granted: reset",
+        if (vsock_may_log(s->vsock))
+            log_warning("vsock: port %u of the guest sends after its shutdown, or more than it was "
+                        "granted: reset",
                         s->guest_port);
         vsock_stream_reset(s);
     } else if (s->state == VSOCK_CLOSING || (s->said_flags & VSOCK_NO_RECEIVE) != 0) {
-        s->forwarded += (uint32_t)payload.len; /* on its way before the guest knew */
+        s->forwarded += (uint32_t)payload.len; /* sent before the guest knew */
     } else if (vsock_stream_put(s, payload)) {
         vsock_stream_settle(s);
     }
@@ -118,29 +121,44 @@ static void take_credit(struct vsock_stream *s, const struct vsock_packet *packe
         s->credit_asked = false;
 }
 
+/* A packet for a connection that both sides have agreed on. */
+static void receive_established(struct vsock_stream *s, const struct vsock_packet *packet,
+                                struct bytes payload)
+{
+    switch (packet->op) {
+    case VSOCK_RW:
+        receive_data(s, payload);
+        break;
+    case VSOCK_SHUTDOWN:
+        receive_shutdown(s, packet->flags);
+        break;
+    case VSOCK_CREDIT_UPDATE:
+        vsock_stream_want(s);
+        break;
+    case VSOCK_CREDIT_REQUEST:
+        s->owed |= OWED_CREDIT_UPDATE;
+        vsock_stream_want(s);
+        break;
+    default: /* for example a second REQUEST: the two sides disagree about the connection */
+        vsock_stream_reset(s);
+    }
+}
+
 void vsock_stream_receive(struct vsock_stream *s, const struct vsock_packet *packet,
                           struct bytes payload)
 {
-    bool stands = s->state == VSOCK_OPEN || s->state == VSOCK_CLOSING;
     take_credit(s, packet);
     if (packet->op == VSOCK_RST)
         vsock_stream_free(s);
     else if (packet->op == VSOCK_RESPONSE && s->state == VSOCK_CONNECTING_GUEST)
         receive_response(s);
-    else if (packet->op == VSOCK_RW && stands)
-        receive_data(s, payload);
-    else if (packet->op == VSOCK_SHUTDOWN && stands)
-        receive_shutdown(s, packet->flags);
-    else if (packet->op == VSOCK_CREDIT_UPDATE && stands)
-        vsock_stream_want(s);
-    else if (packet->op == VSOCK_CREDIT_REQUEST && stands) {
-        s->owed |= OWED_CREDIT_UPDATE;
-        vsock_stream_want(s);
-    } else
-        vsock_stream_reset(s); /* also a second REQUEST: one of both sides has lost the thread */
+    else if (s->state == VSOCK_OPEN || s->state == VSOCK_CLOSING)
+        receive_established(s, packet, payload);
+    else
+        vsock_stream_reset(s);
 }
 
-/* Says to the guest that no more will be sent, and if the host hung up, that nobody listens. */
+/* Tells the guest that no more will be sent and, if the host hung up, that nobody receives. */
 static void say_end(struct vsock_stream *s)
 {
     s->said_flags |= VSOCK_NO_SEND | (s->host_hung_up && !s->host_shut ? VSOCK_NO_RECEIVE : 0);
@@ -148,7 +166,7 @@ static void say_end(struct vsock_stream *s)
     vsock_stream_settle(s);
 }
 
-/* Reads from the host for the guest. *len 0: nothing there. False: s is freed. */
+/* Reads from the host for the guest. *len 0: nothing to read. False: s was freed. */
 static bool read_host(struct vsock_stream *s, uint8_t *payload, size_t room, size_t *len)
 {
     size_t want = room < credit(s) ? room : credit(s);
@@ -171,7 +189,7 @@ static bool read_host(struct vsock_stream *s, uint8_t *payload, size_t room, siz
     return true;
 }
 
-/* What is owed, most urgent first; 0: nothing. */
+/* Takes the most urgent packet that is owed; VSOCK_INVALID: none. */
 static uint16_t next_owed(struct vsock_stream *s)
 {
     static const struct {
@@ -202,7 +220,7 @@ bool vsock_stream_next(struct vsock_stream *s, struct vsock_packet *packet, uint
         return false;
     uint16_t op = len > 0 ? VSOCK_RW : next_owed(s);
     if (op == VSOCK_INVALID)
-        return false; /* a new event will bring it back */
+        return false; /* a later event gives it a new turn */
     *packet = (struct vsock_packet){.src_cid = s->cid,
                                     .dst_cid = s->vsock->guest_cid,
                                     .src_port = s->host_port,
@@ -213,7 +231,7 @@ bool vsock_stream_next(struct vsock_stream *s, struct vsock_packet *packet, uint
                                     .flags = op == VSOCK_SHUTDOWN ? s->said_flags : 0,
                                     .buf_alloc = VSOCK_WINDOW,
                                     .fwd_cnt = s->forwarded};
-    s->forwarded_said = s->forwarded; /* every packet says it */
+    s->forwarded_said = s->forwarded; /* every packet carries it */
     s->owed &= ~OWED_CREDIT_UPDATE;
     vsock_stream_want(s);
     return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's host socket: connecting, writing, and what its events mean. */
+/* The host socket of a connection: connecting, writing, and its events. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sim/vsock/vsock_stream.h"
+#include "sim/vsock/vsock_internal.h"
 
 void vsock_stream_close_host(struct vsock_stream *s)
 {
@@ -32,7 +32,7 @@ static void connected(struct vsock_stream *s)
 static void cannot_connect(struct vsock_stream *s, int reason)
 {
     const char *where = s->target->open == NULL ? s->target->address.text : "here";
-    if (vsock_may_complain(s->vsock))
+    if (vsock_may_log(s->vsock))
         log_warning("vsock: the guest's connection to port %u is refused: %s: %s", s->host_port,
                     where, strerror(reason));
     vsock_stream_reset(s);
@@ -66,7 +66,7 @@ void vsock_stream_connect(struct vsock_stream *s)
 {
     bool pending;
     int fd = open_target(s->target, &pending);
-    /* A unix socket whose backlog is full says EAGAIN: it is asked again until the time is up. */
+    /* EAGAIN: the backlog of a unix socket is full. It is tried again until the time limit. */
     s->must_retry = fd < 0 && errno == EAGAIN;
     if (s->must_retry)
         return;
@@ -95,8 +95,8 @@ static bool finish_connect(struct vsock_stream *s)
     return true;
 }
 
-/* The host takes nothing more: the guest is told, and what it sent is forgotten. */
-static bool host_is_deaf(struct vsock_stream *s)
+/* The host takes nothing more: tells the guest, and discards what it sent. False: s was freed. */
+static bool stop_receiving(struct vsock_stream *s)
 {
     if (s->state == VSOCK_DRAINING) {
         vsock_stream_free(s);
@@ -110,7 +110,7 @@ static bool host_is_deaf(struct vsock_stream *s)
     return true;
 }
 
-/* *n bytes were written, 0 if the socket is full. False: s is freed. */
+/* *n: the bytes written, 0 if the socket is full. False: s was freed. */
 static bool write_host(struct vsock_stream *s, struct bytes bytes, size_t *n)
 {
     *n = 0;
@@ -123,7 +123,7 @@ static bool write_host(struct vsock_stream *s, struct bytes bytes, size_t *n)
     if (errno == EAGAIN || errno == EINTR)
         return true;
     if (errno == EPIPE)
-        return host_is_deaf(s);
+        return stop_receiving(s);
     if (s->state == VSOCK_DRAINING)
         vsock_stream_free(s);
     else
@@ -131,7 +131,7 @@ static bool write_host(struct vsock_stream *s, struct bytes bytes, size_t *n)
     return false;
 }
 
-/* Tells the guest of room when half of its window is free again and it does not know. */
+/* Owes a credit update once half of the window is free that the guest does not know of. */
 static void offer_credit(struct vsock_stream *s)
 {
     if (s->forwarded - s->forwarded_said < VSOCK_WINDOW / 2)
@@ -140,7 +140,7 @@ static void offer_credit(struct vsock_stream *s)
     vsock_stream_want(s);
 }
 
-/* All is written that will be. */
+/* Everything has been written. False: s was freed. */
 static bool finish_writing(struct vsock_stream *s)
 {
     if (s->state == VSOCK_DRAINING) {
@@ -173,8 +173,8 @@ bool vsock_stream_flush(struct vsock_stream *s)
     return s->window_len > 0 || finish_writing(s);
 }
 
-/* Copies bytes behind what waits; the caller has seen to it that they fit. */
-static void store(struct vsock_stream *s, struct bytes bytes)
+/* Appends bytes to what waits; the caller has checked that they fit. */
+static void append(struct vsock_stream *s, struct bytes bytes)
 {
     uint32_t at = (s->window_first + s->window_len) % VSOCK_WINDOW;
     size_t tail = VSOCK_WINDOW - at;
@@ -197,25 +197,29 @@ bool vsock_stream_put(struct vsock_stream *s, struct bytes bytes)
         vsock_stream_reset(s);
         return false;
     }
-    store(s, bytes);
+    append(s, bytes);
     return true;
+}
+
+/* Whether the host, which had ended its side, now has closed the other direction, too. */
+static bool host_left(const struct vsock_stream *s)
+{
+    return s->host_hung_up && !s->host_shut && s->state == VSOCK_OPEN &&
+           (s->said_flags & VSOCK_NO_SEND) != 0;
 }
 
 void vsock_stream_ready(struct event_source *source, uint32_t events)
 {
     struct vsock_stream *s = (struct vsock_stream *)source; /* its first member */
-    if (s->state == VSOCK_CONNECTING_HOST &&
-        ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0 || !finish_connect(s)))
+    bool readable = (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    bool writable = (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
+    if (s->state == VSOCK_CONNECTING_HOST && (!writable || !finish_connect(s)))
         return;
-    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-        s->host_readable = true;
-    if ((events & EPOLLHUP) != 0)
-        s->host_hung_up = true;
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && !vsock_stream_flush(s))
+    s->host_readable |= readable;
+    s->host_hung_up |= (events & EPOLLHUP) != 0;
+    if (writable && !vsock_stream_flush(s))
         return;
-    /* The host had ended its side before and now took the other away, too. */
-    if (s->host_hung_up && !s->host_shut && s->state == VSOCK_OPEN &&
-        (s->said_flags & VSOCK_NO_SEND) != 0 && !host_is_deaf(s))
+    if (host_left(s) && !stop_receiving(s))
         return;
     vsock_stream_want(s);
 }
