@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands of enclave-sim: each takes its own name as argv[0] and returns the exit code. */
+/* The commands of enclave-sim, listed in commands.c. */
 #ifndef SIM_COMMANDS_H
 #define SIM_COMMANDS_H
+
+#include "cli/cli.h"
 
 /* Exit codes. */
 #define SIM_OK     0
 #define SIM_FAILED 1
-#define SIM_USAGE  2
+#define SIM_USAGE  CLI_EXIT_USAGE
 
-int command_kms(int argc, char **argv);
-int command_nsm(int argc, char **argv);
-int command_vm(int argc, char **argv);
+extern const struct cli_command command_kms;
+extern const struct cli_command command_nsm;
+extern const struct cli_command command_vm;
+
+extern const struct cli_program enclave_sim;
 
 #endif

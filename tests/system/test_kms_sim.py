@@ -708,7 +708,7 @@ def run(*arguments):
 
 def test_help():
     result = run("--help")
-    assert result.returncode == 0 and "Examples:" in result.stdout
+    assert result.returncode == 0 and "examples:" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [

@@ -267,7 +267,7 @@ def test_registers_from_the_command_line_and_files(tmp_path):
     cli = tmp_path / "cli.json"
     cli.write_text(json.dumps({"Measurements": {"HashAlgorithm": "Sha384 { ... }",
                                                 "PCR1": "03" * 48, "PCR2": "04" * 48}}))
-    with running(tmp_path, "--pcrs", plain, "--pcrs", cli, "--pcr", "8=" + "AB" * 48,
+    with running(tmp_path, "--measurements", plain, "--measurements", cli, "--pcr", "8=" + "AB" * 48,
                  "--pcr", "4=" + "05" * 48) as (sim, module):
         claims = verify(module.document(), sim.root)
         want = {0: 1, 1: 3, 2: 4, 4: 5, 8: 0xAB}
@@ -304,7 +304,7 @@ def test_state_that_is_spoilt_is_refused(tmp_path):
     for folder in state, other:
         with running(tmp_path, "--state", folder):
             pass
-    options = ["nsm", "--listen", f"unix:{tmp_path}/s", "--root", tmp_path / "r", "--state", state]
+    options = ["nsm", "--listen", f"unix:{tmp_path}/s", "--write-nsm-root", tmp_path / "r", "--state", state]
     good = (state / "instance.key").read_bytes()
     (state / "instance.key").write_bytes((other / "instance.key").read_bytes())
     result = run(*options)
@@ -336,11 +336,11 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path):
     sim.stop(signal.SIGKILL)
     assert sim.path.exists()
     with running(tmp_path) as (sim, module):
-        result = run("nsm", "--listen", f"unix:{sim.path}", "--root", tmp_path / "other.pem")
+        result = run("nsm", "--listen", f"unix:{sim.path}", "--write-nsm-root", tmp_path / "other.pem")
         assert result.returncode == 1 and "cannot listen" in result.stderr
         assert module.ask("GetRandom")["GetRandom"]
     (tmp_path / "file").write_text("mine")
-    result = run("nsm", "--listen", f"unix:{tmp_path}/file", "--root", tmp_path / "other.pem")
+    result = run("nsm", "--listen", f"unix:{tmp_path}/file", "--write-nsm-root", tmp_path / "other.pem")
     assert result.returncode == 1
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -412,21 +412,21 @@ def test_fault_silent(tmp_path):
 # Usage.
 
 @pytest.mark.parametrize("arguments", [
-    [], ["nsm"], ["nosuch"], ["nsm", "--listen", "unix:x"], ["nsm", "--root", "x"],
-    ["nsm", "--listen", "tcp:127.0.0.1:1", "--root", "x"],
-    ["nsm", "--listen", "nonsense", "--root", "x"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "more"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--nosuch"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--map", "other"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcr", "32=" + "00" * 48],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcr", "0=00"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcr", "00" * 48],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcr", "0=" + "0g" * 48],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcrs", "/nowhere/file"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--pcrs", "/dev/null"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--fault", "nosuch"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--fault", "error:NoSuch"],
-    ["nsm", "--listen", "unix:x", "--root", "x", "--fault", "short:NoSuch"],
+    [], ["nsm"], ["nosuch"], ["nsm", "--listen", "unix:x"], ["nsm", "--write-nsm-root", "x"],
+    ["nsm", "--listen", "tcp:127.0.0.1:1", "--write-nsm-root", "x"],
+    ["nsm", "--listen", "nonsense", "--write-nsm-root", "x"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "more"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--nosuch"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--map", "other"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--pcr", "32=" + "00" * 48],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--pcr", "0=00"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--pcr", "00" * 48],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--pcr", "0=" + "0g" * 48],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--measurements", "/nowhere/file"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--measurements", "/dev/null"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--fault", "nosuch"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--fault", "error:NoSuch"],
+    ["nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--fault", "short:NoSuch"],
 ])
 def test_wrong_usage(arguments):
     result = run(*arguments)
@@ -439,7 +439,7 @@ def test_wrong_usage(arguments):
 def test_wrong_register_files(tmp_path, content):
     path = tmp_path / "pcrs.json"
     path.write_text(content)
-    result = run("nsm", "--listen", "unix:x", "--root", "x", "--pcrs", path)
+    result = run("nsm", "--listen", "unix:x", "--write-nsm-root", "x", "--measurements", path)
     assert result.returncode == 2 and "pcrs.json" in result.stderr
 
 
@@ -447,16 +447,16 @@ def test_help_and_version():
     for arguments in ["--help"], ["nsm", "--help"]:
         result = run(*arguments)
         assert result.returncode == 0 and "usage: enclave-sim" in result.stdout
-    assert "Examples:" in run("nsm", "--help").stdout
+    assert "examples:" in run("nsm", "--help").stdout
     assert run("--version").stdout.startswith("enclave-sim ")
 
 
 def test_places_that_cannot_be_written(tmp_path):
-    result = run("nsm", "--listen", f"unix:{tmp_path}/s", "--root", "/nowhere/root.pem")
+    result = run("nsm", "--listen", f"unix:{tmp_path}/s", "--write-nsm-root", "/nowhere/root.pem")
     assert result.returncode == 1 and "/nowhere/root.pem" in result.stderr
-    result = run("nsm", "--listen", "unix:/nowhere/s", "--root", tmp_path / "root.pem")
+    result = run("nsm", "--listen", "unix:/nowhere/s", "--write-nsm-root", tmp_path / "root.pem")
     assert result.returncode == 1 and "cannot listen" in result.stderr
-    result = run("nsm", "--listen", f"unix:{tmp_path}/s", "--root", tmp_path / "root.pem",
+    result = run("nsm", "--listen", f"unix:{tmp_path}/s", "--write-nsm-root", tmp_path / "root.pem",
                  "--state", "/nowhere/state")
     assert result.returncode == 1
 

@@ -53,7 +53,7 @@ def machine(image, tmp_path_factory):
     dead = folder / "nobody.sock"
     vm = Vm(folder, image.path, "--listen", f"5000=unix:{folder}/guest.sock",
             "--listen", "5000=tcp:127.0.0.1:0,cid=7", "--connect", f"8000={host.address}",
-            "--connect", f"8001=unix:{dead}", "--root", folder / "root.pem", "--memory", "64",
+            "--connect", f"8001=unix:{dead}", "--write-nsm-root", folder / "root.pem", "--memory", "64",
             "--pcr", "3=" + "ab" * 48, "--cid", "42", "--state", folder / "state")
     vm.host = host
     vm.root = folder / "root.pem"
@@ -285,7 +285,7 @@ def test_faults_of_the_module(image, tmp_path):
 def test_a_kept_state_has_the_same_root(image, tmp_path):
     roots = []
     for n in range(2):
-        vm = Vm(tmp_path, image.path, "--state", tmp_path / "state", "--root", tmp_path / f"root{n}")
+        vm = Vm(tmp_path, image.path, "--state", tmp_path / "state", "--write-nsm-root", tmp_path / f"root{n}")
         try:
             vm.wait_ready()
         finally:

@@ -50,28 +50,28 @@ def run(*arguments, **env):
 
 
 @pytest.mark.parametrize("arguments, says", [
-    ([], "which image?"),
-    (["a.eif", "b.eif"], "unexpected argument: b.eif"),
-    (["a.eif", "--memory", "0"], "--memory takes a number from 1 to"),
-    (["a.eif", "--memory", "12x"], "not 12x"),
-    (["a.eif", "--memory", "99999999999999999999"], "--memory takes a number"),
-    (["a.eif", "--cpus", "65"], "--cpus takes a number from 1 to 64"),
-    (["a.eif", "--cid", "3"], "--cid takes a number from 4 to"),
-    (["a.eif", "--boot-timeout", "0"], "--boot-timeout takes a number from 1 to 3600"),
+    ([], "vm needs FILE"),
+    (["a.eif", "b.eif"], "unexpected argument b.eif"),
+    (["a.eif", "--memory", "0"], "--memory must be an integer from 1 to"),
+    (["a.eif", "--memory", "12x"], "--memory must be an integer"),
+    (["a.eif", "--memory", "99999999999999999999"], "--memory must be an integer"),
+    (["a.eif", "--cpus", "65"], "--cpus must be an integer from 1 to 64"),
+    (["a.eif", "--cid", "3"], "--cid must be an integer from 4 to"),
+    (["a.eif", "--boot-timeout", "0"], "--boot-timeout must be an integer from 1 to 3600"),
     (["a.eif", "--accel", "hvf"], "--accel is auto, kvm or tcg"),
     (["a.eif", "--listen", "unix:/x"], "--listen takes PORT=ADDRESS"),
-    (["a.eif", "--listen", "x=unix:/x"], "--listen takes a number"),
+    (["a.eif", "--listen", "x=unix:/x"], "the port must be an integer"),
     (["a.eif", "--listen", "5000=vsock:3:5000"], "--listen takes unix:PATH or tcp:HOST:PORT"),
-    (["a.eif", "--listen", "5000=unix:/x,cid=-1"], "cid= takes a number"),
+    (["a.eif", "--listen", "5000=unix:/x,cid=-1"], "cid= must be an integer"),
     (["a.eif", "--listen", "5000=unix:" + "x" * 400], "too long"),
     (["a.eif", "--listen", "5000=nowhere"], "is no address"),
-    (["a.eif", *["--listen", "5000=unix:/x"] * 17], "--listen can be given 16 times"),
+    (["a.eif", *["--listen", "5000=unix:/x"] * 17], "at most 16 times --listen"),
     (["a.eif", "--connect", "9000=unix:/x"], "port 9000 is for the heartbeat"),
     (["a.eif", "--connect", "1=unix:/x", "--connect", "1=unix:/y"], "port 1 is given twice"),
     (["a.eif", "--pcr", "2=" + "00" * 48], "measured from the image"),
     (["a.eif", "--pcr", "3=00"], "96 hex digits"),
     (["a.eif", "--fault", "nonsense"], "fault"),
-    (["a.eif", "--nonsense"], "try enclave-sim vm --help"),
+    (["a.eif", "--nonsense"], "unknown option --nonsense; see enclave-sim vm --help"),
 ])
 def test_wrong_usage(arguments, says):
     code, log = run(*arguments)
@@ -80,7 +80,7 @@ def test_wrong_usage(arguments, says):
 
 def test_help_has_examples():
     done = subprocess.run([SIM, "vm", "--help"], stdout=subprocess.PIPE, text=True, timeout=SECONDS)
-    assert done.returncode == 0 and "Examples:" in done.stdout
+    assert done.returncode == 0 and "examples:" in done.stdout
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
 
 

@@ -16,8 +16,8 @@ static bool start_nsm(struct dev *dev, const char *pcr0, struct error *err)
     if (!dev_path(dev, "nsm-root.pem", root, err) || !dev_path(dev, "nsm", state, err))
         return false;
     snprintf(listen, sizeof listen, "unix:%s/nsm.sock", dev->run);
-    const char *const options[] = {"nsm",   "--listen", listen,    "--root", root,
-                                   "--pcr", pcr0,       "--state", state,    NULL};
+    const char *const options[] = {
+        "nsm", "--listen", listen, "--write-nsm-root", root, "--pcr", pcr0, "--state", state, NULL};
     return dev_launch(dev, &dev->nsm, "nsm", "enclave-sim", options, DEV_WAIT_MS, ready,
                       sizeof ready, err);
 }
@@ -37,7 +37,7 @@ static bool start_kms(struct dev *dev, struct error *err)
         db,
         "--nsm-root",
         root,
-        "--ca",
+        "--write-roots",
         ca,
         "--region",
         DEV_REGION,

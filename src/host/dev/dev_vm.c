@@ -78,11 +78,16 @@ bool dev_boot(struct dev *dev, struct error *err)
         return false;
     snprintf(listen, sizeof listen, "5000=%s", dev->listen);
     snprintf(out, sizeof out, "8000=unix:%s/relay.sock", dev->run);
-    const char *options[24] = {"vm",        dev->boot != NULL ? dev->boot : image,
-                               "--state",   state,
-                               "--root",    root,
-                               "--listen",  listen,
-                               "--connect", out};
+    const char *options[24] = {"vm",
+                               dev->boot != NULL ? dev->boot : image,
+                               "--state",
+                               state,
+                               "--write-nsm-root",
+                               root,
+                               "--listen",
+                               listen,
+                               "--connect",
+                               out};
     size_t count = 10;
     if (dev->memory != NULL) {
         options[count++] = "--memory";

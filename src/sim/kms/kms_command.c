@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclave-sim kms: options, start and end. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,193 +17,81 @@
 #define HOSTS_MAX  16
 #define FAULTS_MAX 16
 #define PEM_MAX    (1u << 20)
+#define REGION_MAX 32
+#define SKEW_MAX   1000000000 /* seconds */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, 0};
 
-struct options {
+struct kms_options {
     const char *listen;
     const char *database;
     const char *nsm_root;
-    const char *authority;
+    const char *roots; /* written */
     const char *region;
     const char *account;
     const char *credentials;
     const char *fault_file;
-    const char *hosts[HOSTS_MAX + 1];
+    const char *hosts[HOSTS_MAX];
     size_t host_count;
-    char endpoint[64]; /* the first of hosts, if none is given */
     const char *faults[FAULTS_MAX];
     size_t fault_count;
     enum cms_content envelope;
-    long clock_offset_s;
+    int64_t clock_skew_s;
 };
 
-static const char help[] =
-    "usage: enclave-sim kms --db FILE --nsm-root FILE [OPTION]...\n"
-    "A stand-in for AWS KMS with attested recipients: its HTTPS, shapes, errors and policies.\n"
-    "\n"
-    "  --listen tcp:HOST:PORT   where to serve (tcp:127.0.0.1:0: a free port)\n"
-    "  --db FILE                keys, policies, aliases and certificates; made with mode 0600\n"
-    "  --nsm-root FILE          the root certificate (PEM) of attestation documents to believe\n"
-    "  --credentials FILE       who may call, as JSON (below); read again when it changes\n"
-    "  --ca FILE                write the authority's certificate (PEM) here, for clients\n"
-    "  --region NAME            the region served (us-east-1)\n"
-    "  --account ID             the account that owns the keys, 12 digits (111122223333)\n"
-    "  --host NAME              a name for the certificate, repeatable\n"
-    "                           (kms.REGION.amazonaws.com, localhost and 127.0.0.1)\n"
-    "  --envelope FORM          CiphertextForRecipient: constructed (default) or primitive\n"
-    "  --clock-skew SECONDS     this KMS's clock goes so much ahead (behind: negative)\n"
-    "  --help                   this text\n"
-    "\n"
-    "For tests only, to see how a client bears it:\n"
-    "  --fault 'OPERATION FAULT COUNT'  spoil the next COUNT answers, repeatable. OPERATION: a "
-    "name\n"
-    "                           or *. FAULT: 400, 403, 500, 503, throttle, garbage, large,\n"
-    "                           half, hang, reset, other-key, no-key, other-recipient,\n"
-    "                           broken-envelope, plaintext, short-tsk, long-tsk\n"
-    "  --fault-file FILE        such lines; read again when it changes, replacing all\n"
-    "\n"
-    "The credentials file, mode 0600:\n"
-    "  [{\"access_key_id\": \"AKIDEXAMPLE\", \"secret_access_key\": \"...\",\n"
-    "    \"session_token\": \"...\", \"expiration\": \"2030-01-01T00:00:00Z\",\n"
-    "    \"principal\": \"arn:aws:sts::111122223333:assumed-role/enclave/i-0123\"}]\n"
-    "session_token and expiration may be left out. Without --credentials, those of the last start\n"
-    "are used. Every principal of the account is taken to have kms:* by IAM, so where a key "
-    "policy\n"
-    "delegates to the account's root, they may.\n"
-    "\n"
-    "When it serves, it prints `ready tcp:ADDRESS:PORT`. SIGINT and SIGTERM end it. The log, on\n"
-    "standard error, has a line a request and, for each denial, what every condition of the "
-    "policy\n"
-    "wanted and what the request had.\n"
-    "\n"
-    "Examples:\n"
-    "  enclave-sim kms --listen tcp:127.0.0.1:8443 --db kms.db --nsm-root nsm-root.pem \\\n"
-    "      --ca kms-ca.pem --credentials credentials.json\n"
-    "  AWS_CA_BUNDLE=kms-ca.pem aws kms create-key --endpoint-url https://localhost:8443\n"
-    "  enclave-sim kms --db kms.db --nsm-root nsm-root.pem --fault 'Decrypt throttle 2'\n"
-    "\n"
-    "Exit codes: 0 ended as asked, 1 failed (the reason is on standard error), 2 wrong usage.\n";
+static bool check_listen(const char *option, const char *text, struct error *err)
+{
+    return strncmp(text, "tcp:", 4) == 0 ||
+           error_set(err, ERROR_USAGE, "%s takes tcp:HOST:PORT, not %.100s", option, text);
+}
 
-enum option_code {
-    OPTION_LISTEN = 256,
-    OPTION_DB,
-    OPTION_NSM_ROOT,
-    OPTION_CA,
-    OPTION_REGION,
-    OPTION_ACCOUNT,
-    OPTION_HOST,
-    OPTION_CREDENTIALS,
-    OPTION_ENVELOPE,
-    OPTION_CLOCK_SKEW,
-    OPTION_FAULT,
-    OPTION_FAULT_FILE,
+static bool check_region(const char *option, const char *text, struct error *err)
+{
+    size_t len = strlen(text);
+    return (len > 0 && len <= REGION_MAX) ||
+           error_set(err, ERROR_USAGE, "%s takes a region of at most %d letters", option,
+                     REGION_MAX);
+}
+
+static bool check_account(const char *option, const char *text, struct error *err)
+{
+    return (strlen(text) == 12 && strspn(text, "0123456789") == 12) ||
+           error_set(err, ERROR_USAGE, "%s takes 12 digits, not %.40s", option, text);
+}
+
+static const char *const envelopes[] = {
+    [CMS_CONSTRUCTED] = "constructed", [CMS_PRIMITIVE] = "primitive", NULL};
+
+static const struct cli_option options[] = {
+    CLI_TEXT("listen", "ADDRESS", struct kms_options, listen,
+             "serve at tcp:HOST:PORT (default tcp:127.0.0.1:0, a free port)",
+             .check = check_listen),
+    CLI_TEXT("db", "FILE", struct kms_options, database,
+             "keep keys, policies, aliases and certificates there; made with mode 0600",
+             .needed = true),
+    CLI_TEXT("nsm-root", "FILE", struct kms_options, nsm_root,
+             "believe attestation documents under this root certificate (PEM)", .needed = true),
+    CLI_TEXT("credentials", "FILE", struct kms_options, credentials,
+             "who may call, as JSON (see below); read again when it changes"),
+    CLI_TEXT("write-roots", "FILE", struct kms_options, roots,
+             "write the certificate (PEM) of its authority there, which clients must trust",
+             .old = "ca"),
+    CLI_TEXT("region", "REGION", struct kms_options, region, "the region served (us-east-1)",
+             .check = check_region),
+    CLI_TEXT("account", "ID", struct kms_options, account,
+             "the account that owns the keys, 12 digits (111122223333)", .check = check_account),
+    CLI_TEXTS("host", "NAME", struct kms_options, hosts, host_count,
+              "a name in its certificate; repeatable (kms.REGION.amazonaws.com, localhost and "
+              "127.0.0.1)"),
+    CLI_CHOICE("envelope", "FORM", struct kms_options, envelope, envelopes,
+               "CiphertextForRecipient is constructed (default) or primitive"),
+    CLI_INTEGER("clock-skew", "SECONDS", struct kms_options, clock_skew_s, -SKEW_MAX, SKEW_MAX,
+                "set its clock ahead by so much; back, where negative"),
+    CLI_TEXTS("fault", "RULE", struct kms_options, faults, fault_count,
+              "for tests: spoil the next answers, 'OPERATION FAULT COUNT' (see below); repeatable"),
+    CLI_TEXT("fault-file", "FILE", struct kms_options, fault_file,
+             "for tests: such rules, one per line; read again when it changes, replacing all"),
 };
-
-static const struct option long_options[] = {
-    {"listen", required_argument, NULL, OPTION_LISTEN},
-    {"db", required_argument, NULL, OPTION_DB},
-    {"nsm-root", required_argument, NULL, OPTION_NSM_ROOT},
-    {"ca", required_argument, NULL, OPTION_CA},
-    {"region", required_argument, NULL, OPTION_REGION},
-    {"account", required_argument, NULL, OPTION_ACCOUNT},
-    {"host", required_argument, NULL, OPTION_HOST},
-    {"credentials", required_argument, NULL, OPTION_CREDENTIALS},
-    {"envelope", required_argument, NULL, OPTION_ENVELOPE},
-    {"clock-skew", required_argument, NULL, OPTION_CLOCK_SKEW},
-    {"fault", required_argument, NULL, OPTION_FAULT},
-    {"fault-file", required_argument, NULL, OPTION_FAULT_FILE},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-static bool wrong(const char *what, const char *value)
-{
-    fprintf(stderr, "enclave-sim kms: %s: %s (try --help)\n", what, value);
-    return false;
-}
-
-static bool parse_seconds(const char *text, long *out)
-{
-    char *end = NULL;
-    *out = strtol(text, &end, 10);
-    return end != text && *end == '\0' && labs(*out) <= 1000000000;
-}
-
-static bool set_option(struct options *o, int option, const char *value)
-{
-    switch (option) {
-    case OPTION_LISTEN:
-        o->listen = value;
-        return true;
-    case OPTION_DB:
-        o->database = value;
-        return true;
-    case OPTION_NSM_ROOT:
-        o->nsm_root = value;
-        return true;
-    case OPTION_CA:
-        o->authority = value;
-        return true;
-    case OPTION_CREDENTIALS:
-        o->credentials = value;
-        return true;
-    case OPTION_FAULT_FILE:
-        o->fault_file = value;
-        return true;
-    case OPTION_REGION:
-        o->region = value;
-        return (strlen(value) > 0 && strlen(value) <= 32) || wrong("not a region", value);
-    case OPTION_ACCOUNT:
-        o->account = value;
-        return (strlen(value) == 12 && strspn(value, "0123456789") == 12) ||
-               wrong("an account is 12 digits", value);
-    case OPTION_HOST:
-        if (o->host_count == HOSTS_MAX)
-            return wrong("too many hosts", value);
-        o->hosts[o->host_count++] = value;
-        return true;
-    case OPTION_FAULT:
-        if (o->fault_count == FAULTS_MAX)
-            return wrong("too many faults", value);
-        o->faults[o->fault_count++] = value;
-        return true;
-    case OPTION_ENVELOPE:
-        o->envelope = strcmp(value, "primitive") == 0 ? CMS_PRIMITIVE : CMS_CONSTRUCTED;
-        return o->envelope == CMS_PRIMITIVE || strcmp(value, "constructed") == 0 ||
-               wrong("--envelope is constructed or primitive", value);
-    case OPTION_CLOCK_SKEW:
-        return parse_seconds(value, &o->clock_offset_s) || wrong("not seconds", value);
-    default:
-        return false; /* getopt has said what is wrong */
-    }
-}
-
-/* 0: go on; else the exit code, plus one. */
-static int parse_options(struct options *o, int argc, char **argv)
-{
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return SIM_OK + 1;
-        }
-        if (!set_option(o, option, optarg))
-            return SIM_USAGE + 1;
-    }
-    if (optind < argc)
-        wrong("unexpected argument", argv[optind]);
-    else if (strncmp(o->listen, "tcp:", 4) != 0)
-        wrong("--listen takes tcp:HOST:PORT, not this", o->listen);
-    else if (o->database == NULL)
-        wrong("missing option", "--db FILE");
-    else if (o->nsm_root == NULL)
-        wrong("missing option", "--nsm-root FILE");
-    else
-        return 0;
-    return SIM_USAGE + 1;
-}
 
 static bool read_root(const char *path, struct buffer *der, struct error *err)
 {
@@ -214,7 +100,7 @@ static bool read_root(const char *path, struct buffer *der, struct error *err)
     return file_read(path, &pem, err) && pki_pem_to_der(buffer_bytes(&pem), der, err);
 }
 
-static bool add_faults(struct kms_service *service, const struct options *o, struct error *err)
+static bool add_faults(struct kms_service *service, const struct kms_options *o, struct error *err)
 {
     service->faults = kms_faults_new(o->fault_file, err);
     for (size_t i = 0; service->faults != NULL && i < o->fault_count; i++)
@@ -231,7 +117,7 @@ static void wait_for(int fd)
 }
 
 /* Opens the socket, serves, reports that it serves, and waits until stop_fd is readable. */
-static bool serve(struct kms_service *service, const struct options *o,
+static bool serve(struct kms_service *service, const struct kms_options *o,
                   const struct kms_identity *identity, int stop_fd, struct error *err)
 {
     struct address address;
@@ -254,22 +140,38 @@ static bool serve(struct kms_service *service, const struct options *o,
     return true;
 }
 
-static bool run(struct kms_service *service, struct options *o, int stop_fd, struct error *err)
+/* The names in the certificate, ended by NULL; those of KMS itself where none were asked for. */
+struct hosts {
+    const char *names[HOSTS_MAX + 1];
+    char endpoint[64];
+};
+
+static void settle_hosts(struct hosts *hosts, const struct kms_options *o)
 {
-    if (o->host_count == 0) {
-        snprintf(o->endpoint, sizeof o->endpoint, "kms.%.32s.amazonaws.com", o->region);
-        o->hosts[o->host_count++] = o->endpoint;
-        o->hosts[o->host_count++] = "localhost";
-        o->hosts[o->host_count++] = "127.0.0.1";
-    }
+    *hosts = (struct hosts){0};
+    memcpy(hosts->names, o->hosts, sizeof o->hosts);
+    if (o->host_count > 0)
+        return;
+    snprintf(hosts->endpoint, sizeof hosts->endpoint, "kms.%.*s.amazonaws.com", REGION_MAX,
+             o->region);
+    hosts->names[0] = hosts->endpoint;
+    hosts->names[1] = "localhost";
+    hosts->names[2] = "127.0.0.1";
+}
+
+static bool run(struct kms_service *service, const struct kms_options *o, int stop_fd,
+                struct error *err)
+{
+    struct hosts hosts;
     struct kms_identity identity;
+    settle_hosts(&hosts, o);
     kms_identity_init(&identity);
     service->store = kms_store_open(o->database, err);
     bool ok = service->store != NULL && add_faults(service, o, err) &&
               (o->credentials == NULL ||
                kms_credentials_load(service->store, &service->credentials, err)) &&
-              kms_identity_load(&identity, service->store, o->hosts, err) &&
-              (o->authority == NULL || kms_identity_publish(&identity, o->authority, err)) &&
+              kms_identity_load(&identity, service->store, hosts.names, err) &&
+              (o->roots == NULL || kms_identity_publish(&identity, o->roots, err)) &&
               serve(service, o, &identity, stop_fd, err);
     kms_identity_clear(&identity);
     kms_faults_free(service->faults);
@@ -277,34 +179,28 @@ static bool run(struct kms_service *service, struct options *o, int stop_fd, str
     return ok;
 }
 
-int command_kms(int argc, char **argv)
+static int kms(void *given)
 {
-    struct options o = {.listen = "tcp:127.0.0.1:0",
-                        .region = "us-east-1",
-                        .account = "111122223333",
-                        .envelope = CMS_CONSTRUCTED};
-    int code = parse_options(&o, argc, argv);
-    if (code != 0)
-        return code - 1;
+    const struct kms_options *o = given;
     struct error err = {.code = ERROR_NONE};
     BUFFER_AUTO root;
     buffer_init(&root, PEM_MAX);
-    if (!read_root(o.nsm_root, &root, &err)) {
+    if (!read_root(o->nsm_root, &root, &err)) {
         log_error("kms: %s: %s", error_text(err.code), err.cause);
         return SIM_FAILED;
     }
     struct kms_service service = {
         .lock = PTHREAD_MUTEX_INITIALIZER,
-        .region = o.region,
-        .account = o.account,
-        .credentials.path = o.credentials,
+        .region = o->region,
+        .account = o->account,
+        .credentials.path = o->credentials,
         .nsm_root = buffer_bytes(&root),
-        .envelope = o.envelope,
-        .clock_offset_us = (int64_t)o.clock_offset_s * 1000000,
+        .envelope = o->envelope,
+        .clock_offset_us = o->clock_skew_s * 1000000,
     };
     /* Before any thread is started, so that all of them inherit the mask. */
     int stop_fd = signals_open(stop_signals, &err);
-    bool ok = stop_fd >= 0 && run(&service, &o, stop_fd, &err);
+    bool ok = stop_fd >= 0 && run(&service, o, stop_fd, &err);
     if (stop_fd >= 0)
         close(stop_fd);
     if (ok)
@@ -312,3 +208,47 @@ int command_kms(int argc, char **argv)
     log_error("kms: %s: %s", error_text(err.code), err.cause);
     return SIM_FAILED;
 }
+
+static const struct kms_options initial = {
+    .listen = "tcp:127.0.0.1:0",
+    .region = "us-east-1",
+    .account = "111122223333",
+    .envelope = CMS_CONSTRUCTED,
+};
+
+const struct cli_command command_kms = {
+    .name = "kms",
+    .summary = "AWS KMS with attested recipients, over HTTPS",
+    .synopsis = "--db FILE --nsm-root FILE [OPTION...]",
+    .about =
+        "A stand-in for AWS KMS with attested recipients: its HTTPS, shapes, errors and policies.\n"
+        "When it serves, it prints `ready tcp:ADDRESS:PORT`. SIGINT and SIGTERM end it. The log, "
+        "on\n"
+        "standard error, has one line per request and, for each denial, what every condition of "
+        "the\n"
+        "policy wanted and what the request had.",
+    .more =
+        "RULE is OPERATION FAULT COUNT: the name of an operation, or * for all; how to spoil its\n"
+        "answers; how many of them. FAULT is 400, 403, 500, 503, throttle, garbage, large, half,\n"
+        "hang, reset, other-key, no-key, other-recipient, broken-envelope, plaintext, short-tsk "
+        "or\n"
+        "long-tsk.\n"
+        "\n"
+        "The credentials file, mode 0600:\n"
+        "  [{\"access_key_id\": \"AKIDEXAMPLE\", \"secret_access_key\": \"...\",\n"
+        "    \"session_token\": \"...\", \"expiration\": \"2030-01-01T00:00:00Z\",\n"
+        "    \"principal\": \"arn:aws:sts::111122223333:assumed-role/enclave/i-0123\"}]\n"
+        "session_token and expiration may be left out. Without --credentials, those of the last\n"
+        "start are used. Every principal of the account is taken to have kms:* by IAM, so where a\n"
+        "key policy delegates to the account's root, they may.",
+    .examples =
+        "  enclave-sim kms --listen tcp:127.0.0.1:8443 --db kms.db --nsm-root nsm-root.pem \\\n"
+        "      --write-roots kms-ca.pem --credentials credentials.json\n"
+        "  AWS_CA_BUNDLE=kms-ca.pem aws kms create-key --endpoint-url https://localhost:8443\n"
+        "  enclave-sim kms --db kms.db --nsm-root nsm-root.pem --fault 'Decrypt throttle 2'\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof initial,
+    .initial = &initial,
+    .run = kms,
+};

@@ -1,41 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/vm/vm_options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "sim/nsm/nsm_pcrs.h"
 
-/* A decimal number from least to most; text ends where the number does. */
-static bool number(const char *name, const char *text, uint32_t least, uint32_t most, uint32_t *out,
-                   struct error *err)
-{
-    uint64_t value = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9' && value <= most; at++)
-        value = value * 10 + (uint64_t)(*at - '0');
-    if (at == text || *at != '\0' || value < least || value > most)
-        return error_set(err, ERROR_USAGE, "%s takes a number from %u to %u, not %.40s", name,
-                         least, most, text);
-    *out = (uint32_t)value;
-    return true;
-}
-
-/* PORT=REST: a vsock port, and where what stands behind the sign begins. */
+/* PORT=REST: a vsock port, and where what comes after the sign begins. */
 static bool split_port(const char *option, const char *value, uint32_t *port, const char **rest,
                        struct error *err)
 {
     char digits[16];
+    int64_t number;
     const char *sign = strchr(value, '=');
     if (sign == NULL || (size_t)(sign - value) >= sizeof digits)
         return error_set(err, ERROR_USAGE,
-                         "%s takes PORT=ADDRESS, such as 5000=unix:/tmp/enclave, "
-                         "not %.80s",
-                         option, value);
+                         "%s takes PORT=ADDRESS, such as 5000=unix:/tmp/enclave, not %.80s", option,
+                         value);
     memcpy(digits, value, (size_t)(sign - value));
     digits[sign - value] = '\0';
     *rest = sign + 1;
-    return number(option, digits, 1, UINT32_MAX - 1, port, err);
+    if (!cli_integer("the port", digits, 1, UINT32_MAX - 1, &number, err))
+        return false;
+    *port = (uint32_t)number;
+    return true;
 }
 
 static bool stream_address(struct address *out, const char *option, const char *text,
@@ -48,151 +35,102 @@ static bool stream_address(struct address *out, const char *option, const char *
 }
 
 /* PORT=ADDRESS[,cid=N] */
-static bool add_listen(struct vm_options *options, const char *value, struct error *err)
+static bool take_listen(void *place, const char *option, const char *text, struct error *err)
 {
     static const char cid_mark[] = ",cid=";
-    if (options->listen_count == VM_PORTS_MAX)
-        return error_set(err, ERROR_USAGE, "--listen can be given %d times", VM_PORTS_MAX);
-    struct vm_listen *new = &options->listens[options->listen_count];
+    struct vm_listen *new = place;
     const char *rest;
-    uint32_t cid = VSOCK_PARENT_CID;
+    int64_t cid = VSOCK_PARENT_CID;
     char address[ADDRESS_TEXT_MAX];
-    if (!split_port("--listen", value, &new->port, &rest, err))
+    if (!split_port(option, text, &new->port, &rest, err))
         return false;
     const char *mark = strstr(rest, cid_mark);
     size_t len = mark != NULL ? (size_t)(mark - rest) : strlen(rest);
     if (mark != NULL &&
-        !number("--listen …,cid=", mark + sizeof cid_mark - 1, 0, UINT32_MAX - 1, &cid, err))
+        !cli_integer("cid=", mark + sizeof cid_mark - 1, 0, UINT32_MAX - 1, &cid, err))
         return false;
     if (len >= sizeof address)
-        return error_set(err, ERROR_USAGE, "--listen: the address is too long");
+        return error_set(err, ERROR_USAGE, "%s: the address is too long", option);
     memcpy(address, rest, len);
     address[len] = '\0';
-    new->cid = cid;
-    options->listen_count++;
-    return stream_address(&new->address, "--listen", address, err);
+    new->cid = (uint64_t)cid;
+    return stream_address(&new->address, option, address, err);
 }
 
-static bool add_target(struct vm_options *options, const char *value, struct error *err)
+static bool take_target(void *place, const char *option, const char *text, struct error *err)
 {
-    if (options->target_count == VM_PORTS_MAX)
-        return error_set(err, ERROR_USAGE, "--connect can be given %d times", VM_PORTS_MAX);
-    struct vsock_target *new = &options->targets[options->target_count++];
+    struct vsock_target *new = place;
     const char *rest;
-    if (!split_port("--connect", value, &new->port, &rest, err))
+    if (!split_port(option, text, &new->port, &rest, err))
         return false;
     if (new->port == VM_HEARTBEAT_PORT)
         return error_set(err, ERROR_USAGE,
-                         "--connect: port %d is for the heartbeat, which is "
-                         "answered here",
+                         "%s: port %d is for the heartbeat, which is answered here", option,
                          VM_HEARTBEAT_PORT);
-    for (size_t i = 0; i + 1 < options->target_count; i++)
-        if (options->targets[i].port == new->port)
-            return error_set(err, ERROR_USAGE, "--connect: port %u is given twice", new->port);
-    return stream_address(&new->address, "--connect", rest, err);
+    return stream_address(&new->address, option, rest, err);
 }
 
-static bool choose_accel(struct vm_options *options, const char *value, struct error *err)
-{
-    static const char *const names[] = {"auto", "kvm", "tcg"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(value, names[i]) != 0)
-            continue;
-        options->accel = (enum vm_accel)i;
-        return true;
-    }
-    return error_set(err, ERROR_USAGE, "--accel is auto, kvm or tcg, not %.40s", value);
-}
-
-static bool add_register(struct vm_options *options, const char *value, struct error *err)
+static bool take_register(void *place, const char *option, const char *text, struct error *err)
 {
     static const uint32_t measured = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 8;
-    return nsm_pcrs_parse(&options->engine, value, err) &&
-           ((options->engine.pcr_given & measured) == 0 ||
-            error_set(err, ERROR_USAGE,
-                      "--pcr: registers 0, 1, 2 and 8 are measured from the image"));
+    struct nsm_engine_config *engine = place;
+    return nsm_pcrs_parse(engine, text, err) &&
+           ((engine->pcr_given & measured) == 0 ||
+            error_set(err, ERROR_USAGE, "%s: registers 0, 1, 2 and 8 are measured from the image",
+                      option));
 }
 
-static bool take_option(struct vm_options *options, int option, const char *value,
-                        struct error *err)
+static bool take_fault(void *place, const char *option, const char *text, struct error *err)
 {
-    switch (option) {
-    case 'm':
-        return number("--memory", value, 1, VM_MEMORY_MAX_MIB, &options->memory_mib, err);
-    case 'c':
-        return number("--cpus", value, 1, VM_CPUS_MAX, &options->cpus, err);
-    case 'i':
-        return number("--cid", value, 4, UINT32_MAX - 1, &options->cid, err);
-    case 't':
-        return number("--boot-timeout", value, 1, VM_BOOT_TIMEOUT_MAX, &options->boot_timeout_s,
-                      err);
-    case 'd':
-        options->engine.debug_mode = true;
-        return true;
-    case 'l':
-        return add_listen(options, value, err);
-    case 'o':
-        return add_target(options, value, err);
-    case 'r':
-        options->root = value;
-        return true;
-    case 's':
-        options->state = value;
-        return true;
-    case 'p':
-        return add_register(options, value, err);
-    case 'f':
-        return nsm_fault_parse(&options->fault, value, err);
-    case 'q':
-        options->qemu = value;
-        return true;
-    case 'a':
-        return choose_accel(options, value, err);
-    default: /* getopt has said what is wrong */
-        return error_set(err, ERROR_USAGE, "try enclave-sim vm --help");
-    }
+    (void)option;
+    return nsm_fault_parse(place, text, err);
 }
 
-static bool take_image(struct vm_options *options, int argc, char **argv, struct error *err)
+static const char *const accels[] = {
+    [VM_ACCEL_AUTO] = "auto", [VM_ACCEL_KVM] = "kvm", [VM_ACCEL_TCG] = "tcg", NULL};
+
+const struct cli_option vm_options_table[VM_OPTIONS] = {
+    CLI_INTEGER("memory", "MIB", struct vm_options, memory_mib, 1, VM_MEMORY_MAX_MIB,
+                "memory of the guest (default 128): at least 64 and four times the image"),
+    CLI_INTEGER("cpus", "N", struct vm_options, cpus, 1, VM_CPUS_MAX, "CPUs of the guest (1)"),
+    CLI_INTEGER("cid", "N", struct vm_options, cid, 4, UINT32_MAX - 1, "CID of the enclave (16)"),
+    CLI_FLAG("debug-mode", struct vm_options, engine.debug_mode,
+             "show the console on standard error; registers 0, 1, 2 and 8 are zero"),
+    CLI_INTEGER("boot-timeout", "SECONDS", struct vm_options, boot_timeout_s, 1,
+                VM_BOOT_TIMEOUT_MAX, "until the guest must have given its heartbeat (60)"),
+    CLI_PARSED_LIST("listen", "PORT=ADDRESS", struct vm_options, listens, listen_count, take_listen,
+                    "pass connections to ADDRESS, on this machine, to the guest's vsock port PORT, "
+                    "from CID 3; repeatable (default: 5000=unix:PATH in a new folder); for tests, "
+                    "PORT=ADDRESS,cid=N passes them from CID N"),
+    CLI_PARSED_LIST("connect", "PORT=ADDRESS", struct vm_options, targets, target_count,
+                    take_target,
+                    "pass the guest's connections to CID 3, port PORT, to ADDRESS, on this "
+                    "machine; repeatable; others are refused"),
+    CLI_TEXT("write-nsm-root", "FILE", struct vm_options, root,
+             "write the root certificate (PEM) that verifies the NSM's documents there",
+             .old = "root"),
+    CLI_TEXT("state", "DIR", struct vm_options, state,
+             "keep the NSM's keys and chain in DIR, so that a restart has the same root"),
+    CLI_PARSED("pcr", "N=HEX", struct vm_options, engine, take_register,
+               "start a register that is not measured from the image, such as 3; repeatable"),
+    CLI_PARSED("fault", "FAULT", struct vm_options, fault, take_fault,
+               "for tests: the NSM answers with a fault, as of enclave-sim nsm"),
+    CLI_TEXT("qemu", "FILE", struct vm_options, qemu,
+             "QEMU 11.1 or newer (default: $ENCLAVE_QEMU, what scripts/fetch-qemu keeps, "
+             "qemu-system-x86_64 in PATH)"),
+    CLI_CHOICE("accel", "MODE", struct vm_options, accel, accels,
+               "use hardware acceleration where it works (auto), always (kvm) or never (tcg)"),
+};
+
+bool vm_options_check(void *options, struct error *err)
 {
-    if (optind == argc)
-        return error_set(err, ERROR_USAGE, "which image? enclave-sim vm IMAGE.eif");
-    if (optind + 1 < argc)
-        return error_set(err, ERROR_USAGE, "unexpected argument: %.100s", argv[optind + 1]);
-    options->image = argv[optind];
+    const struct vm_options *from = options;
+    if (from->target_count > VM_PORTS_MAX)
+        return error_set(err, ERROR_USAGE, "at most %d times --connect", VM_PORTS_MAX);
+    for (size_t i = 0; i < from->target_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (from->targets[i].port == from->targets[k].port)
+                return error_set(err, ERROR_USAGE, "--connect: port %u is given twice",
+                                 from->targets[i].port);
     return true;
-}
-
-bool vm_options_parse(struct vm_options *options, int argc, char **argv, bool *wants_help,
-                      struct error *err)
-{
-    static const struct option known[] = {
-        {"memory", required_argument, NULL, 'm'},
-        {"cpus", required_argument, NULL, 'c'},
-        {"cid", required_argument, NULL, 'i'},
-        {"boot-timeout", required_argument, NULL, 't'},
-        {"debug-mode", no_argument, NULL, 'd'},
-        {"listen", required_argument, NULL, 'l'},
-        {"connect", required_argument, NULL, 'o'},
-        {"root", required_argument, NULL, 'r'},
-        {"state", required_argument, NULL, 's'},
-        {"pcr", required_argument, NULL, 'p'},
-        {"fault", required_argument, NULL, 'f'},
-        {"qemu", required_argument, NULL, 'q'},
-        {"accel", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    *options =
-        (struct vm_options){.cpus = 1, .cid = VM_CID_DEFAULT, .boot_timeout_s = VM_BOOT_TIMEOUT_S};
-    *wants_help = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        *wants_help = option == 'h';
-        if (*wants_help)
-            return true;
-        if (!take_option(options, option, optarg, err))
-            return false;
-    }
-    return take_image(options, argc, argv, err);
 }

@@ -3,6 +3,7 @@
 #ifndef SIM_VM_VM_OPTIONS_H
 #define SIM_VM_VM_OPTIONS_H
 
+#include "cli/cli.h"
 #include "sim/nsm/nsm_engine.h"
 #include "sim/nsm/nsm_fault.h"
 #include "sim/vsock/vsock.h"
@@ -45,8 +46,10 @@ struct vm_options {
     size_t target_count;
 };
 
-/* ERROR_USAGE with one line; *wants_help: nothing else is to be done. */
-MUST_USE bool vm_options_parse(struct vm_options *options, int argc, char **argv, bool *wants_help,
-                               struct error *err);
+#define VM_OPTIONS 13
+extern const struct cli_option vm_options_table[VM_OPTIONS];
+
+/* What no single option shows to be wrong (cli/cli.h). ERROR_USAGE. */
+MUST_USE bool vm_options_check(void *options, struct error *err);
 
 #endif

@@ -102,7 +102,7 @@ class Nsm:
         self.options = options
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [SIM, "nsm", "--listen", f"unix:{self.path}", "--root", self.root, *options],
+                [SIM, "nsm", "--listen", f"unix:{self.path}", "--write-nsm-root", self.root, *options],
                 stdout=subprocess.PIPE, stderr=log)
         ready = self.process.stdout.readline()
         assert ready.startswith(b"ready "), pathlib.Path(self.log_path).read_text()

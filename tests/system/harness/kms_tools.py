@@ -186,7 +186,7 @@ class Kms:
 
     def command(self):
         return [SIM, "kms", "--listen", "tcp:127.0.0.1:0", "--db", self.database, "--nsm-root",
-                self.root, "--ca", self.ca, "--credentials", self.credentials, "--region", REGION,
+                self.root, "--write-roots", self.ca, "--credentials", self.credentials, "--region", REGION,
                 "--account", ACCOUNT, "--fault-file", self.faults, *self.options]
 
     def start(self):
@@ -323,7 +323,7 @@ class Nsm:
         self.root = os.path.join(str(folder), "nsm-root.pem")
         self.path = os.path.join(str(folder), "nsm.sock")
         registers = [o for i, value in pcrs.items() for o in ("--pcr", f"{i}={value.hex()}")]
-        self.process = subprocess.Popen([SIM, "nsm", "--listen", f"unix:{self.path}", "--root",
+        self.process = subprocess.Popen([SIM, "nsm", "--listen", f"unix:{self.path}", "--write-nsm-root",
                                          self.root, *registers], stdout=subprocess.PIPE)
         ready = self.process.stdout.readline().decode()
         assert ready.startswith("ready "), ready

@@ -54,7 +54,7 @@ class Sim:
         self.path = folder / "nsm.sock"
         self.root_path = folder / "root.pem"
         self.process = subprocess.Popen(
-            [SIM, "nsm", "--listen", f"unix:{self.path}", "--root", self.root_path, *options],
+            [SIM, "nsm", "--listen", f"unix:{self.path}", "--write-nsm-root", self.root_path, *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.ready = self.process.stdout.readline().strip()
         if not self.ready:

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enclave-sim as a table of its commands. */
+#include "sim/commands.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "crypto/hash.h"
+
+static bool start(struct error *err)
+{
+    log_start("enclave-sim", LOG_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    return crypto_start() ||
+           error_set(err, ERROR_CRYPTO, "the cryptographic library cannot be started");
+}
+
+static int refuse(const struct error *err, const char *remedy, bool json)
+{
+    (void)json;
+    fprintf(stderr, "enclave-sim: %s%s%s\n",
+            err->cause[0] != '\0' ? err->cause : error_text(err->code), remedy != NULL ? "; " : "",
+            remedy != NULL ? remedy : "");
+    return remedy != NULL ? SIM_USAGE : SIM_FAILED;
+}
+
+static const struct cli_command *const commands[] = {&command_kms, &command_nsm, &command_vm};
+
+static const struct cli_exit exits[] = {
+    {SIM_OK, "ended as asked; a virtual machine: also by itself, after its heartbeat"},
+    {SIM_FAILED, "failed; the reason is on standard error"},
+    {SIM_USAGE, "wrong usage"},
+};
+
+const struct cli_program enclave_sim = {
+    .name = "enclave-sim",
+    .version = ENCLAVED_VERSION,
+    .about = "Stand-ins for Nitro hardware and AWS services, for development and tests.",
+    .commands = commands,
+    .command_count = ARRAY_LEN(commands),
+    .exits = exits,
+    .exit_count = ARRAY_LEN(exits),
+    .start = start,
+    .refuse = refuse,
+};
