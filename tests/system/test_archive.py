@@ -94,7 +94,7 @@ def test_another_s_signature_is_refused(archive, tmp_path):
     stranger = Key(tmp_path / "stranger")
     try:
         archive.publish(key=stranger)
-        refused(fetch(archive, tmp_path, "tool"), "signature does not hold", "refused")
+        refused(fetch(archive, tmp_path, "tool"), "signature does not verify", "refused")
     finally:
         stranger.close()
 
@@ -104,7 +104,7 @@ def test_a_signature_over_something_else_is_refused(archive, tmp_path):
     text = release.read_text()
     assert "Codename: trixie\n" in text
     release.write_text(text.replace("Codename: trixie\n", "Codename: trixie\nLabel: x\n"))
-    refused(fetch(archive, tmp_path, "tool"), "signature does not hold")
+    refused(fetch(archive, tmp_path, "tool"), "signature does not verify")
 
 
 def test_no_signature_is_refused(archive, tmp_path):
@@ -113,7 +113,7 @@ def test_no_signature_is_refused(archive, tmp_path):
     end = lines.index("-----BEGIN PGP SIGNATURE-----")
     (release.parent / "Release").write_text("\n".join(lines[3:end]) + "\n")
     release.unlink()
-    refused(fetch(archive, tmp_path, "tool"), "signature does not hold", "refused")
+    refused(fetch(archive, tmp_path, "tool"), "signature does not verify", "refused")
 
 
 def test_an_index_that_was_changed_is_refused(archive, tmp_path):
@@ -121,7 +121,7 @@ def test_an_index_that_was_changed_is_refused(archive, tmp_path):
     data = bytearray(index.read_bytes())
     data[-1] ^= 1
     index.write_bytes(data)
-    refused(fetch(archive, tmp_path, "tool"), "hash that is signed", "refused")
+    refused(fetch(archive, tmp_path, "tool"), "signed hash", "refused")
 
 
 def test_a_package_that_was_changed_is_refused(archive, tmp_path):
@@ -129,7 +129,7 @@ def test_a_package_that_was_changed_is_refused(archive, tmp_path):
     data = bytearray(package.read_bytes())
     data[-1] ^= 1
     package.write_bytes(data)
-    refused(fetch(archive, tmp_path, "tool"), "hash that is signed", "refused")
+    refused(fetch(archive, tmp_path, "tool"), "signed hash", "refused")
     assert not list((tmp_path / "to").glob("tool*"))
 
 
