@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON: what is accepted stays accepted when copied out, and not when cut; strings survive a trip.
+/*
+ * JSON: what is accepted is accepted again when copied out, but not when cut; strings survive a
+ * trip; the names of an object differ.
  */
 #include "fuzz/fuzz.h"
 
@@ -35,7 +37,23 @@ static void check_string(const struct json *doc, json_value v)
     json_clear(&copy);
 }
 
-/* Every node in its place: within its parent, behind its elder. */
+/* At most so many names of an object are compared each with each. */
+#define NAMES 64
+
+static void check_names(const struct json *doc, json_value object)
+{
+    size_t count = 0;
+    for (json_value n = json_first(doc, object); n != JSON_NONE && count < NAMES; count++) {
+        size_t earlier = 0;
+        for (json_value m = json_first(doc, object); earlier < count; earlier++) {
+            FUZZ_CHECK(!json_same_string(doc, m, doc, n));
+            m = json_next(doc, object, m);
+        }
+        n = json_next(doc, object, n);
+    }
+}
+
+/* Every node is in its place: within its parent and after the one before it. */
 static void check_nodes(const struct json *doc)
 {
     for (json_value v = 0; v < doc->count; v++) {
@@ -50,6 +68,8 @@ static void check_nodes(const struct json *doc)
         }
         if (node->type == JSON_STRING)
             check_string(doc, v);
+        if (node->type == JSON_OBJECT)
+            check_names(doc, v);
     }
 }
 

@@ -14,7 +14,7 @@
 
 #define FIRST_CAP 64 /* nodes: a small request */
 
-/* Each step takes the position and returns the one behind what it took, or NULL when it failed. */
+/* Each step takes a position and returns the one after what it took, or NULL when it failed. */
 typedef const uint8_t *position;
 
 struct parser {
@@ -24,7 +24,6 @@ struct parser {
     position end;
     json_value open; /* innermost open container */
     uint32_t depth;
-    struct json_key key;
 };
 
 static position fail(const struct parser *p, position at, enum error_code code, const char *what)
@@ -38,14 +37,10 @@ static position malformed(const struct parser *p, position at, const char *what)
     return fail(p, at, ERROR_NOT_JSON, at == p->end ? "unexpected end" : what);
 }
 
-/* The old array is wiped, which realloc would not do. */
-bool json_reserve(struct json *doc, size_t more)
+/* Makes room for one more node. The old array is wiped, which realloc would not do. */
+static bool grow(struct json *doc)
 {
-    if (more <= doc->cap - doc->count)
-        return true;
-    size_t cap = doc->cap < FIRST_CAP ? FIRST_CAP : (size_t)doc->cap * 2;
-    while (cap < doc->count + more)
-        cap *= 2;
+    size_t cap = doc->cap == 0 ? FIRST_CAP : (size_t)doc->cap * 2;
     struct json_node *nodes = cap > UINT32_MAX ? NULL : calloc(cap, sizeof *nodes);
     if (nodes == NULL)
         return false;
@@ -66,7 +61,7 @@ static inline struct json_node *add_node(struct parser *p, position at, enum jso
         fail(p, at, ERROR_TOO_MANY_VALUES, "more values than the limit");
         return NULL;
     }
-    if (doc->count == doc->cap && !json_reserve(doc, 1)) {
+    if (doc->count == doc->cap && !grow(doc)) {
         fail(p, at, ERROR_MEMORY, "no memory for the index");
         return NULL;
     }
@@ -95,26 +90,13 @@ static inline uint8_t byte_at(const struct parser *p, position at)
     return at < p->end ? *at : 0;
 }
 
-/* The length of the escape at a backslash; 0 if it is none. */
+/* The length of the escape at a backslash; 0 if it is not one. */
 static unsigned escape_length(const uint8_t *at, const uint8_t *end)
 {
-    if (end - at < 2)
-        return 0;
-    switch (at[1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return 2;
-    case 'u':
-        return end - at >= 6 && json_hex4(at + 2) >= 0 ? 6 : 0;
-    default:
-        return 0;
-    }
+    static const char single[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
+    if (end - at >= 6 && at[1] == 'u')
+        return json_hex4(at + 2) >= 0 ? 6 : 0;
+    return end - at >= 2 && memchr(single, at[1], sizeof single) != NULL ? 2 : 0;
 }
 
 /* at is the opening quote. */
@@ -193,28 +175,16 @@ static position open_container(struct parser *p, position at, enum json_type typ
     return at + 1;
 }
 
-static bool unique_names(struct parser *p, position at)
-{
-    json_value second;
-    switch (json_names_unique(p->doc, p->open, &p->key, &second)) {
-    case ERROR_NONE:
-        return true;
-    case ERROR_DUPLICATE_MEMBER:
-        at = p->start + p->doc->nodes[second].start;
-        return fail(p, at, ERROR_DUPLICATE_MEMBER, "a second member of the same name");
-    case ERROR_MEMORY:
-        return fail(p, at, ERROR_MEMORY, "no memory for the names of an object");
-    default:
-        return fail(p, at, ERROR_INTERNAL, "no randomness for the names of an object");
-    }
-}
-
 /* at is the closing bracket. */
 static position close_container(struct parser *p, position at)
 {
-    if (p->doc->nodes[p->open].type == JSON_OBJECT && !unique_names(p, at))
-        return NULL;
     struct json_node *node = &p->doc->nodes[p->open];
+    if (node->type == JSON_OBJECT) {
+        json_value repeated = json_repeated_name(p->doc, p->open);
+        if (repeated != JSON_NONE)
+            return fail(p, p->start + p->doc->nodes[repeated].start, ERROR_DUPLICATE_MEMBER,
+                        "a second member of the same name");
+    }
     p->open = node->next;
     p->depth--;
     node->next = p->doc->count;
@@ -270,7 +240,7 @@ static inline position take_separator(struct parser *p, position at)
     for (;;) {
         at = skip_space(p, at);
         if (p->open == JSON_NONE)
-            return at == p->end ? at : fail(p, at, ERROR_NOT_JSON, "text behind the value");
+            return at == p->end ? at : fail(p, at, ERROR_NOT_JSON, "text after the value");
         if (byte_at(p, at) == ',')
             return at + 1;
         if (!closes(p, at))

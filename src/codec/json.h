@@ -5,10 +5,10 @@
  * The index points into the text, so what an agent does not touch is carried over byte by byte:
  * numbers of any size and precision, escapes, member order, white space. Refused: anything the
  * grammar does not allow, bytes that are not UTF-8, a member name that occurs twice in one object
- * (compared after unescaping), nesting beyond the depth limit, text behind the value.
+ * (compared after unescaping), nesting beyond the depth limit, text after the value.
  *
- * A \u escape of a lone surrogate is within the grammar: it is accepted and carried, but has no
- * UTF-8, so json_string refuses to unescape it.
+ * The grammar allows a \u escape of a lone surrogate. It is accepted and carried over, but it has
+ * no UTF-8, so json_string refuses to unescape it.
  */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
@@ -18,7 +18,7 @@
 
 #define JSON_DEPTH_MAX 512 /* most nested arrays and objects; the default limit is 128 */
 #define JSON_DEPTH     128
-#define JSON_VALUES    (1u << 20) /* most values (names count as such); the default. 16 bytes each */
+#define JSON_VALUES    (1u << 20) /* the default limit of values, names included; 16 bytes each */
 #define JSON_TEXT_MAX  (1u << 30) /* longest text, bytes: offsets are 32 bits */
 
 enum json_type {
@@ -41,9 +41,10 @@ typedef uint32_t json_value;
 struct json_node {
     uint32_t start; /* first byte of the value in the text (for a string: its opening quote) */
     uint32_t end;   /* one past its last byte */
-    uint32_t next;  /* number of the first node behind this value and all within it */
+    uint32_t next;  /* number of the first node after this value and all within it */
     uint8_t type;   /* enum json_type */
     bool escaped;   /* a string that holds a backslash */
+    uint16_t key;   /* for the parser's use */
 };
 
 struct json {
@@ -55,16 +56,17 @@ struct json {
     uint32_t value_limit; /* may be set after json_init */
 };
 
-/* depth_limit: 1..JSON_DEPTH_MAX; value_limit becomes JSON_VALUES. Allocates nothing. */
+/* depth_limit: 1 to JSON_DEPTH_MAX. The limit of values becomes JSON_VALUES. Allocates nothing. */
 void json_init(struct json *doc, uint32_t depth_limit);
 /* Wipes and frees the index. */
 void json_clear(struct json *doc);
 
 /*
  * Checks and indexes text, replacing what doc held. On failure doc is empty and err has
- * ERROR_NOT_JSON, ERROR_DUPLICATE_MEMBER, ERROR_TOO_DEEP, ERROR_MEMORY or ERROR_INTERNAL (the
- * kernel gave no randomness) with the byte offset in its cause (no content). Time and memory are
- * linear in text.len, whatever the text.
+ * ERROR_NOT_JSON, ERROR_DUPLICATE_MEMBER, ERROR_TOO_DEEP, ERROR_TOO_MANY_VALUES or ERROR_MEMORY,
+ * with the byte offset in its cause (never content). Whatever the text, memory is linear in
+ * text.len and time is too, but for the names of an object, n of which may take n log n
+ * comparisons.
  */
 MUST_USE bool json_parse(struct json *doc, struct bytes text, struct error *err);
 
@@ -73,29 +75,36 @@ static inline enum json_type json_type(const struct json *doc, json_value v)
     return (enum json_type)doc->nodes[v].type;
 }
 
-/* The value's own text, quotes included: what is spliced into another document. */
+/* The value's text as it stands, a string's quotes included: it can be put into another document.
+ */
 struct bytes json_raw(const struct json *doc, json_value v);
 
-/* The value of member name (ASCII, no escapes) of object v; JSON_NONE if absent or v no object. */
+/*
+ * The value of the member of that name (ASCII, not escaped) of v; JSON_NONE if there is none or v
+ * is not an object.
+ */
 json_value json_member(const struct json *doc, json_value v, const char *name);
 
 /*
- * Walks an array's elements or an object's names: first, then next of each, until JSON_NONE. The
- * value of a name n is n + 1. json_next takes the container and the element (or name) before.
+ * Walks an array's elements or an object's names: json_first gives the first, json_next the one
+ * after before, JSON_NONE when there is none. The value of name n is n + 1.
  */
 json_value json_first(const struct json *doc, json_value container);
 json_value json_next(const struct json *doc, json_value container, json_value before);
 
-/* Appends string v, unescaped, as UTF-8. False: no string, a lone surrogate, or out is full. */
+/*
+ * Appends string v, unescaped, as UTF-8. False if v is not a string, has a lone surrogate (nothing
+ * is appended then) or out is full or without memory.
+ */
 MUST_USE bool json_string(const struct json *doc, json_value v, struct buffer *out);
 
 /* Whether v is a string that, unescaped, equals text (ASCII). */
 bool json_string_is(const struct json *doc, json_value v, const char *text);
 
-/* Whether va of a and vb of b are strings that, unescaped, are the same. */
+/* Whether va of a and vb of b are strings that, unescaped, are equal. */
 bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb);
 
-/* Reads an integer (no fraction, no exponent) that fits; false otherwise. */
+/* Reads an integer; false if v is not one, has a fraction or an exponent, or does not fit. */
 MUST_USE bool json_int64(const struct json *doc, json_value v, int64_t *out);
 
 #endif

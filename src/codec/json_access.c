@@ -2,7 +2,6 @@
 /* Reading an index: walking, unescaping, integers. */
 #include "codec/json.h"
 
-#include "base/secret.h"
 #include "codec/json_internal.h"
 
 int32_t json_hex4(const uint8_t *at)
@@ -30,8 +29,33 @@ static size_t utf8_encode(uint8_t out[4], uint32_t c)
     return len;
 }
 
+struct bytes json_raw(const struct json *doc, json_value v)
+{
+    return bytes_of(doc->text.at + doc->nodes[v].start, doc->nodes[v].end - doc->nodes[v].start);
+}
+
+static bool is(const struct json *doc, json_value v, enum json_type type)
+{
+    return v < doc->count && doc->nodes[v].type == type;
+}
+
+/* A string that is read piece by piece: runs as they stand, and single escaped characters. */
+struct pieces {
+    struct bytes rest;   /* what is still to come; the parser has checked the escapes in it */
+    bool escaped;        /* a backslash in it begins an escape */
+    bool lone_surrogate; /* one has come */
+    uint8_t character[4];
+};
+
+static struct pieces pieces_of(const struct json *doc, json_value v)
+{
+    struct bytes raw = json_raw(doc, v);
+    return (struct pieces){.rest = bytes_of(raw.at + 1, raw.len - 2),
+                           .escaped = doc->nodes[v].escaped};
+}
+
 /* The character of the escape at the start of pieces->rest, which it consumes. */
-static uint32_t take_escape(struct json_pieces *pieces)
+static uint32_t take_escape(struct pieces *pieces)
 {
     const uint8_t *at = pieces->rest.at;
     static const char names[] = "bfnrt", controls[] = "\b\f\n\r\t";
@@ -56,22 +80,33 @@ static uint32_t take_escape(struct json_pieces *pieces)
     return c;
 }
 
-struct bytes json_next_piece(struct json_pieces *pieces)
+/* The next piece, valid until the next call; empty at the end. */
+static struct bytes next_piece(struct pieces *pieces)
 {
-    if (pieces->rest.len == 0)
-        return pieces->rest;
-    if (pieces->rest.at[0] == '\\')
-        return bytes_of(pieces->character, utf8_encode(pieces->character, take_escape(pieces)));
-    const uint8_t *stop = memchr(pieces->rest.at, '\\', pieces->rest.len);
-    struct bytes run =
-        stop == NULL ? pieces->rest : bytes_of(pieces->rest.at, (size_t)(stop - pieces->rest.at));
+    struct bytes run = pieces->rest;
+    if (pieces->escaped && run.len > 0) {
+        if (run.at[0] == '\\')
+            return bytes_of(pieces->character, utf8_encode(pieces->character, take_escape(pieces)));
+        const uint8_t *stop = memchr(run.at, '\\', run.len);
+        run.len = stop == NULL ? run.len : (size_t)(stop - run.at);
+    }
     pieces->rest = bytes_from(pieces->rest, run.len);
     return run;
 }
 
-struct bytes json_raw(const struct json *doc, json_value v)
+/* The order of two strings by their unescaped bytes: below, equal to or above 0. */
+static int compare(struct pieces a, struct pieces b)
 {
-    return bytes_of(doc->text.at + doc->nodes[v].start, doc->nodes[v].end - doc->nodes[v].start);
+    struct bytes x = next_piece(&a), y = next_piece(&b);
+    while (x.len > 0 && y.len > 0) {
+        size_t n = x.len < y.len ? x.len : y.len;
+        int order = memcmp(x.at, y.at, n);
+        if (order != 0)
+            return order;
+        x = n < x.len ? bytes_from(x, n) : next_piece(&a);
+        y = n < y.len ? bytes_from(y, n) : next_piece(&b);
+    }
+    return (x.len > 0) - (y.len > 0);
 }
 
 json_value json_first(const struct json *doc, json_value container)
@@ -90,7 +125,7 @@ json_value json_next(const struct json *doc, json_value container, json_value be
 
 json_value json_member(const struct json *doc, json_value v, const char *name)
 {
-    if (v >= doc->count || doc->nodes[v].type != JSON_OBJECT)
+    if (!is(doc, v, JSON_OBJECT))
         return JSON_NONE;
     for (json_value n = json_first(doc, v); n != JSON_NONE; n = json_next(doc, v, n))
         if (json_string_is(doc, n, name))
@@ -100,44 +135,51 @@ json_value json_member(const struct json *doc, json_value v, const char *name)
 
 bool json_string(const struct json *doc, json_value v, struct buffer *out)
 {
-    if (v >= doc->count || doc->nodes[v].type != JSON_STRING)
+    if (!is(doc, v, JSON_STRING))
         return false;
     const size_t len = out->len;
-    struct json_pieces pieces = json_pieces(doc, v);
-    if (!doc->nodes[v].escaped) {
-        buffer_append(out, pieces.rest);
-        return !out->failed;
-    }
-    for (struct bytes piece = json_next_piece(&pieces); piece.len > 0;
-         piece = json_next_piece(&pieces))
+    struct pieces pieces = pieces_of(doc, v);
+    for (struct bytes piece = next_piece(&pieces); piece.len > 0; piece = next_piece(&pieces))
         buffer_append(out, piece);
-    if (!pieces.lone_surrogate)
-        return !out->failed;
-    wipe(out->at + len, out->len - len);
-    out->len = len;
-    return false;
+    if (pieces.lone_surrogate && !out->failed)
+        buffer_truncate(out, len);
+    return !pieces.lone_surrogate && !out->failed;
 }
 
 bool json_string_is(const struct json *doc, json_value v, const char *text)
 {
-    if (v >= doc->count || doc->nodes[v].type != JSON_STRING)
+    if (!is(doc, v, JSON_STRING))
         return false;
-    struct json_pieces pieces = json_pieces(doc, v);
-    if (!doc->nodes[v].escaped)
+    struct pieces pieces = pieces_of(doc, v);
+    if (!pieces.escaped) /* nearly all strings that are looked for */
         return bytes_equal_text(pieces.rest, text);
-    struct bytes want = bytes_text(text);
-    for (struct bytes piece = json_next_piece(&pieces); piece.len > 0;
-         piece = json_next_piece(&pieces)) {
-        if (piece.len > want.len || memcmp(piece.at, want.at, piece.len) != 0)
-            return false;
-        want = bytes_from(want, piece.len);
-    }
-    return want.len == 0;
+    return compare(pieces, (struct pieces){.rest = bytes_text(text)}) == 0;
+}
+
+bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb)
+{
+    return is(a, va, JSON_STRING) && is(b, vb, JSON_STRING) &&
+           compare(pieces_of(a, va), pieces_of(b, vb)) == 0;
+}
+
+int json_compare_names(const struct json *doc, json_value a, json_value b)
+{
+    return compare(pieces_of(doc, a), pieces_of(doc, b));
+}
+
+uint16_t json_name_key(const struct json *doc, json_value v)
+{
+    struct pieces pieces = pieces_of(doc, v);
+    uint32_t key = 0;
+    for (struct bytes piece = next_piece(&pieces); piece.len > 0; piece = next_piece(&pieces))
+        for (size_t i = 0; i < piece.len; i++)
+            key = (key ^ piece.at[i]) * UINT32_C(0x9E3779B1);
+    return (uint16_t)(key >> 16);
 }
 
 bool json_int64(const struct json *doc, json_value v, int64_t *out)
 {
-    if (v >= doc->count || doc->nodes[v].type != JSON_NUMBER)
+    if (!is(doc, v, JSON_NUMBER))
         return false;
     struct bytes raw = json_raw(doc, v);
     bool negative = raw.at[0] == '-';

@@ -1,148 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Member names that occur twice: few are compared each with each, many by a hash table. The hash is
- * SipHash-1-3 (Aumasson and Bernstein) under a random key, so that nobody can choose names that
- * collide, and runs over the unescaped name.
+ * Member names that occur twice. In most objects the names differ at a glance. Where they do not,
+ * they are sorted, so that equal ones meet: n log n comparisons, whatever the names. The list that
+ * is sorted is linked through the names' next fields, whose value is known and restored afterwards
+ * (a name's value follows it), so the sort needs no memory.
  */
 #include "codec/json_internal.h"
 
-#include <sys/random.h>
+#define RUNS 32 /* run i has 2^i names, and there are fewer than 2^31 */
 
-#define PAIRWISE_MAX 16
-
-/* A word loaded at once must hash as its bytes taken one by one do. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hash_name loads words");
-
-static bool unescaped_equal(struct json_pieces a, struct json_pieces b)
+/* Whether length, first byte and last byte alone tell all names from first on apart. */
+static bool differ_at_a_glance(const struct json *doc, json_value first)
 {
-    struct bytes x = json_next_piece(&a), y = json_next_piece(&b);
-    while (x.len > 0 && y.len > 0) {
-        size_t n = x.len < y.len ? x.len : y.len;
-        if (memcmp(x.at, y.at, n) != 0)
+    uint64_t seen[4] = {0}; /* a set of numbers below 256 */
+    for (json_value name = first; name < doc->count; name = doc->nodes[name + 1].next) {
+        const struct json_node *node = &doc->nodes[name];
+        const uint8_t *begin = doc->text.at + node->start, *end = doc->text.at + node->end;
+        /* The first byte of the empty name is its closing quote. */
+        uint32_t glance = node->end - node->start + 5u * begin[1] + 11u * end[-2];
+        uint64_t *word = &seen[glance / 64 % 4], bit = UINT64_C(1) << glance % 64;
+        if (node->escaped || (*word & bit) != 0)
             return false;
-        x = n < x.len ? bytes_from(x, n) : json_next_piece(&a);
-        y = n < y.len ? bytes_from(y, n) : json_next_piece(&b);
+        *word |= bit;
     }
-    return x.len == y.len;
+    return true;
 }
 
-bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb)
+/*
+ * Merges two lists of names, each sorted by key and then by content, and returns the merged list. A
+ * 0, which is the root and not a name, ends a list. All names of a come before those of b in the
+ * text. Where two are equal, *repeated becomes the later one if it comes before *repeated.
+ */
+static json_value merge(struct json *doc, json_value a, json_value b, json_value *repeated)
 {
-    return json_type(a, va) == JSON_STRING && json_type(b, vb) == JSON_STRING &&
-           unescaped_equal(json_pieces(a, va), json_pieces(b, vb));
+    struct json_node *const nodes = doc->nodes;
+    json_value first = 0, *link = &first;
+    while (a != 0 && b != 0) {
+        int order = nodes[a].key - nodes[b].key;
+        if (order == 0)
+            order = json_compare_names(doc, a, b);
+        if (order == 0 && b < *repeated)
+            *repeated = b;
+        json_value least = order <= 0 ? a : b;
+        *link = least;
+        link = &nodes[least].next;
+        if (order <= 0)
+            a = *link;
+        else
+            b = *link;
+    }
+    *link = a != 0 ? a : b;
+    return first;
 }
 
-static inline bool names_equal(const struct json *doc, json_value a, json_value b)
+json_value json_repeated_name(struct json *doc, json_value object)
 {
-    const struct json_node *x = &doc->nodes[a], *y = &doc->nodes[b];
-    if (x->escaped || y->escaped)
-        return unescaped_equal(json_pieces(doc, a), json_pieces(doc, b));
-    const uint8_t *text = doc->text.at;
-    size_t len = x->end - x->start;
-    /* Names mostly differ in length or in their first byte, behind the quote. */
-    return len == y->end - y->start && text[x->start + 1] == text[y->start + 1] &&
-           memcmp(text + x->start, text + y->start, len) == 0;
-}
-
-static uint64_t rotate(uint64_t x, unsigned n)
-{
-    return x << n | x >> (64 - n);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-    v[0] += v[1], v[1] = rotate(v[1], 13) ^ v[0], v[0] = rotate(v[0], 32);
-    v[2] += v[3], v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3], v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1], v[1] = rotate(v[1], 17) ^ v[2], v[2] = rotate(v[2], 32);
-}
-
-static inline void sip_word(uint64_t v[4], uint64_t word)
-{
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-}
-
-static uint64_t hash_name(const struct json *doc, json_value name, const struct json_key *key)
-{
-    const uint64_t k0 = key->half[0], k1 = key->half[1];
-    uint64_t v[4] = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
-                     k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};
-    struct json_pieces pieces = json_pieces(doc, name);
-    uint64_t word = 0, len = 0;
-    struct bytes piece = doc->nodes[name].escaped ? json_next_piece(&pieces) : pieces.rest;
-    while (piece.len > 0) {
-        if (len % 8 == 0 && piece.len >= 8) {
-            memcpy(&word, piece.at, 8);
-            piece = bytes_from(piece, 8);
-            len += 8;
-        } else {
-            word |= (uint64_t)piece.at[0] << (8 * (len % 8));
-            piece = bytes_from(piece, 1);
-            len++;
+    json_value runs[RUNS] = {0}, repeated = JSON_NONE, sorted = 0;
+    size_t used = 0;
+    if (differ_at_a_glance(doc, object + 1))
+        return JSON_NONE;
+    for (json_value name = object + 1; name < doc->count; name = doc->nodes[name + 1].next) {
+        json_value run = name;
+        size_t i = 0;
+        doc->nodes[name].next = 0;
+        doc->nodes[name].key = json_name_key(doc, name);
+        for (; runs[i] != 0; i++) {
+            run = merge(doc, runs[i], run, &repeated);
+            runs[i] = 0;
         }
-        if (len % 8 == 0) {
-            sip_word(v, word);
-            word = 0;
-        }
-        if (piece.len == 0 && doc->nodes[name].escaped)
-            piece = json_next_piece(&pieces);
+        runs[i] = run;
+        used = i < used ? used : i + 1;
     }
-    sip_word(v, word | len << 56);
-    v[2] ^= 0xFF;
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-/* Enters all names into a table that lies behind the nodes in use. */
-static enum error_code unique_among_many(struct json *doc, json_value first, size_t members,
-                                         struct json_key *key, json_value *second)
-{
-    if (!key->drawn && getrandom(key->half, sizeof key->half, 0) != (ssize_t)sizeof key->half)
-        return ERROR_INTERNAL;
-    key->drawn = true;
-    size_t slots = (size_t)4 * PAIRWISE_MAX;
-    while (slots < 2 * members)
-        slots *= 2;
-    if (!json_reserve(doc, slots * sizeof(json_value) / sizeof *doc->nodes))
-        return ERROR_MEMORY;
-    json_value *table = (json_value *)(void *)(doc->nodes + doc->count);
-    memset(table, 0, slots * sizeof *table); /* 0 is the root, no name */
-    for (json_value n = first; n < doc->count; n = doc->nodes[n + 1].next) {
-        size_t slot = hash_name(doc, n, key) & (slots - 1);
-        for (; table[slot] != 0; slot = (slot + 1) & (slots - 1)) {
-            if (names_equal(doc, table[slot], n)) {
-                *second = n;
-                return ERROR_DUPLICATE_MEMBER;
-            }
-        }
-        table[slot] = n;
-    }
-    return ERROR_NONE;
-}
-
-enum error_code json_names_unique(struct json *doc, json_value object, struct json_key *key,
-                                  json_value *second)
-{
-    const json_value first = object + 1;
-    json_value names[PAIRWISE_MAX];
-    size_t members = 0;
-    for (json_value n = first; n < doc->count; n = doc->nodes[n + 1].next) {
-        if (members < PAIRWISE_MAX)
-            names[members] = n;
-        members++;
-    }
-    if (members > PAIRWISE_MAX)
-        return unique_among_many(doc, first, members, key, second);
-    for (size_t i = 1; i < members; i++) {
-        for (size_t before = 0; before < i; before++) {
-            if (names_equal(doc, names[before], names[i])) {
-                *second = names[i];
-                return ERROR_DUPLICATE_MEMBER;
-            }
-        }
-    }
-    return ERROR_NONE;
+    for (size_t i = 0; i < used; i++)
+        sorted = merge(doc, runs[i], sorted, &repeated);
+    for (json_value name = object + 1; name < doc->count; name = doc->nodes[name + 1].next)
+        doc->nodes[name].next = name + 1;
+    return repeated;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inner loop over strings, which parser and writer share. For nobody else. */
+/* The inner loop over strings, which parser and writer share. Not for other files. */
 #ifndef CODEC_JSON_PLAIN_H
 #define CODEC_JSON_PLAIN_H
 
@@ -10,7 +10,10 @@
 #include <emmintrin.h>
 #endif
 
-/* The first byte that needs a look: a quote, a backslash, a control, one from 0x80 on; or end. */
+/*
+ * The first byte from at on that does not stand for itself: a quote, a backslash, a control
+ * character or a byte of 0x80 and above; end if there is none.
+ */
 static inline const uint8_t *json_skip_plain(const uint8_t *at, const uint8_t *end)
 {
 #ifdef __SSE2__
@@ -18,7 +21,7 @@ static inline const uint8_t *json_skip_plain(const uint8_t *at, const uint8_t *e
     const __m128i space = _mm_set1_epi8(' ');
     for (; end - at >= 16; at += 16) {
         __m128i v = _mm_loadu_si128((const void *)at);
-        /* Signed: below ' ' are the controls and all bytes from 0x80 on. */
+        /* Compared as signed: control characters and all bytes from 0x80 on are below ' '. */
         __m128i stop =
             _mm_or_si128(_mm_cmplt_epi8(v, space),
                          _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
@@ -31,8 +34,10 @@ static inline const uint8_t *json_skip_plain(const uint8_t *at, const uint8_t *e
     for (; end - at >= 8; at += 8) {
         uint64_t v;
         memcpy(&v, at, sizeof v);
-        /* The high bit of a byte of (x - ones) is set if x was zero or (v) not ASCII; false alarms
-         * above a true one are harmless, the loop below looks again. */
+        /*
+         * The high bit of a byte of x - ones is set if that byte of x is 0. A borrow can set it for
+         * a byte above such a one too; the loop below finds the first.
+         */
         uint64_t quote = (v ^ ones * '"') - ones, backslash = (v ^ ones * '\\') - ones;
         if (((quote | backslash | (v - ones * ' ') | v) & high) != 0)
             break;

@@ -3,11 +3,10 @@
 
 #include <dirent.h>
 
-#include "codec/json.h"
+#include "codec/json_internal.h"
 #include "formats/json_print.h"
 
-/* Parses a copy that ends where the text ends, so that a sanitizer sees every byte read behind it.
- */
+/* Parses a copy that ends where the text ends, so that a sanitizer sees reads past the end. */
 static enum error_code parse_copy(struct bytes text)
 {
     struct json doc;
@@ -251,6 +250,38 @@ static void a_million_names(void **state)
     }
 }
 
+/* Names that the parser's hash does not tell apart: they are told apart by their bytes. */
+static void names_of_one_hash(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* all differ; the third again; the third with an escape */
+        BUFFER_AUTO text;
+        char name[16], third[16];
+        buffer_init(&text, 1u << 20);
+        unsigned found = 0;
+        for (unsigned n = 0; found < 50; n++) {
+            struct json doc;
+            char quoted[20];
+            snprintf(name, sizeof name, "0%06x", n);
+            snprintf(quoted, sizeof quoted, "\"%s\"", name);
+            json_init(&doc, JSON_DEPTH);
+            assert_true(json_parse(&doc, bytes_text(quoted), NULL));
+            if (json_name_key(&doc, 0) == 0) {
+                buffer_printf(&text, "%s%s:[]", found == 0 ? "{" : ",", quoted);
+                if (++found == 3)
+                    memcpy(third, name, sizeof third);
+            }
+            json_clear(&doc);
+        }
+        if (i > 0)
+            buffer_printf(&text, i == 1 ? ",\"%s\":0" : ",\"\\u0030%s\":0",
+                          i == 1 ? third : third + 1);
+        buffer_text(&text, "}");
+        assert_int_equal(parse_copy(buffer_bytes(&text)),
+                         i == 0 ? ERROR_NONE : ERROR_DUPLICATE_MEMBER);
+    }
+}
+
 static void values(void **state)
 {
     (void)state;
@@ -340,8 +371,11 @@ static void causes_name_the_place(void **state)
         {"[1, x]", "no value at byte 4"},
         {"{\"secret\": \"\x01\"}", "malformed string at byte 12"},
         {"{\"secret\"", "unexpected end at byte 9"},
-        {"[1] x", "text behind the value at byte 4"},
+        {"[1] x", "text after the value at byte 4"},
         {"{\"a\": 1, \"a\": 2}", "a second member of the same name at byte 9"},
+        {"{\"a\":1,\"b\":1,\"b\":1,\"a\":1}", "a second member of the same name at byte 13"},
+        {"{\"a\":1,\"\\u0061\":1,\"a\":1}", "a second member of the same name at byte 7"},
+        {"{\"\":1,\"x\":{},\"\":1}", "a second member of the same name at byte 13"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct json doc;
@@ -625,6 +659,7 @@ int main(void)
         cmocka_unit_test(duplicates),
         cmocka_unit_test(duplicates_among_many),
         cmocka_unit_test(a_million_names),
+        cmocka_unit_test(names_of_one_hash),
         cmocka_unit_test(depth),
         cmocka_unit_test(values),
         cmocka_unit_test(truncated),
