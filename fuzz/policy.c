@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key policies: whatever is accepted can be evaluated, and explaining does not change the effect.
- */
+/* Key policies: an accepted policy can be evaluated, and explaining keeps the effect. */
 #include "fuzz/fuzz.h"
 
 #include "formats/policy.h"

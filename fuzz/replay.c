@@ -8,8 +8,7 @@
 /* Not every target has one. */
 #pragma weak LLVMFuzzerInitialize
 
-/* The bytes of a file in a block of their very size, so that a sanitizer sees a read beyond them.
- */
+/* The bytes of a file in a block of exactly their size, so that a sanitizer sees a read beyond. */
 static uint8_t *read_seed(const char *path, size_t *len)
 {
     FILE *file = fopen(path, "rb");

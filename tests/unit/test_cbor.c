@@ -314,8 +314,7 @@ static void malformed_items_fail(void **state)
         "7d",         "9e",       "bc",           "dc",   "df",     "fc",     "fd",
         "fe",         "f800",     "f818",         "f81f", /* simple values below 32 in two bytes */
         "ff",                                             /* a break of nothing */
-        "81ff",       "a1ff",     "a161ff",       "c1ff", "8201ff", "bf01ff", /* a key without value
-                                                                               */
+        "81ff",       "a1ff",     "a161ff",       "c1ff", "8201ff", "bf01ff", /* no value */
         "5f01ff",                                 /* a chunk of another type */
         "5f6161ff",   "7f4161ff", "5f5f4101ffff", /* chunks in chunks */
         "5fc14101ff",                             /* a tag on a chunk */

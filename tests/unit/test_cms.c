@@ -30,8 +30,7 @@ static bool opens(const struct recipient *with, struct bytes envelope, struct bu
     return ok;
 }
 
-/* What the AWS SDK for Nitro Enclaves (Go) was tested with: KMS's answer, its key, the plaintext.
- */
+/* The test data of the AWS SDK for Nitro Enclaves (Go): KMS's answer, its key, the plaintext. */
 static void opens_a_real_envelope(void **state)
 {
     (void)state;
@@ -149,8 +148,7 @@ static void seals_only_to_rsa_2048(void **state)
     assert_false(cms_seal(&out, spki, bytes_of(plaintext, sizeof plaintext), CMS_PRIMITIVE, &err));
 }
 
-/* Every truncation fails; every flipped bit fails or leaves at most a plaintext of fitting length.
- */
+/* Every truncation fails; every flipped bit fails or leaves a plaintext of at most that length. */
 static void survives_damage(void **state)
 {
     (void)state;

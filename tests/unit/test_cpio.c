@@ -38,7 +38,9 @@ static void one_of_each(void **state)
     assert_true(cpio_device(&cpio, "dev/console", 0600, 5, 1, &err));
     assert_true(cpio_bytes(&cpio, "f", 0644, bytes_text("hello"), &err));
     assert_true(cpio_finish(&cpio, &err));
-    /* cpio(5): inode mode uid gid nlink mtime size devmajor devminor rmajor rminor namesize check
+    /*
+     * cpio(5): inode mode uid gid nlink mtime size devmajor devminor rmajor rminor namesize
+     * check
      */
     static const char want[] = "070701"
                                "00000001"
