@@ -3,7 +3,7 @@
 
 bool text_is_blank(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 struct bytes text_trim(struct bytes text)

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-/* A space, a tab, or the carriage return that an editor of another system leaves. */
+/* A space, a tab, a line feed, or a carriage return. */
 bool text_is_blank(uint8_t c);
 
 /* The text without blanks at its start and its end. */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
+#include "formats/text.h"
 
 void credentials_init(struct credentials *credentials)
 {
@@ -32,10 +33,7 @@ void iso_z(char out[ISO_Z_SIZE], int64_t wall_us)
 bool credentials_set(struct buffer *field, struct bytes text, const char *name, const char *origin,
                      struct error *err)
 {
-    while (text.len > 0 && text.at[0] <= ' ')
-        text = bytes_from(text, 1);
-    while (text.len > 0 && text.at[text.len - 1] <= ' ')
-        text.len--;
+    text = text_trim(text);
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
             return error_set(err, ERROR_NO_CREDENTIALS,
@@ -106,7 +104,7 @@ bool credentials_from_json(struct credentials *out, struct bytes text, const cha
     struct error parse;
     json_init(&doc, JSON_DEPTH);
     bool good = json_parse(&doc, text, &parse);
-    if (!good) /* the parser's cause has an offset, no content, but that is no help here either */
+    if (!good) /* the parser's cause is an offset, which helps nobody here */
         error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no valid JSON", origin);
     else
         good = take_document(out, &doc, token_name, version, origin, err);

@@ -16,7 +16,7 @@ struct credentials {
     struct buffer access_key_id; /* secret buffers */
     struct buffer secret_access_key;
     struct buffer session_token; /* empty: none */
-    int64_t expires_us;          /* wall clock; CREDENTIALS_NEVER_EXPIRE: not known */
+    int64_t expires_us;          /* wall clock; CREDENTIALS_NEVER_EXPIRE: unknown */
     char source[256];            /* where they were found, for messages */
 };
 
@@ -34,8 +34,8 @@ void iso_z(char out[ISO_Z_SIZE], int64_t wall_us);
 #define CREDENTIALS_AUTO __attribute__((cleanup(credentials_clear))) struct credentials
 
 /*
- * Reads {"AccessKeyId", "SecretAccessKey", token_name?, "Expiration"?}, in which all these sources
- * answer. origin is named in *err (ERROR_NO_CREDENTIALS). version: a member Version must be 1.
+ * Reads {"AccessKeyId", "SecretAccessKey", token_name?, "Expiration"?}, the answer of every source.
+ * *err (ERROR_NO_CREDENTIALS) names the origin. version: a member Version must be 1.
  */
 MUST_USE bool credentials_from_json(struct credentials *out, struct bytes text,
                                     const char *token_name, bool version, const char *origin,

@@ -7,36 +7,45 @@
 #include "base/clock.h"
 #include "host/credentials/credentials_internal.h"
 
+#define ENVIRONMENT "the environment"
+
+/* The value of an environment variable; one that is empty counts as not set. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool take_variable(struct buffer *field, const char *name, struct error *err)
+{
+    const char *value = variable(name);
+    return value == NULL || credentials_set(field, bytes_text(value), name, ENVIRONMENT, err);
+}
+
+static bool take_environment(struct credentials *out, struct error *err)
+{
+    const char *expires = variable("AWS_CREDENTIAL_EXPIRATION");
+    if (!take_variable(&out->access_key_id, "AWS_ACCESS_KEY_ID", err) ||
+        !take_variable(&out->secret_access_key, "AWS_SECRET_ACCESS_KEY", err) ||
+        !take_variable(&out->session_token, "AWS_SESSION_TOKEN", err))
+        return false;
+    return expires == NULL || clock_parse(bytes_text(expires), &out->expires_us) ||
+           error_set(err, ERROR_NO_CREDENTIALS, "AWS_CREDENTIAL_EXPIRATION is not a time");
+}
+
 static enum provider_result from_environment(struct credentials *out, struct error *err)
 {
-    static const char origin[] = "the environment";
-    const char *id = getenv("AWS_ACCESS_KEY_ID");
-    const char *secret = getenv("AWS_SECRET_ACCESS_KEY");
-    const char *token = getenv("AWS_SESSION_TOKEN");
-    const char *expires = getenv("AWS_CREDENTIAL_EXPIRATION");
-    bool has_id = id != NULL && id[0] != '\0', has_secret = secret != NULL && secret[0] != '\0';
+    bool has_id = variable("AWS_ACCESS_KEY_ID") != NULL;
+    bool has_secret = variable("AWS_SECRET_ACCESS_KEY") != NULL;
     if (!has_id && !has_secret)
         return PROVIDER_ABSENT;
-    snprintf(out->source, sizeof out->source, "%s", origin);
-    if (!has_id || !has_secret) {
-        error_set(err, ERROR_NO_CREDENTIALS, "%s is set, but %s is not",
-                  has_id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
-                  has_id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
-        return PROVIDER_FAILED;
-    }
-    if (!credentials_set(&out->access_key_id, bytes_text(id), "AWS_ACCESS_KEY_ID", origin, err) ||
-        !credentials_set(&out->secret_access_key, bytes_text(secret), "AWS_SECRET_ACCESS_KEY",
-                         origin, err) ||
-        (token != NULL && token[0] != '\0' &&
-         !credentials_set(&out->session_token, bytes_text(token), "AWS_SESSION_TOKEN", origin,
-                          err)))
-        return PROVIDER_FAILED;
-    if (expires != NULL && expires[0] != '\0' &&
-        !clock_parse(bytes_text(expires), &out->expires_us)) {
-        error_set(err, ERROR_NO_CREDENTIALS, "AWS_CREDENTIAL_EXPIRATION is not a time");
-        return PROVIDER_FAILED;
-    }
-    return PROVIDER_FOUND;
+    snprintf(out->source, sizeof out->source, "%s", ENVIRONMENT);
+    if (has_id && has_secret)
+        return take_environment(out, err) ? PROVIDER_FOUND : PROVIDER_FAILED;
+    error_set(err, ERROR_NO_CREDENTIALS, "%s is set, but %s is not",
+              has_id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+              has_id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+    return PROVIDER_FAILED;
 }
 
 static bool check_expiry(const struct credentials *found, struct error *err)
@@ -50,32 +59,36 @@ static bool check_expiry(const struct credentials *found, struct error *err)
     return false;
 }
 
+/* The last source. Where it is absent, too, the error names all that were searched. */
+static enum provider_result from_instance(struct credentials *out, const char *profile,
+                                          struct error *err)
+{
+    struct error instance = {0};
+    enum provider_result result = credentials_from_instance(out, &instance);
+    if (result == PROVIDER_ABSENT)
+        error_set(err, ERROR_NO_CREDENTIALS,
+                  "no AWS credentials in the environment, profile %.60s or a container's; %.200s",
+                  profile, instance.cause);
+    else if (result == PROVIDER_FAILED)
+        *err = instance;
+    return result;
+}
+
 bool credentials_find(struct credentials *out, const char *profile, int stop_fd, struct error *err)
 {
-    const char *from = getenv("AWS_PROFILE");
-    bool in_environment = from != NULL && from[0] != '\0';
-    const char *name = profile != NULL ? profile : in_environment ? from : "default";
+    const char *named = profile != NULL ? profile : variable("AWS_PROFILE");
+    const char *name = named != NULL ? named : "default";
     enum provider_result result = PROVIDER_ABSENT;
     credentials_clear(out);
     credentials_init(out);
     if (profile == NULL)
         result = from_environment(out, err);
     if (result == PROVIDER_ABSENT)
-        result =
-            credentials_from_profile(out, name, profile != NULL || in_environment, stop_fd, err);
+        result = credentials_from_profile(out, name, named != NULL, stop_fd, err);
     if (result == PROVIDER_ABSENT)
         result = credentials_from_container(out, err);
-    struct error instance = {0};
-    if (result == PROVIDER_ABSENT) {
-        result = credentials_from_instance(out, &instance);
-        if (result == PROVIDER_ABSENT)
-            error_set(
-                err, ERROR_NO_CREDENTIALS,
-                "no AWS credentials in the environment, profile %.60s or a container's; %.200s",
-                name, instance.cause);
-        else if (result == PROVIDER_FAILED)
-            *err = instance;
-    }
+    if (result == PROVIDER_ABSENT)
+        result = from_instance(out, name, err);
     if (result == PROVIDER_FOUND && check_expiry(out, err))
         return true;
     credentials_clear(out);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "formats/text.h"
 #include "host/credentials/credentials_internal.h"
 #include "host/web.h"
 #include "system/file.h"
@@ -16,7 +17,7 @@
 #define URL_SIZE     512
 #define HEADER_SIZE  4200
 #define ANSWER_LIMIT 65536 /* bytes */
-#define CONNECT_MS   1000  /* AWS's tools give up as soon: elsewhere than on EC2 nobody answers */
+#define CONNECT_MS   1000  /* as AWS's tools: where this is not EC2, nobody answers */
 #define TOTAL_MS     5000
 
 static const char *value_of(const char *name)
@@ -38,7 +39,7 @@ static bool exchange(const char *method, const char *url, const char *header, st
     long status;
     struct error web;
     if (strcmp(method, "PUT") == 0) {
-        request.body = bytes_of("", 0); /* Content-Length: 0, and no type for it */
+        request.body = bytes_of("", 0); /* Content-Length: 0, and no Content-Type */
         request.headers[1] = "Content-Type:";
     }
     if (!web_exchange(&request, &status, answer, &web))
@@ -75,7 +76,7 @@ static bool make_url(char out[URL_SIZE], const char *path, struct bytes role, st
     return true;
 }
 
-/* Makes the header that carries the token of this session. */
+/* Makes the header that carries the token of this session; it ends with a zero. */
 static bool take_token(struct buffer *header, struct buffer *answer, struct error *err)
 {
     char url[URL_SIZE];
@@ -93,21 +94,30 @@ static bool take_token(struct buffer *header, struct buffer *answer, struct erro
     return true;
 }
 
-/* The first line of the list of roles; an instance has one. IAM names: letters, digits, +=,.@_- */
+/* IAM's rule for the names of roles: 1 to 64 letters, digits, and +=,.@_- */
+static bool is_role_name(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!isalnum(name.at[i]) && memchr("+=,.@_-", name.at[i], 7) == NULL)
+            return false;
+    return name.len > 0 && name.len <= 64;
+}
+
+/* The first line of the list of roles; an instance has one role. */
 static bool take_role(struct buffer *role, const char *header, struct error *err)
 {
     char url[URL_SIZE];
+    struct bytes rest, line = {0};
     if (!make_url(url, "/latest/meta-data/iam/security-credentials/", bytes_of(NULL, 0), err) ||
         !exchange("GET", url, header, role, "the role of instance metadata", err))
         return false;
-    size_t len = 0;
-    while (len < role->len && (isalnum(role->at[len]) || strchr("+=,.@_-", role->at[len]) != NULL))
-        len++;
-    if (len == 0 || len > 64 || (len < role->len && role->at[len] != '\n' && role->at[len] != '\r'))
-        return error_set(err, ERROR_NO_CREDENTIALS, "%s names no role: attach one to the instance",
-                         instance);
-    role->len = len;
-    return true;
+    rest = buffer_bytes(role);
+    if (text_line(&rest, &line) && line.len > 0 && line.at[line.len - 1] == '\r')
+        line.len--;
+    role->len = line.len;
+    return is_role_name(line) ||
+           error_set(err, ERROR_NO_CREDENTIALS, "%s names no role: attach one to the instance",
+                     instance);
 }
 
 static bool take_instance(struct credentials *out, struct buffer *header, struct buffer *role,
@@ -146,7 +156,7 @@ enum provider_result credentials_from_instance(struct credentials *out, struct e
 
 static const char container[] = "the container's credentials";
 
-/* Plain HTTP goes only to the agents' own addresses and to this machine: the token is a secret. */
+/* The token is a secret: plain HTTP only goes to the agents' own addresses and to this machine. */
 static bool full_uri_allowed(const char *uri)
 {
     static const char *const plain[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]",
@@ -163,6 +173,7 @@ static bool full_uri_allowed(const char *uri)
     return false;
 }
 
+/* Makes the header Authorization of the token, if there is one; it ends with a zero then. */
 static bool take_authorization(struct buffer *header, struct error *err)
 {
     const char *file = value_of("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -174,15 +185,26 @@ static bool take_authorization(struct buffer *header, struct error *err)
         return false;
     if (file == NULL)
         buffer_text(header, token);
-    while (header->len > 0 && header->at[header->len - 1] <= ' ')
-        header->len--;
+    header->len = text_trim(buffer_bytes(header)).len;
     for (size_t i = 0; i < header->len; i++)
         if (header->at[i] < ' ')
             return error_set(err, ERROR_NO_CREDENTIALS, "the token of %s is malformed", container);
     buffer_byte(header, 0);
-    if (header->failed)
-        return error_set(err, ERROR_NO_CREDENTIALS, "the token of %s is too long", container);
-    return true;
+    return !header->failed ||
+           error_set(err, ERROR_NO_CREDENTIALS, "the token of %s is too long", container);
+}
+
+static bool container_url(char out[URL_SIZE], const char *relative, const char *full,
+                          struct error *err)
+{
+    int len = relative != NULL ? snprintf(out, URL_SIZE, "http://169.254.170.2%s", relative)
+                               : snprintf(out, URL_SIZE, "%s", full);
+    if (len > 0 && len < URL_SIZE && (relative == NULL || relative[0] == '/') &&
+        full_uri_allowed(out))
+        return true;
+    return error_set(err, ERROR_NO_CREDENTIALS,
+                     "the URI of %s must be https, or http to the container agent or this machine",
+                     container);
 }
 
 enum provider_result credentials_from_container(struct credentials *out, struct error *err)
@@ -192,15 +214,8 @@ enum provider_result credentials_from_container(struct credentials *out, struct 
     char url[URL_SIZE];
     if (relative == NULL && full == NULL)
         return PROVIDER_ABSENT;
-    int len = relative != NULL ? snprintf(url, sizeof url, "http://169.254.170.2%s", relative)
-                               : snprintf(url, sizeof url, "%s", full);
-    if (len < 0 || len >= URL_SIZE || (relative != NULL && relative[0] != '/') ||
-        !full_uri_allowed(url)) {
-        error_set(err, ERROR_NO_CREDENTIALS,
-                  "the URI of %s must be https, or http to the container agent or this machine",
-                  container);
+    if (!container_url(url, relative, full, err))
         return PROVIDER_FAILED;
-    }
     struct buffer header, answer;
     buffer_init_secret(&header, (size_t)2 * HEADER_SIZE);
     buffer_init_secret(&answer, ANSWER_LIMIT);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * credential_process (AWS SDKs and Tools Reference Guide, "Process credential provider"): a command
- * for /bin/sh that prints {"Version": 1, "AccessKeyId": …}. What it prints is secret; its standard
- * error goes nowhere, since under --watch ours is a log.
+ * for /bin/sh that prints {"Version": 1, "AccessKeyId": …}. What it prints is secret. Its
+ * standard error is dropped: under --watch ours is a log.
  */
 #include <sys/wait.h>
 
@@ -12,30 +12,35 @@
 #define OUTPUT_LIMIT  65536 /* bytes */
 #define TIME_LIMIT_MS 60000
 
+/* Says why what the command printed cannot be used; err may hold a reason already. */
+static bool explain(const struct child *child, bool whole, bool ended, struct error *err)
+{
+    char how[64];
+    if (!whole && (err->code == ERROR_NONE || err->code == ERROR_DEADLINE))
+        return error_set(err, ERROR_DEADLINE, "credential_process takes longer than %d seconds",
+                         TIME_LIMIT_MS / 1000);
+    if (!whole)
+        return false;
+    if (ended && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0)
+        return true;
+    child_describe(child, how, sizeof how);
+    return error_set(err, ERROR_NO_CREDENTIALS, "credential_process %s: run it by hand to see why",
+                     how);
+}
+
 static bool run(struct buffer *out, const char *command, int stop_fd, struct error *err)
 {
     const char *const argv[] = {"/bin/sh", "-c", command, NULL};
     struct child child;
     struct deadline deadline = deadline_in(TIME_LIMIT_MS);
     deadline.stop_fd = stop_fd;
+    *err = (struct error){0};
     if (!child_start(&child, "credential_process", argv, -1, err))
         return false;
     bool whole = child_read_all(&child, out, &deadline, err) && child_wait(&child, &deadline);
     bool ended = child.pid == 0;
     child_stop(&child, 0);
-    if (!whole && err->code == ERROR_NONE)
-        error_set(err, ERROR_DEADLINE, "credential_process does not end");
-    if (!whole && err->code == ERROR_DEADLINE)
-        return error_set(err, ERROR_DEADLINE, "credential_process takes longer than %d seconds",
-                         TIME_LIMIT_MS / 1000);
-    if (!whole)
-        return false;
-    if (ended && WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0)
-        return true;
-    char how[64];
-    child_describe(&child, how, sizeof how);
-    return error_set(err, ERROR_NO_CREDENTIALS, "credential_process %s: run it by hand to see why",
-                     how);
+    return explain(&child, whole, ended, err);
 }
 
 bool credentials_from_process(struct credentials *out, struct bytes command, int stop_fd,

@@ -29,7 +29,7 @@ static const char *home_folder(void)
     return user != NULL && user->pw_dir != NULL ? user->pw_dir : "";
 }
 
-/* The path that variable names (~/ is the home folder), else name in the home folder. */
+/* The path in an environment variable (~/ is the home folder), else .aws/NAME in that folder. */
 static bool find_path(char out[PATH_MAX], const char *variable, const char *name, struct error *err)
 {
     const char *from = getenv(variable);
@@ -45,8 +45,8 @@ static bool find_path(char out[PATH_MAX], const char *variable, const char *name
     return true;
 }
 
-/* A file that is not there is an empty one. */
-static bool read_file(const char *path, struct buffer *out, struct error *err)
+/* Reads a file; one that is not there counts as empty. */
+static bool read_if_there(const char *path, struct buffer *out, struct error *err)
 {
     if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return true;
@@ -89,7 +89,7 @@ static struct bytes setting(const struct profile_files *files, const char *profi
     return ini_value(buffer_bytes(&files->config), INI_CONFIG, profile, name, command);
 }
 
-/* A setting that needs AWS STS or SSO: named, rather than passed over for other credentials. */
+/* A setting that needs AWS STS or SSO. It is reported: skipping it would use other credentials. */
 static const char *unsupported_setting(const struct profile_files *files, const char *profile)
 {
     static const char *const names[] = {"role_arn", "web_identity_token_file", "sso_session",
@@ -149,8 +149,8 @@ enum provider_result credentials_from_profile(struct credentials *out, const cha
     buffer_init_secret(&files.config, FILE_LIMIT);
     if (find_path(files.credentials_path, "AWS_SHARED_CREDENTIALS_FILE", "credentials", err) &&
         find_path(files.config_path, "AWS_CONFIG_FILE", "config", err) &&
-        read_file(files.credentials_path, &files.credentials, err) &&
-        read_file(files.config_path, &files.config, err))
+        read_if_there(files.credentials_path, &files.credentials, err) &&
+        read_if_there(files.config_path, &files.config, err))
         result = search(out, &files, profile, named, stop_fd, err);
     buffer_clear(&files.credentials);
     buffer_clear(&files.config);

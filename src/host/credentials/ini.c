@@ -31,14 +31,14 @@ static struct bytes without_comment(struct bytes value)
 
 struct scan {
     const char *profile;
-    const char *name; /* NULL: only whether the profile is there */
+    const char *name; /* NULL: only look whether the profile is there */
     enum ini_kind kind;
     bool keep_comment;
     bool seen;
     struct bytes value;
 };
 
-/* Takes a `name = value` line of the profile that is looked for. */
+/* Takes a `name = value` line of the wanted profile. */
 static void take_setting(struct scan *scan, struct bytes line)
 {
     size_t equals = text_find(line, '=');
@@ -58,7 +58,8 @@ static void scan_text(struct scan *scan, struct bytes text)
 {
     struct bytes line;
     bool within = false;
-    size_t indent = SIZE_MAX; /* of the last setting; a line further in belongs to that one */
+    size_t indent =
+        SIZE_MAX; /* of the last setting; a line that is indented further belongs to it */
     while (text_line(&text, &line)) {
         struct bytes content = text_trim(line);
         if (content.len == 0 || content.at[0] == '#' || content.at[0] == ';')
