@@ -92,7 +92,7 @@ def test_nsm_is_there(env, tmp_path):
     ({"code": "kms_denied", "cause": "IncorrectKeyException"}, "under another KMS key"),
     ({"code": "kms_denied", "cause": "ValidationException: document"}, "attestation document"),
     ({"code": "kms_denied", "cause": "SurpriseException"}, "KMS refused"),
-    ({"code": "relay_unreachable", "cause": "refused"}, "nobody listens"),
+    ({"code": "relay_unreachable", "cause": "refused"}, "nothing listens"),
     ({"code": "tls_failed", "cause": "certificate has expired"}, "clock is fast"),
     ({"code": "tls_failed", "cause": "not yet valid"}, "clock is slow"),
     ({"code": "tls_failed", "cause": "unknown issuer"}, "configured root"),

@@ -52,7 +52,7 @@ def test_configure_and_pipeline(world, env, tmp_path):
     ("secret", "kms_denied", "secret access key does not belong"),
     ("key id", "kms_denied", "does not know the access key"),
     ("blob", "kms_denied", "damaged"),
-    ("relay", "relay_unreachable", "nobody listens"),
+    ("relay", "relay_unreachable", "nothing listens"),
     ("name", "tls_failed", "another name"),
 ])
 def test_refusals_are_explained(world, env, tmp_path, change, code, told):

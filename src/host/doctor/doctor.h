@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checks of `enclavectl doctor`: each says what it found, why, and what to do about it. */
+/* The checks of `enclavectl doctor`: what each found, why, and what to do about it. */
 #ifndef HOST_DOCTOR_DOCTOR_H
 #define HOST_DOCTOR_DOCTOR_H
 
@@ -21,23 +21,23 @@ struct check {
 
 struct doctor {
     struct common common;
-    const char *root;      /* --root: the tree whose /dev and /sys are looked at; "" for / */
-    const char *relay;     /* --relay */
-    const char *endpoint;  /* --endpoint: the name of KMS */
-    const char *roots;     /* --roots: PEM file */
-    const char *policy;    /* --policy: a key policy, JSON */
-    const char *pcrs;      /* --pcrs: measurements, JSON */
-    const char *principal; /* --principal: who asks */
+    const char *root;  /* --root: the folder that stands for /, with dev and sys; "" for / itself */
+    const char *relay; /* --relay */
+    const char *endpoint;                   /* --endpoint: the name of KMS */
+    const char *roots;                      /* --roots: PEM file */
+    const char *policy;                     /* --policy: a key policy, JSON */
+    const char *pcrs;                       /* --pcrs: measurements, JSON */
+    const char *principal;                  /* --principal: who asks */
     const char *context[CONTEXT_PAIRS_MAX]; /* --encryption-context K=V */
     size_t context_count;
     struct buffer health; /* the service's answer to health; empty: none */
-    char key_arn[256];    /* as the service tells; empty: not known */
-    bool denied;          /* the service says that a key policy refused it */
+    char key_arn[256];    /* as the service reports it; empty: unknown */
+    bool denied;          /* the service reports that a key policy refused it */
     struct check checks[CHECKS_MAX];
     size_t count;
 };
 
-/* Adds a check; remedy may be NULL. The cause is cut where it is too long. */
+/* Adds a check. remedy may be NULL. A cause that is too long is cut. */
 void doctor_add(struct doctor *doctor, const char *name, enum check_result result,
                 const char *remedy, const char *cause, ...) PRINTF_LIKE(5, 6);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What doctor asks this machine: /dev/nsm, AF_VSOCK, the clock. */
+/* Checks of this machine: /dev/nsm, AF_VSOCK, the clock. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "formats/text.h"
 #include "host/doctor/doctor.h"
 #include "system/file.h"
 
-#define PATH_SIZE         512
-#define VIRTIO_ID_NSM     33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
-#define CLOCK_EARLIEST_US INT64_C(1704067200000000) /* 2024-01-01: older than this program */
+#define PATH_SIZE     512
+#define VIRTIO_ID_NSM 33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
+#define CLOCK_EARLIEST_US \
+    INT64_C(1704067200000000) /* 2024-01-01, before this program was written */
 
 static bool path_of(const struct doctor *doctor, const char *path, char out[PATH_SIZE])
 {
@@ -42,12 +44,9 @@ static void read_line(const struct doctor *doctor, const char *path, char out[12
     out[0] = '\0';
     if (!path_of(doctor, path, full) || access(full, R_OK) != 0 || !file_read(full, &text, &err))
         return;
-    size_t len = 0;
-    while (len < text.len && len < 127 && text.at[len] != '\n')
-        len++;
-    if (len > 0)
-        memcpy(out, text.at, len);
-    out[len] = '\0';
+    struct bytes rest = buffer_bytes(&text), line;
+    if (text_line(&rest, &line))
+        snprintf(out, 128, "%.*s", (int)line.len, (const char *)line.at);
 }
 
 /* Whether the hypervisor offers a security module: a virtio device with its number. */
@@ -71,7 +70,7 @@ static bool has_virtio_nsm(const struct doctor *doctor)
     return found;
 }
 
-/* There is no /dev/nsm: inside an enclave a fault, elsewhere as it should be. Which is it? */
+/* There is no /dev/nsm. In an enclave that is a fault, elsewhere it is normal: which is it? */
 static void explain_missing(struct doctor *doctor)
 {
     char vendor[128], product[128], number[128];
@@ -98,7 +97,7 @@ static void explain_missing(struct doctor *doctor)
     }
     if (there(doctor, "/dev/nitro_enclaves")) {
         doctor_add(doctor, "nsm", CHECK_OK, NULL,
-                   "none here, as it should be: this is a parent instance (/dev/nitro_enclaves); "
+                   "none here, which is normal: this is a parent instance (/dev/nitro_enclaves); "
                    "the NSM is inside the enclave");
         return;
     }
@@ -111,29 +110,18 @@ static void explain_missing(struct doctor *doctor)
                    product);
         return;
     }
-    doctor_add(doctor, "nsm", CHECK_WARN,
-               "here: enclavectl dev, with a simulated NSM; in production: nitro-cli run-enclave",
-               "not in an enclave: no /dev/nsm, and nothing of Nitro about this machine%s%.60s%s",
-               product[0] != '\0' ? " (" : "", product, product[0] != '\0' ? ")" : "");
+    doctor_add(
+        doctor, "nsm", CHECK_WARN,
+        "here: enclavectl dev, with a simulated NSM; in production: nitro-cli run-enclave",
+        "not in an enclave: no /dev/nsm, and no other sign of Nitro on this machine%s%.60s%s",
+        product[0] != '\0' ? " (" : "", product, product[0] != '\0' ? ")" : "");
 }
 
-void doctor_nsm(struct doctor *doctor)
+/* /dev/nsm cannot be opened, for the reason in errno. */
+static void explain_unusable(struct doctor *doctor, const char *path, int reason)
 {
-    char path[PATH_SIZE];
     struct stat status;
-    if (!path_of(doctor, "/dev/nsm", path)) {
-        doctor_add(doctor, "nsm", CHECK_FAIL, "give a shorter --root", "the path is too long");
-        return;
-    }
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    int reason = errno;
-    if (fd >= 0) {
-        bool device = fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
-        close(fd);
-        doctor_add(doctor, "nsm", device ? CHECK_OK : CHECK_FAIL,
-                   device ? NULL : "remove the file, and mount devtmpfs on /dev",
-                   device ? "/dev/nsm is there and can be opened" : "/dev/nsm is not a device");
-    } else if (reason == ENOENT || reason == ENOTDIR) {
+    if (reason == ENOENT || reason == ENOTDIR) {
         explain_missing(doctor);
     } else if (reason == EACCES || reason == EPERM) {
         unsigned mode = stat(path, &status) == 0 ? status.st_mode & 07777u : 0;
@@ -145,7 +133,27 @@ void doctor_nsm(struct doctor *doctor)
     }
 }
 
-/* The kernel speaks AF_VSOCK; is there a transport to anybody? */
+void doctor_nsm(struct doctor *doctor)
+{
+    char path[PATH_SIZE];
+    struct stat status;
+    if (!path_of(doctor, "/dev/nsm", path)) {
+        doctor_add(doctor, "nsm", CHECK_FAIL, "give a shorter --root", "the path is too long");
+        return;
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        explain_unusable(doctor, path, errno);
+        return;
+    }
+    bool device = fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
+    close(fd);
+    doctor_add(doctor, "nsm", device ? CHECK_OK : CHECK_FAIL,
+               device ? NULL : "remove the file, and mount devtmpfs on /dev",
+               device ? "/dev/nsm is there and can be opened" : "/dev/nsm is not a device");
+}
+
+/* The kernel has AF_VSOCK. Does it have a transport? */
 static void check_transport(struct doctor *doctor)
 {
     unsigned cid = VMADDR_CID_ANY;
@@ -159,7 +167,7 @@ static void check_transport(struct doctor *doctor)
     else
         doctor_add(doctor, "vsock", CHECK_WARN,
                    "modprobe vhost_vsock (on a host) or vmw_vsock_virtio_transport (in a guest)",
-                   "the kernel has AF_VSOCK, but no transport: nobody can be reached through it");
+                   "the kernel has AF_VSOCK, but no transport: it reaches no other machine");
 }
 
 void doctor_vsock(struct doctor *doctor)
@@ -190,14 +198,14 @@ void doctor_clock(struct doctor *doctor)
     if (clock_wall_us() < CLOCK_EARLIEST_US) {
         doctor_add(doctor, "clock", CHECK_FAIL,
                    "set the clock: signatures and certificates need it",
-                   "the clock stands before 2024");
+                   "the clock shows a time before 2024");
         return;
     }
-    bool unknown = result < 0; /* not allowed here: nothing can be said */
+    bool unknown = result < 0; /* not allowed here: nothing is known */
     bool loose = !unknown && (result == TIME_ERROR || (state.status & STA_UNSYNC) != 0);
     doctor_add(doctor, "clock", loose ? CHECK_WARN : CHECK_OK,
                loose ? "run chrony; KMS refuses requests dated more than five minutes off" : NULL,
-               unknown ? "plausible; whether it is synchronized cannot be asked here"
+               unknown ? "plausible; this system does not say whether it is synchronized"
                : loose ? "nothing synchronizes the clock of this machine"
                        : "synchronized");
 }

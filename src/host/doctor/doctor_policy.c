@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A key policy against measurements, offline: what KMS would say to a Decrypt whose attestation
- * document has these PCRs, and which conditions make it say so.
+ * Compares a key policy with measurements, offline: how KMS would decide on a Decrypt whose
+ * attestation document has these PCRs, and because of which conditions.
  */
 #include <stdio.h>
 
@@ -25,11 +25,11 @@ static void explain(void *context, const struct policy_finding *finding)
     if (finding->key.len == 0)
         return;
     struct bytes actual = finding->actual.at != NULL ? finding->actual : bytes_text("none");
-    /* What matters: a condition of an Allow that fails, or of a Deny that holds. */
+    /* Only these matter: a condition of an Allow that fails, or one of a Deny that holds. */
     if (comparison->cursor.aside || finding->matched != finding->deny)
         return;
     doctor_add(comparison->doctor, "condition", CHECK_FAIL,
-               finding->deny ? "change the Deny statement, or what it speaks of"
+               finding->deny ? "change the Deny statement, or what its condition compares"
                              : "put the measurement of this image into the policy, or rebuild it",
                "%.*s, %.*s %.*s: wanted %.*s, actual %.*s", SHOWN(finding->statement),
                SHOWN(finding->condition), SHOWN(finding->key), SHOWN(finding->wanted),
@@ -55,7 +55,7 @@ static void evaluate(struct doctor *doctor, const struct policy *policy,
                    SHOWN(principal));
         return;
     }
-    doctor->count = before; /* conditions of statements that another one makes up for */
+    doctor->count = before; /* those conditions do not matter: another statement allows it */
     if (debug)
         doctor_add(
             doctor, "debug mode", CHECK_WARN, "run the enclave without --debug-mode",
@@ -63,21 +63,22 @@ static void evaluate(struct doctor *doctor, const struct policy *policy,
     doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
                SHOWN(principal));
     if (doctor->denied && !debug && doctor->pcrs != NULL)
-        doctor_add(doctor, "running", CHECK_FAIL,
-                   "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
-                   "without --debug-mode, and deliver credentials of that role",
-                   "KMS refused what runs, but the policy allows these PCRs: this image runs in "
-                   "debug mode (its PCRs are zero), or another one runs, or under another role");
+        doctor_add(
+            doctor, "running", CHECK_FAIL,
+            "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
+            "without --debug-mode, and deliver credentials of that role",
+            "KMS refused the running enclave, but the policy allows these PCRs: this image runs "
+            "in debug mode (its PCRs are zero), or another image or role is in use");
 }
 
-/* --pcrs, or without it those of the enclave that answered to --to. */
+/* The file of --pcrs, else the PCRs of the enclave that answered at --to. */
 static bool read_measurements(const struct doctor *doctor, struct buffer *out, struct error *err)
 {
     if (doctor->pcrs != NULL)
         return file_read(doctor->pcrs, out, err);
     if (doctor->health.len == 0)
         return error_set(err, ERROR_FORMAT,
-                         "the service did not tell its measurements: give --pcrs");
+                         "the service did not report its measurements: give --pcrs");
     buffer_append(out, buffer_bytes(&doctor->health));
     return !out->failed || error_set(err, ERROR_FORMAT, "the answer to health is too long");
 }

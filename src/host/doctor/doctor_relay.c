@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What doctor tries on the way to KMS: the relay, TLS through it, and the date KMS gives. */
+/* Checks of the way to KMS: the relay, TLS through it, and the date in the answer of KMS. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -15,7 +15,7 @@
 
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 #define ROOTS_LIMIT  (4u << 20) /* bytes */
-#define SKEW_SECONDS 300        /* what AWS tolerates in a signature's date */
+#define SKEW_SECONDS 300        /* the deviation of a signature's date that AWS accepts */
 #define ANSWER_LIMIT 65536
 
 static bool wait_for(void *context, int fd, short events, struct error *err)
@@ -24,7 +24,7 @@ static bool wait_for(void *context, int fd, short events, struct error *err)
     return deadline_wait(deadline, fd, events, err);
 }
 
-/* kms.REGION.amazonaws.com from arn:PARTITION:kms:REGION:…, or --endpoint; false if neither. */
+/* --endpoint, else kms.REGION.amazonaws.com from arn:PARTITION:kms:REGION:…; false if neither. */
 static bool find_endpoint(const struct doctor *doctor, char out[256])
 {
     char partition[32], region[64];
@@ -38,35 +38,51 @@ static bool find_endpoint(const struct doctor *doctor, char out[256])
     return snprintf(out, 256, "kms.%s.%s", region, suffix) < 256;
 }
 
-/* Compares the clocks, as far as the answer to a GET tells that of the other side. */
-static void compare_clocks(struct doctor *doctor, struct tls *tls, const char *host)
+/* Sends a GET and reads the answer into text. False if the other side does not speak HTTP. */
+static bool get_answer(struct tls *tls, const char *host, struct buffer *text,
+                       struct http_response *response)
 {
-    BUFFER_AUTO text;
-    struct http_response response;
     struct error err;
-    buffer_init(&text, ANSWER_LIMIT);
-    buffer_printf(&text, "GET / HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host);
-    bool sent = !text.failed && tls_write(tls, buffer_bytes(&text), &err);
-    buffer_reset(&text);
+    buffer_printf(text, "GET / HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host);
+    if (text->failed || !tls_write(tls, buffer_bytes(text), &err))
+        return false;
+    buffer_reset(text);
     enum http_progress progress = HTTP_INCOMPLETE;
-    while (sent && progress == HTTP_INCOMPLETE) {
+    while (progress == HTTP_INCOMPLETE) {
         size_t got = 0;
-        uint8_t *at = buffer_reserve(&text, 4096);
+        uint8_t *at = buffer_reserve(text, 4096);
         if (at == NULL || !tls_read(tls, at, 4096, &got, &err) || got == 0)
-            return; /* no HTTP to compare with: TLS itself stood */
-        buffer_commit(&text, got);
-        progress = http_response_parse(&response, buffer_bytes(&text), ANSWER_LIMIT, &err);
+            return false;
+        buffer_commit(text, got);
+        progress = http_response_parse(response, buffer_bytes(text), ANSWER_LIMIT, &err);
     }
-    if (progress != HTTP_COMPLETE)
-        return;
-    struct bytes date = http_header(&response, "date");
+    return progress == HTTP_COMPLETE;
+}
+
+/* The time in an answer's header Date, in seconds. */
+static bool date_of(const struct http_response *response, int64_t *seconds)
+{
+    struct bytes date = http_header(response, "date");
     char copy[64];
     struct tm parts = {0};
     snprintf(copy, sizeof copy, "%.*s", (int)(date.len < 63 ? date.len : 63),
              date.len > 0 ? (const char *)date.at : "");
     if (strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &parts) == NULL)
+        return false;
+    *seconds = (int64_t)timegm(&parts);
+    return true;
+}
+
+/* Compares the clocks. If the other side gives no date there is nothing to add: TLS worked. */
+static void compare_clocks(struct doctor *doctor, struct tls *tls, const char *host)
+{
+    BUFFER_AUTO text;
+    struct http_response response;
+    int64_t date;
+    buffer_init(&text, ANSWER_LIMIT);
+    if (!get_answer(tls, host, &text, &response) || !date_of(&response, &date))
         return;
-    long long skew = (long long)(clock_wall_us() / 1000000) - (long long)timegm(&parts);
+    long long skew = (long long)(clock_wall_us() / 1000000 - date);
     if (llabs(skew) >= SKEW_SECONDS)
         doctor_add(doctor, "kms clock", CHECK_FAIL, "set the clock: KMS refuses such signatures",
                    "this clock is %lld seconds %s that of %.100s", llabs(skew),
@@ -93,18 +109,17 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
         doctor_add(
             doctor, "tls", CHECK_FAIL,
             "the relay must be raw TCP and lead to this name, port 443 (enclavectl relay --query "
-            "tells where, and what failed); check roots and clock",
+            "shows where, and what failed); check roots and clock",
             "no trusted TLS connection to %.100s: %.400s", host, err.cause);
     } else {
-        doctor_add(doctor, "tls", CHECK_OK, NULL, "%.100s shows a certificate that is trusted",
-                   host);
+        doctor_add(doctor, "tls", CHECK_OK, NULL, "the certificate of %.100s is trusted", host);
         compare_clocks(doctor, tls, host);
     }
     tls_free(tls);
     tls_roots_free(roots);
 }
 
-/* The command that starts a relay to where this key's KMS is. */
+/* The remedy is the command that starts a relay to the KMS of this key. */
 static void add_unreachable(struct doctor *doctor, const struct error *err)
 {
     char host[256], remedy[400];
@@ -128,11 +143,11 @@ void doctor_relay(struct doctor *doctor)
         add_unreachable(doctor, &err);
         return;
     }
-    doctor_add(doctor, "relay", CHECK_OK, NULL, "%s takes connections", relay.text);
+    doctor_add(doctor, "relay", CHECK_OK, NULL, "%s accepts connections", relay.text);
     if (find_endpoint(doctor, host))
         try_tls(doctor, fd, host, &deadline);
     else
         doctor_add(doctor, "tls", CHECK_WARN, "give --endpoint kms.REGION.amazonaws.com",
-                   "not tried: the name of KMS is not known");
+                   "not tried: the name of KMS is unknown");
     close(fd);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What doctor asks enclaved: its state, its credentials, and why there is no session key. */
+/* Checks of enclaved: its state, its credentials, and why it has no session key. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -13,14 +13,14 @@
     INT64_C(300000000) /* credentials that end within five minutes are worth a warning */
 
 /*
- * Failures of the session key. The first row whose code is the failure's, and whose needle (NULL:
- * any) stands in the cause, explains it; what KMS itself said is kms_hints.c's.
+ * Failures of the session key. A failure is explained by the first row with its code whose needle
+ * occurs in the cause (NULL: any cause). Refusals by KMS itself are explained in kms_hints.c.
  */
 static const struct {
     const char *code, *needle, *why, *remedy;
 } explanations[] = {
     {"kms_denied", NULL, "KMS refused", "look up the type that KMS gave"},
-    {"relay_unreachable", NULL, "nobody listens at the relay's address",
+    {"relay_unreachable", NULL, "nothing listens at the relay's address",
      "on the parent: enclavectl relay --listen vsock:any:8000 --to "
      "kms.REGION.amazonaws.com:443, and kms.relay: vsock:3:8000"},
     {"tls_failed", "not yet valid", "the certificate of KMS is not yet valid: the clock is slow",
@@ -39,19 +39,19 @@ static const struct {
      "run enclavectl configure --watch on the parent"},
     {"no_wrapped_tsk", NULL, "nobody has delivered a wrapped TSK",
      "run enclavectl configure --wrapped-tsk-file FILE"},
-    {"key_mismatch", NULL, "KMS unwrapped the TSK under another key than the pinned one",
+    {"key_mismatch", NULL, "KMS unwrapped the TSK under a different key than the pinned one",
      "wrap a TSK under the pinned key and deliver it"},
     {"nsm_failed", NULL, "the Nitro Security Module gave no attestation document",
      "run enclavectl doctor where enclaved runs; a simulated NSM may have ended"},
     {"kms_throttled", NULL, "KMS is throttling", "try again; raise the account's KMS quota"},
-    {"kms_unavailable", NULL, "KMS answered with a failure of its own, or too late",
+    {"kms_unavailable", NULL, "KMS answered with an internal failure, or too late",
      "try again; see the health of KMS in this region"},
     {"kms_bad_response", NULL, "something that is not KMS answered", "check the relay's target"},
-    {"envelope_invalid", NULL, "KMS encrypted the answer to another recipient",
-     "deliver the TSK again; if it stays, the relay's target is not KMS"},
-    {"tsk_length", NULL, "what was wrapped is not a key of 32 bytes",
+    {"envelope_invalid", NULL, "KMS encrypted the answer to a different recipient",
+     "deliver the TSK again; if that does not help, the relay's target is not KMS"},
+    {"tsk_length", NULL, "the wrapped data is not a key of 32 bytes",
      "wrap a new TSK: aws kms generate-data-key-without-plaintext --key-spec AES_256"},
-    {"deadline", NULL, "KMS did not answer in time", "check the relay and the network behind it"},
+    {"deadline", NULL, "KMS did not answer in time", "check the relay and its network"},
 };
 
 static void add_failure(struct doctor *doctor, const char *code, const char *why,
@@ -62,8 +62,8 @@ static void add_failure(struct doctor *doctor, const char *code, const char *why
 }
 
 /*
- * Explains a failure of the session key by its code and what is known beside it (KMS's type and
- * message, the cause), as a failed check.
+ * Adds a failed check that explains a failure of the session key. details: KMS's type and message,
+ * and the cause, as far as they are known.
  */
 static void explain(struct doctor *doctor, const char *code, const char *details)
 {
@@ -84,7 +84,7 @@ static void explain(struct doctor *doctor, const char *code, const char *details
                "%.60s: %.400s", code, details);
 }
 
-/* Appends " text" for string member name of object. */
+/* Appends the text of a string member, after ": " if it is not the first. */
 static void append_detail(struct buffer *out, const struct json *doc, json_value object,
                           const char *name)
 {
@@ -124,7 +124,7 @@ static void check_credentials(struct doctor *doctor, const struct json *doc)
     buffer_init(&text, 64);
     if (v == JSON_NONE || json_type(doc, v) != JSON_STRING || !json_string(doc, v, &text) ||
         !clock_parse(buffer_bytes(&text), &expires))
-        return; /* not known: nothing to say */
+        return; /* unknown: nothing to report */
     int64_t rest = expires - clock_wall_us();
     char when[ISO_Z_SIZE];
     iso_z(when, expires);
@@ -151,7 +151,7 @@ static void check_state(struct doctor *doctor, const struct json *doc)
                    "enclaved has no session key and awaits its configuration");
     else
         doctor_add(doctor, "service", CHECK_FAIL, "does enclaved listen there?",
-                   "the answer to health has no state that is known");
+                   "the answer to health has an unknown state, or none");
     if (failed)
         explain_last_error(doctor, doc, last);
 }
@@ -179,7 +179,7 @@ void doctor_service(struct doctor *doctor)
     }
     if (client_refused(&client)) {
         doctor_add(doctor, "service", CHECK_FAIL, "does enclaved listen there?",
-                   "%.60s answers, but refuses to tell its state", doctor->common.to);
+                   "%.60s answers, but refuses to report its state", doctor->common.to);
         return;
     }
     take_key_arn(doctor, &client.answer);
