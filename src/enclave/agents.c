@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agents of the user's document, and the table in which to add another. */
+/* The agents of the reference program, and the table in which to add another. */
 #include "enclave/agents.h"
 
 #include <stdio.h>

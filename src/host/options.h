@@ -11,8 +11,10 @@
 #define OPTIONS_MAX         24
 #define OPTIONS_SECONDS_MAX 86400 /* longest time limit, a day */
 
-/* Where a service is looked for without --to and $ENCLAVED_ADDRESS: the first CID that an enclave
- * can have (0..2 are reserved, nitro-cli counts from 16), the port of the user's document. */
+/*
+ * The service's address without --to and $ENCLAVED_ADDRESS: the first CID that nitro-cli gives to
+ * an enclave, and the port of the reference program.
+ */
 #define DEFAULT_ADDRESS "vsock:16:5000"
 
 /* What every command understands, as far as its table lists it. */

@@ -44,7 +44,9 @@ bool client_connect(struct client *client, const char *address, struct error *er
     return address_connect(&to, &deadline, &client->fd, err);
 }
 
-/* An answer is an object with status "success" or "error"; the document's failures have error only.
+/*
+ * An answer is an object with status "success" or "error"; an error answer of the reference program
+ * has only the member error.
  */
 static bool check_shape(const struct client *client, struct error *err)
 {

@@ -32,7 +32,7 @@ MUST_USE bool client_connect(struct client *client, const char *address, struct 
  */
 MUST_USE bool client_ask(struct client *client, struct bytes request, struct error *err);
 
-/* Whether the last answer says status "error" (or, as the document's program, error alone). */
+/* Whether the last answer is an error; the reference program's errors have no status. */
 bool client_refused(const struct client *client);
 
 /* For __attribute__((cleanup)). */
