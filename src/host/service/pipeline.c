@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl pipeline: Agent A, then Agent B on what A sealed, like the reference program's host. */
+/* enclavectl pipeline: Agent A, then Agent B on what A sealed, as in the reference program. */
 #include "codec/json_writer.h"
 #include "host/command.h"
 #include "host/report.h"
