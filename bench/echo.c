@@ -9,8 +9,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "net/address.h"
 #include "net/frame.h"
+#include "sockets/any_address.h"
 
 #define READ_SIZE 65536
 
@@ -113,8 +113,9 @@ int main(int argc, char **argv)
     struct address address;
     struct error err;
     int listener = -1;
-    if (argc != 2 || !address_parse(&address, argv[1], &err) ||
-        !address_listen(&address, 4096, &listener, &err) || !address_of(listener, &address, &err)) {
+    if (argc != 2 || !any_address_parse(&address, argv[1], &err) ||
+        !address_listen(&address, 4096, &listener, &err) ||
+        !address_bound(listener, &address, &err)) {
         fprintf(stderr, "echo: %s\n", argc == 2 ? err.cause : "usage: echo ADDRESS");
         return 1;
     }

@@ -20,8 +20,8 @@
 
 #include "bench/histogram.h"
 #include "bench/messages.h"
-#include "net/address.h"
 #include "net/frame.h"
+#include "sockets/any_address.h"
 
 #define READ_SIZE       65536
 #define DEPTH_MAX       256
@@ -291,7 +291,7 @@ static void parse_options(int argc, char **argv)
             exit(2);
         }
     }
-    if (to == NULL || !address_parse(&options.to, to, &err))
+    if (to == NULL || !any_address_parse(&options.to, to, &err))
         stop("--to ADDRESS is wanted");
     if (options.size < 2 || options.size > FRAME_LIMIT || options.depth < 1 ||
         options.depth > DEPTH_MAX || options.connections < 1 ||

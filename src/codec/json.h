@@ -98,6 +98,9 @@ json_value json_next(const struct json *doc, json_value container, json_value be
  */
 MUST_USE bool json_string(const struct json *doc, json_value v, struct buffer *out);
 
+/* Copies string v, unescaped, and ends it. False: no string, a NUL in it, or size - 1 exceeded. */
+MUST_USE bool json_copy_string(const struct json *doc, json_value v, char *out, size_t size);
+
 /* Whether v is a string that, unescaped, equals text (ASCII). */
 bool json_string_is(const struct json *doc, json_value v, const char *text);
 

@@ -146,6 +146,18 @@ bool json_string(const struct json *doc, json_value v, struct buffer *out)
     return !pieces.lone_surrogate && !out->failed;
 }
 
+bool json_copy_string(const struct json *doc, json_value v, char *out, size_t size)
+{
+    BUFFER_AUTO text;
+    buffer_init_secret(&text, size);
+    bool copied = json_string(doc, v, &text);
+    buffer_byte(&text, 0);
+    if (!copied || text.failed || strlen((const char *)text.at) + 1 != text.len)
+        return false;
+    memcpy(out, text.at, text.len);
+    return true;
+}
+
 bool json_string_is(const struct json *doc, json_value v, const char *text)
 {
     if (!is(doc, v, JSON_STRING))

@@ -6,7 +6,9 @@
 #include <linux/vm_sockets.h>
 
 #include "dev/nsm_unix.h"
-#include "enclave/platform.h"
+#include "enclave/command_line.h"
+#include "enclave/environment.h"
+#include "sockets/any_address.h"
 
 #define EXCHANGE_MS 10000
 
@@ -19,17 +21,27 @@ static bool open_module(struct nsm *nsm, const char *where, struct error *err)
     return nsm_open_unix(nsm, where + 5, EXCHANGE_MS, err);
 }
 
+/* A port 0 is a port now, and its number is what "ready" shall say. */
+static bool name_port(struct address *listen, int fd, struct error *err)
+{
+    return address_bound(fd, listen, err);
+}
+
 int main(int argc, char **argv)
 {
     static const struct platform platform = {
         .program = "enclaved-dev",
-        .nsm_option = "nsm",
-        .nsm_help =
-            "  --nsm unix:PATH    the simulated NSM (enclave-sim nsm) instead of /dev/nsm\n",
+        .parse_address = any_address_parse,
         .open_nsm = open_module,
         .credit = ENTROPY_MIX,
         .lock_required = false,
         .peer_cid = VMADDR_CID_ANY,
+        .take_secrets = environment_take,
+        .listening = name_port,
+        .stopped = address_unlink,
     };
-    return enclaved_main(argc, argv, &platform);
+    static const char nsm_help[] =
+        "                     (vsock:any:PORT, tcp:HOST:PORT or unix:PATH)\n"
+        "  --nsm unix:PATH    the simulated NSM (enclave-sim nsm) instead of /dev/nsm\n";
+    return command_line_run(argc, argv, &platform, nsm_help);
 }

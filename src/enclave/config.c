@@ -77,28 +77,21 @@ static bool read_number(void *out, const struct setting *s, const struct json *d
 static bool read_text(char *out, size_t size, const struct setting *s, const struct json *doc,
                       json_value v, struct error *err)
 {
-    BUFFER_AUTO text;
-    buffer_init(&text, size - 1);
-    if (v == JSON_NONE)
+    if (v == JSON_NONE || (json_copy_string(doc, v, out, size) && out[0] != '\0'))
         return true;
-    if (!json_string(doc, v, &text) || text.len == 0 || memchr(text.at, 0, text.len) != NULL) {
-        char want[80];
-        snprintf(want, sizeof want, "must be a string of 1 to %zu bytes", size - 1);
-        return wrong(err, s->section, s->member, want);
-    }
-    memcpy(out, text.at, text.len);
-    out[text.len] = '\0';
-    return true;
+    char want[80];
+    snprintf(want, sizeof want, "must be a string of 1 to %zu bytes", size - 1);
+    return wrong(err, s->section, s->member, want);
 }
 
 static bool read_address(struct address *out, const struct setting *s, const struct json *doc,
-                         json_value v, struct error *err)
+                         json_value v, address_parser *parse, struct error *err)
 {
     char text[ADDRESS_TEXT_MAX];
     struct error cause = {0};
     snprintf(text, sizeof text, "%s", s->text);
     return read_text(text, sizeof text, s, doc, v, err) &&
-           (address_parse(out, text, &cause) || wrong(err, s->section, s->member, cause.cause));
+           (parse(out, text, &cause) || wrong(err, s->section, s->member, cause.cause));
 }
 
 static bool read_context(struct buffer *out, const struct setting *s, const struct json *doc,
@@ -120,7 +113,7 @@ static json_value section_of(const struct json *doc, const char *section)
 }
 
 static bool read_setting(struct config *c, const struct setting *s, const struct json *doc,
-                         struct error *err)
+                         address_parser *parse, struct error *err)
 {
     void *out = (char *)c + s->offset;
     json_value v = json_member(doc, section_of(doc, s->section), s->member);
@@ -128,7 +121,7 @@ static bool read_setting(struct config *c, const struct setting *s, const struct
     case TEXT:
         return read_text(out, (size_t)s->most, s, doc, v, err);
     case ADDRESS:
-        return read_address(out, s, doc, v, err);
+        return read_address(out, s, doc, v, parse, err);
     case CONTEXT:
         return read_context(out, s, doc, v, err);
     default:
@@ -252,13 +245,14 @@ static size_t default_buffered(size_t frame_bytes)
     return most > 2 * frame_bytes ? most : 2 * frame_bytes;
 }
 
-static bool parse_root(struct config *c, const struct json *doc, struct error *err)
+static bool parse_root(struct config *c, const struct json *doc, address_parser *parse,
+                       struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         if (!check_section(doc, sections[i], err))
             return false;
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (!read_setting(c, &settings[i], doc, err))
+        if (!read_setting(c, &settings[i], doc, parse, err))
             return false;
     struct limits *limits = &c->limits;
     if (limits->buffered_bytes == 0)
@@ -268,7 +262,8 @@ static bool parse_root(struct config *c, const struct json *doc, struct error *e
     return settle_kms(c, err);
 }
 
-bool config_parse(struct config *config, struct bytes text, const char *name, struct error *err)
+bool config_parse(struct config *config, struct bytes text, const char *name,
+                  address_parser *parse_address, struct error *err)
 {
     struct json doc;
     struct error cause = {0};
@@ -277,7 +272,7 @@ bool config_parse(struct config *config, struct bytes text, const char *name, st
     bool ok = json_parse(&doc, text, &cause);
     if (!ok)
         error_set(err, ERROR_CONFIG, "%s: %s (%.300s)", name, error_text(cause.code), cause.cause);
-    else if (!(ok = parse_root(config, &doc, &cause)))
+    else if (!(ok = parse_root(config, &doc, parse_address, &cause)))
         error_set(err, ERROR_CONFIG, "%s: %.400s", name, cause.cause);
     json_clear(&doc);
     if (!ok)
@@ -305,13 +300,14 @@ bool config_read_file(const char *path, struct buffer *out, struct error *err)
     return n >= 0 && !out->failed;
 }
 
-bool config_load(struct config *config, const char *path, struct error *err)
+bool config_load(struct config *config, const char *path, address_parser *parse_address,
+                 struct error *err)
 {
     BUFFER_AUTO text;
     buffer_init(&text, CONFIG_FILE_MAX);
     memset(config, 0, sizeof *config);
     return config_read_file(path, &text, err) &&
-           config_parse(config, buffer_bytes(&text), path, err);
+           config_parse(config, buffer_bytes(&text), path, parse_address, err);
 }
 
 void config_clear(struct config *config)

@@ -47,11 +47,15 @@ struct config {
     int64_t previous_key_ms; /* how long a state under the previous TSK is still opened */
 };
 
-/* Reads and checks path. ERROR_CONFIG names the member and what it may be. */
-MUST_USE bool config_load(struct config *config, const char *path, struct error *err);
+/*
+ * Reads and checks path; parse_address says which addresses there are. ERROR_CONFIG names the
+ * member and what it may be.
+ */
+MUST_USE bool config_load(struct config *config, const char *path, address_parser *parse_address,
+                          struct error *err);
 /* The same from text; name stands for the file in causes. */
 MUST_USE bool config_parse(struct config *config, struct bytes text, const char *name,
-                           struct error *err);
+                           address_parser *parse_address, struct error *err);
 void config_clear(struct config *config);
 
 /* Appends the whole of a regular file of at most limit bytes (out's). ERROR_CONFIG names it. */

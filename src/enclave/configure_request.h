@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `configure` request, read and checked against what is pinned. Its shape: docs/protocol.md. */
+/*
+ * The `configure` request (docs/protocol.md). Its region and encryption_context are taken and not
+ * looked at: what is pinned is always used, and enclavectl compares them with what health says.
+ */
 #ifndef ENCLAVE_CONFIGURE_REQUEST_H
 #define ENCLAVE_CONFIGURE_REQUEST_H
 
-#include "enclave/config.h"
 #include "enclave/kms.h"
 
-struct configure_request {
-    bool has_credentials;
-    struct kms_credentials credentials;
-    struct buffer wrapped; /* empty: none given */
-};
-
-/* request lies in secret memory; the caller wipes it and clears wrapped. */
-MUST_USE bool configure_parse(struct configure_request *request, struct bytes content,
-                              const struct config *config, struct error *err);
+/*
+ * Reads a request into out, which is zeroed secret memory and the caller's to wipe, whatever the
+ * result. ERROR_CONFIGURE, ERROR_UNKNOWN_MEMBER, those of json_parse.
+ */
+MUST_USE bool configure_parse(struct initial_secrets *out, struct bytes content,
+                              uint32_t json_depth, struct error *err);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -75,19 +74,4 @@ bool harden_process(bool lock_required, struct error *err)
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return error_set_errno(err, ERROR_SYSTEM, "cannot ignore SIGPIPE");
     return lock_memory(lock_required, err);
-}
-
-bool environment_take(const char *name, char *out, size_t size)
-{
-    char *value = getenv(name);
-    out[0] = '\0';
-    if (value == NULL)
-        return true;
-    size_t len = strlen(value);
-    bool fits = len < size;
-    if (fits)
-        memcpy(out, value, len + 1);
-    wipe(value, len);
-    unsetenv(name);
-    return fits;
 }

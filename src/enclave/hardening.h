@@ -12,10 +12,4 @@
  */
 MUST_USE bool harden_process(bool lock_required, struct error *err);
 
-/*
- * Takes name out of the environment: copies its value into out (size bytes; empty if unset), wipes
- * it where /proc/PID/environ would show it, and unsets it. False if it does not fit.
- */
-MUST_USE bool environment_take(const char *name, char *out, size_t size);
-
 #endif

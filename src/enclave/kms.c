@@ -29,20 +29,6 @@ struct unwrapping {
     bool retry;               /* whether another attempt may succeed */
 };
 
-bool kms_credentials_fresh(const struct kms_credentials *credentials, struct error *err)
-{
-    int64_t now = clock_wall_us();
-    if (credentials->expires_us > now)
-        return true;
-    char expired[CLOCK_ISO_SIZE], here[CLOCK_ISO_SIZE];
-    clock_format_iso(expired, credentials->expires_us);
-    clock_format_iso(here, now);
-    return error_set(err, ERROR_CREDENTIALS_EXPIRED,
-                     "the credentials expired at %.19sZ and the clock here says %.19sZ: configure "
-                     "with new ones, or set the clock",
-                     expired, here);
-}
-
 static bool wait_for(void *context, int fd, short events, struct error *err)
 {
     return deadline_wait(context, fd, events, err);
@@ -161,7 +147,7 @@ static bool attempt(struct unwrapping *u, struct error *err)
     buffer_init_secret(&answer, HTTP_HEAD_MAX + KMS_BODY_MAX + READ_CHUNK);
     buffer_init(&envelope, RECIPIENT_ENVELOPE_MAX);
     struct http_response response;
-    return kms_credentials_fresh(u->credentials, err) && attest(u, &document, err) &&
+    return attest(u, &document, err) &&
            kms_request_build(&head, &body, u->target, u->credentials, u->wrapped,
                              buffer_bytes(&document), clock_wall_us(), err) &&
            exchange(u, buffer_bytes(&head), buffer_bytes(&body), &answer, &response, err) &&

@@ -14,9 +14,10 @@
 #include "enclave/nsm.h"
 #include "net/address.h"
 
-#define KMS_WRAPPED_MAX  6144 /* CiphertextBlob, bytes: KMS's limit */
-#define KMS_DOCUMENT_MAX 262144
-#define KMS_BODY_MAX     65536 /* longest answer accepted, bytes */
+#define KMS_EXPIRATION_MAX 40
+#define KMS_WRAPPED_MAX    6144 /* CiphertextBlob, bytes: KMS's limit */
+#define KMS_DOCUMENT_MAX   262144
+#define KMS_BODY_MAX       65536 /* longest answer accepted, bytes */
 
 /* What is pinned: part of the measured configuration, immutable while running. */
 struct kms_target {
@@ -33,12 +34,25 @@ struct kms_target {
 struct kms_credentials {
     char access_key_id[129];
     char secret_access_key[257];
-    char session_token[4097]; /* empty: none */
-    int64_t expires_us;       /* wall clock; INT64_MAX: not known */
+    char session_token[4097];            /* empty: none */
+    char expiration[KMS_EXPIRATION_MAX]; /* as it was delivered, for health; empty: unknown */
 };
 
-/* Whether credentials have not expired by the clock here: ERROR_CREDENTIALS_EXPIRED. */
-MUST_USE bool kms_credentials_fresh(const struct kms_credentials *credentials, struct error *err);
+/* With what the session key is obtained: what a start or a configure brings. */
+struct initial_secrets {
+    struct kms_credentials credentials; /* access_key_id empty: none */
+    struct buffer wrapped;              /* a wrapped TSK; empty: none */
+};
+
+/* The wrapped TSK as text, wherever it comes from. */
+#define KMS_WRAPPED_TEXT_MAX (KMS_WRAPPED_MAX / 3 * 4 + 64) /* with white space after it, bytes */
+#define KMS_WRAPPED_FORM     "must be base64 of at most 6144 bytes"
+
+/* Decodes it into a buffer that is empty and not yet initialized; blank text leaves it empty. */
+MUST_USE bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64);
+
+/* Whether id and key are there, and all three could stand in a header: visible ASCII. */
+bool kms_credentials_valid(const struct kms_credentials *credentials);
 
 /* What KMS said when it said no; for the log and the answer to configure. Printable ASCII. */
 struct kms_refusal {

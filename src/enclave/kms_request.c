@@ -8,6 +8,7 @@
  */
 #include "enclave/kms_message.h"
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "codec/json_writer.h"
 #include "crypto/sigv4.h"
@@ -16,26 +17,27 @@
 #define TARGET       "TrentService.Decrypt"
 #define SERVICE      "kms"
 
-/* Visible ASCII and at least least bytes: what is put into a header must not end it. */
-static bool visible(const char *text, size_t size, size_t least)
+bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64)
 {
-    size_t len = strnlen(text, size);
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < 0x21 || text[i] > 0x7e)
-            return false;
-    }
-    return len >= least && len < size;
+    while (base64.len > 0 && base64.at[base64.len - 1] <= ' ')
+        base64.len--;
+    buffer_init(wrapped, KMS_WRAPPED_MAX + 2); /* room that decoding may pad */
+    return base64_decode(wrapped, base64) && wrapped->len <= KMS_WRAPPED_MAX;
 }
 
-static bool check_credentials(const struct kms_credentials *c, struct error *err)
+static bool is_visible(const char *text, size_t least)
 {
-    if (!visible(c->access_key_id, sizeof c->access_key_id, 1))
-        return error_set(err, ERROR_NO_CREDENTIALS, "the access key id is empty or malformed");
-    if (!visible(c->secret_access_key, sizeof c->secret_access_key, 1))
-        return error_set(err, ERROR_NO_CREDENTIALS, "the secret access key is empty or malformed");
-    if (!visible(c->session_token, sizeof c->session_token, 0))
-        return error_set(err, ERROR_NO_CREDENTIALS, "the session token is malformed");
-    return true;
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < 0x21 || text[i] > 0x7e)
+            return false;
+    return len >= least;
+}
+
+bool kms_credentials_valid(const struct kms_credentials *c)
+{
+    return is_visible(c->access_key_id, 1) && is_visible(c->secret_access_key, 1) &&
+           is_visible(c->session_token, 0);
 }
 
 static void write_body(struct buffer *body, const struct kms_target *target, struct bytes wrapped,
@@ -101,8 +103,8 @@ bool kms_request_build(struct buffer *head, struct buffer *body, const struct km
                        const struct kms_credentials *credentials, struct bytes wrapped,
                        struct bytes document, int64_t now_us, struct error *err)
 {
-    if (!check_credentials(credentials, err))
-        return false;
+    if (!kms_credentials_valid(credentials))
+        return error_set(err, ERROR_NO_CREDENTIALS, "the AWS credentials are empty or malformed");
     write_body(body, target, wrapped, document);
     if (body->failed)
         return error_set(err, ERROR_MEMORY, "no room for the request to KMS");

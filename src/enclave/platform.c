@@ -12,6 +12,7 @@ static bool open_device(struct nsm *nsm, const char *where, struct error *err)
 
 const struct platform enclaved_platform = {
     .program = "enclaved",
+    .parse_address = address_parse,
     .open_nsm = open_device,
     .credit = ENTROPY_CREDIT,
     .lock_required = true,

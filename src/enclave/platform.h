@@ -6,27 +6,39 @@
 #ifndef ENCLAVE_PLATFORM_H
 #define ENCLAVE_PLATFORM_H
 
+#include "enclave/config.h"
 #include "enclave/entropy.h"
-#include "enclave/nsm.h"
+#include "enclave/session.h"
 
 struct platform {
     const char *program;
-    const char *nsm_option; /* a long option that says where the NSM is; NULL: there is none */
-    const char *nsm_help;
-    /* where: the option's value, or NULL. */
+    address_parser *parse_address;
+    /* where: the value of --nsm; NULL: none was given. */
     bool (*open_nsm)(struct nsm *nsm, const char *where, struct error *err);
     enum entropy_credit credit;
     bool lock_required;
     uint32_t peer_cid; /* who alone may connect over vsock; VMADDR_CID_ANY: anyone */
-    /* Called, unless NULL, once connections are taken, before the first is served; a failure ends
-     * the start. */
-    bool (*listening)(struct error *err);
+
+    /* The rest may be NULL. */
+    bool (*take_secrets)(struct initial_secrets *secrets, struct error *err); /* before the files */
+    /* After the socket listens, before a connection is served; a failure ends the start. */
+    bool (*listening)(struct address *listen, int fd, struct error *err);
+    void (*stopped)(const struct address *listen); /* after listening */
 };
 
-/* Of enclaved: what an enclave is. */
+/* What an enclave is, be it enclaved's or enclaved-init's. */
 extern const struct platform enclaved_platform;
 
-/* The whole of main. */
-int enclaved_main(int argc, char **argv, const struct platform *platform);
+/* What a command line may choose. */
+struct start_options {
+    const char *config;
+    const char *listen; /* NULL: as configured */
+    const char *nsm;    /* NULL: none given */
+    bool check_only;
+    bool verbose;
+};
+
+/* The whole service; returns the exit code. */
+int enclaved_run(const struct platform *platform, const struct start_options *options);
 
 #endif

@@ -19,18 +19,6 @@ static void put_last_error(struct json_writer *w, const struct session_status *s
     json_end(w);
 }
 
-static void put_expiry(struct json_writer *w, const struct session_status *status)
-{
-    char time[CLOCK_ISO_SIZE + 1];
-    if (!status->has_credentials || status->credentials_expire_us == INT64_MAX) {
-        json_null(w, "credentials_expire");
-        return;
-    }
-    clock_format_iso(time, status->credentials_expire_us);
-    snprintf(time + 19, 2, "Z"); /* to the second */
-    json_text(w, "credentials_expire", time);
-}
-
 /* In the names of nitro-cli's measurements file. */
 static void put_measurements(struct json_writer *w, const struct measurements *m)
 {
@@ -68,7 +56,10 @@ static void health(struct service *service, struct buffer *answer)
     json_verbatim(&w, "encryption_context", buffer_bytes(&service->config->encryption_context));
     put_measurements(&w, &status.measurements);
     json_boolean(&w, "credentials", status.has_credentials);
-    put_expiry(&w, &status);
+    if (status.credentials_expire[0] != '\0')
+        json_text(&w, "credentials_expire", status.credentials_expire);
+    else
+        json_null(&w, "credentials_expire");
     put_last_error(&w, &status);
     json_end(&w);
 }

@@ -29,8 +29,8 @@ struct session {
     /* the thread's own */
     struct kms_target target;
     struct recipient *recipient;
-    struct session_material material;   /* what is in force */
-    struct configure_request candidate; /* what a configure under way would put in its place */
+    struct initial_secrets secrets;   /* what is in force */
+    struct initial_secrets candidate; /* what a configure under way would put in its place */
     uint8_t tsk[AEAD_KEY_SIZE];
 
     pthread_mutex_t lock; /* guards status */
@@ -54,21 +54,26 @@ void session_get_status(struct session *session, struct session_status *out)
     pthread_mutex_unlock(&session->lock);
 }
 
+/* Under the lock: what health says of the credentials. */
+static void note_credentials(struct session *s)
+{
+    const struct kms_credentials *c = &s->secrets.credentials;
+    s->status.has_credentials = c->access_key_id[0] != '\0';
+    memcpy(s->status.credentials_expire, c->expiration, sizeof c->expiration);
+}
+
 /* What became of an attempt, for health and the log. A key once held stays held. */
 static void note_outcome(struct session *s, bool ok, const struct error *err,
                          const struct kms_refusal *refusal)
 {
-    static const struct error none = {0};
-    static const struct kms_refusal silence = {0};
     pthread_mutex_lock(&s->lock);
     if (ok)
         s->status.state = SESSION_READY;
     else if (s->status.state == SESSION_STARTING)
         s->status.state = SESSION_AWAITING;
-    s->status.last_error = ok ? none : *err;
-    s->status.refusal = ok ? silence : *refusal;
-    s->status.has_credentials = s->material.credentials.access_key_id[0] != '\0';
-    s->status.credentials_expire_us = s->material.credentials.expires_us;
+    s->status.last_error = ok ? (struct error){0} : *err;
+    s->status.refusal = ok ? (struct kms_refusal){0} : *refusal;
+    note_credentials(s);
     pthread_mutex_unlock(&s->lock);
     if (!ok && refusal->http_status != 0)
         log_error("no session key: %s: %s; KMS answered HTTP %u %s: %s", error_name(err->code),
@@ -110,18 +115,18 @@ static bool has_key(struct session *s)
 /* All or nothing: what configure brought is kept only if all of it holds. */
 static bool apply(struct session *s, bool *rotated, struct kms_refusal *refusal, struct error *err)
 {
-    struct configure_request *c = &s->candidate;
-    const struct kms_credentials *credentials =
-        c->has_credentials ? &c->credentials : &s->material.credentials;
-    struct bytes wrapped = buffer_bytes(c->wrapped.len > 0 ? &c->wrapped : &s->material.wrapped);
-    bool needed = c->wrapped.len > 0 || !has_key(s);
-    if (needed && !obtain_key(s, credentials, wrapped, rotated, refusal, err))
+    struct initial_secrets *c = &s->candidate;
+    bool renews = c->credentials.access_key_id[0] != '\0', wraps = c->wrapped.len > 0;
+    bool needed = wraps || !has_key(s);
+    if (needed &&
+        !obtain_key(s, renews ? &c->credentials : &s->secrets.credentials,
+                    buffer_bytes(wraps ? &c->wrapped : &s->secrets.wrapped), rotated, refusal, err))
         return false;
-    if (c->has_credentials)
-        s->material.credentials = c->credentials;
-    if (c->wrapped.len > 0) {
-        struct buffer old = s->material.wrapped;
-        s->material.wrapped = c->wrapped;
+    if (renews)
+        s->secrets.credentials = c->credentials;
+    if (wraps) {
+        struct buffer old = s->secrets.wrapped;
+        s->secrets.wrapped = c->wrapped;
         c->wrapped = old;
     }
     log_info("configured: %s%s", needed ? "session key from KMS" : "credentials renewed",
@@ -146,7 +151,7 @@ static void serve_configure(struct session *s, struct job *job)
     struct kms_refusal refusal = {0};
     bool rotated = false;
     struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
-    bool ok = configure_parse(&s->candidate, content, s->config, &err);
+    bool ok = configure_parse(&s->candidate, content, s->config->limits.json_depth, &err);
     /* A request that cannot be read says nothing about the session: it is not an outcome. */
     if (ok) {
         ok = apply(s, &rotated, &refusal, &err);
@@ -155,7 +160,7 @@ static void serve_configure(struct session *s, struct job *job)
         log_warning("configure refused: %s: %s", error_name(err.code), err.cause);
     }
     buffer_clear(&s->candidate.wrapped);
-    wipe(&s->candidate.credentials, sizeof s->candidate.credentials);
+    wipe(&s->candidate, sizeof s->candidate);
 
     size_t frame = answer_begin(&job->answer);
     if (ok)
@@ -205,7 +210,7 @@ static void first_attempt(struct session *s)
     bool ok = s->recipient != NULL;
     if (ok) {
         log_debug("this boot's RSA key is made");
-        ok = obtain_key(s, &s->material.credentials, buffer_bytes(&s->material.wrapped), &rotated,
+        ok = obtain_key(s, &s->secrets.credentials, buffer_bytes(&s->secrets.wrapped), &rotated,
                         &refusal, &err);
     }
     if (!ok && (err.code == ERROR_NO_CREDENTIALS || err.code == ERROR_NO_WRAPPED_TSK)) {
@@ -236,23 +241,15 @@ static void session_free(struct session *s)
     job_queue_clear(&s->requests);
     pthread_mutex_destroy(&s->lock);
     recipient_free(s->recipient);
-    buffer_clear(&s->material.wrapped);
+    buffer_clear(&s->secrets.wrapped);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
     secret_free(s, sizeof *s);
 }
 
-static void take_over(struct session *s, struct session_material *material)
-{
-    s->material = *material;
-    wipe(material, sizeof *material);
-    s->status.has_credentials = s->material.credentials.access_key_id[0] != '\0';
-    s->status.credentials_expire_us = s->material.credentials.expires_us;
-}
-
 struct session *session_start(const struct config *config, const struct tls_roots *roots,
                               struct keyring *ring, struct nsm *nsm,
-                              struct session_material *material, struct job_queue *done,
+                              struct initial_secrets *secrets, struct job_queue *done,
                               struct error *err)
 {
     struct session *s = secret_alloc(sizeof *s);
@@ -276,7 +273,9 @@ struct session *session_start(const struct config *config, const struct tls_root
     };
     pthread_mutex_init(&s->lock, NULL);
     job_queue_init(&s->requests, -1);
-    take_over(s, material);
+    s->secrets = *secrets;
+    wipe(secrets, sizeof *secrets);
+    note_credentials(s);
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd >= 0) {
         errno = pthread_create(&s->thread, NULL, run, s);

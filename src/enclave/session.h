@@ -15,12 +15,6 @@
 
 struct session;
 
-/* What enclaved was given when it started, taken over (and wiped) by session_start. */
-struct session_material {
-    struct kms_credentials credentials; /* access_key_id empty: none */
-    struct buffer wrapped;              /* a wrapped TSK; empty: none */
-};
-
 enum session_state { SESSION_STARTING, SESSION_AWAITING, SESSION_READY };
 const char *session_state_name(enum session_state state);
 
@@ -43,18 +37,19 @@ struct session_status {
     struct measurements measurements;
     enum session_state state;
     bool has_credentials;
-    int64_t credentials_expire_us; /* INT64_MAX: not known */
-    struct error last_error;       /* why there is no key, or why the last configure failed */
-    struct kms_refusal refusal;    /* what KMS said about it */
+    char credentials_expire[KMS_EXPIRATION_MAX]; /* as it was delivered; empty: not known */
+    struct error last_error;    /* why there is no key, or why the last configure failed */
+    struct kms_refusal refusal; /* what KMS said about it */
 };
 
 /*
- * Starts the thread. config, ring and roots must outlive the session; nsm is the thread's alone
- * from here on; answers to configure go to done. NULL and *err if no thread or memory can be had.
+ * Starts the thread, which takes secrets over and wipes them. config, ring and roots must outlive
+ * the session; nsm is the thread's alone from here on; answers to configure go to done. NULL and
+ * *err if no thread or memory can be had.
  */
 MUST_USE struct session *session_start(const struct config *config, const struct tls_roots *roots,
                                        struct keyring *ring, struct nsm *nsm,
-                                       struct session_material *material, struct job_queue *done,
+                                       struct initial_secrets *secrets, struct job_queue *done,
                                        struct error *err);
 
 #define SESSION_WAITING_MAX 16 /* `configure` requests that wait while one is served */

@@ -40,6 +40,8 @@ enum exit_code exit_of(enum error_code code)
     case ERROR_KMS_RESPONSE:
         return EXIT_ANSWER;
     case ERROR_KMS_DENIED:
+    case ERROR_REGION_MISMATCH:
+    case ERROR_CONTEXT_MISMATCH:
         return EXIT_REFUSED;
     default:
         return EXIT_LOCAL;

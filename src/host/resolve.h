@@ -6,9 +6,9 @@
 #ifndef HOST_RESOLVE_H
 #define HOST_RESOLVE_H
 
-#include "net/address.h"
+#include "sockets/any_address.h"
 
-/* As address_parse, but tcp:HOST may be a name: its first address is taken. */
+/* As any_address_parse, but tcp:HOST may be a name: its first address is taken. */
 MUST_USE bool address_resolve(struct address *out, const char *text, struct error *err);
 
 #endif

@@ -16,14 +16,21 @@
 #include "init/heartbeat.h"
 #include "init/prepare.h"
 
-/* Never on the command line of the kernel, to which others may append: all is in the image. */
+/* The parent learns that the enclave has started once the service takes connections. */
+static bool tell_parent(struct address *listen, int fd, struct error *err)
+{
+    (void)listen;
+    (void)fd;
+    return heartbeat(err);
+}
+
+/* Nothing comes from the kernel's command line, to which others may append: all is in the image. */
 static int serve(void)
 {
-    static char program[] = "enclaved";
-    char *arguments[] = {program, NULL};
+    static const struct start_options options = {.config = CONFIG_FILE_DEFAULT};
     struct platform platform = enclaved_platform;
-    platform.listening = heartbeat;
-    return enclaved_main(1, arguments, &platform);
+    platform.listening = tell_parent;
+    return enclaved_run(&platform, &options);
 }
 
 /* Waits for the service, collecting orphans meanwhile, and says how it ended. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses as users write them: vsock:CID:PORT, tcp:HOST:PORT, unix:PATH. CID is a number or "any"
- * (to listen) or "host" (2); HOST a name, an IPv4 address or an IPv6 address in brackets. enclaved
- * itself resolves no names: it takes numeric addresses only (address_parse does not look one up;
- * address_resolve does, in the programs outside).
+ * Addresses as users write them. Here is what an enclave has: vsock:CID:PORT, where CID is a
+ * number, "any" (to listen) or "host" (2). sockets/any_address.h adds tcp: and unix: for other
+ * programs.
  */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H
@@ -15,35 +14,25 @@
 
 #define ADDRESS_TEXT_MAX 280
 
-enum address_family { ADDRESS_VSOCK, ADDRESS_TCP, ADDRESS_UNIX };
-
 struct address {
-    enum address_family family;
     struct sockaddr_storage storage;
     socklen_t len;
-    char text[ADDRESS_TEXT_MAX]; /* canonical, for messages */
+    char text[ADDRESS_TEXT_MAX]; /* as it was written, for messages */
+    /* What a socket of this family needs before it is bound or connected; NULL: nothing. */
+    bool (*prepare)(const struct address *address, int fd, bool to_listen);
 };
 
-/*
- * Parses text. tcp:HOST takes a numeric address or "localhost" (127.0.0.1); other names are
- * ERROR_ADDRESS with the remedy.
- */
-MUST_USE bool address_parse(struct address *out, const char *text, struct error *err);
+/* Parses text: ERROR_ADDRESS names the form and, for tcp: and unix:, the program that has them. */
+typedef bool address_parser(struct address *out, const char *text, struct error *err);
+MUST_USE address_parser address_parse;
 
-/*
- * A listening, non-blocking, close-on-exec socket. unix: a stale socket file that nobody answers on
- * is replaced; mode 0600. Port 0 asks the kernel for one: read it back with address_of. Errors:
- * ERROR_NO_VSOCK (names tcp: and unix: as alternatives), ERROR_SYSTEM.
- */
+/* A listening, non-blocking, close-on-exec socket. ERROR_NO_VSOCK, ERROR_SYSTEM. */
 MUST_USE bool address_listen(const struct address *address, int backlog, int *fd,
                              struct error *err);
 
-/* A connected, non-blocking, close-on-exec socket, TCP_NODELAY set. ERROR_NETWORK, ERROR_DEADLINE.
- */
+/* A connected, non-blocking, close-on-exec socket. ERROR_NO_VSOCK, ERROR_NETWORK, ERROR_DEADLINE,
+ * ERROR_SYSTEM. */
 MUST_USE bool address_connect(const struct address *address, const struct deadline *deadline,
                               int *fd, struct error *err);
-
-/* The address a socket is bound to. */
-MUST_USE bool address_of(int fd, struct address *out, struct error *err);
 
 #endif

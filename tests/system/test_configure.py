@@ -59,10 +59,11 @@ def test_environment(env, service):
 def test_everything_else(env, service, tmp_path):
     blob = bytes(range(200))
     text = base64.encodebytes(blob).decode()
-    got = configured(service, with_keys(env, ENCRYPTED_TSK=text), "--region", "eu-west-1",
+    service.context = {"wh\u00e4t": "\u00fc", "app": "pay=1"}
+    got = configured(service, with_keys(env, ENCRYPTED_TSK=text), "--region", "us-east-1",
                      "--encryption-context", "app=pay=1", "--encryption-context", "wh\u00e4t=\u00fc")
     assert base64.b64decode(got["wrapped_tsk"], validate=True) == blob
-    assert got["region"] == "eu-west-1"
+    assert got["region"] == "us-east-1"
     assert got["encryption_context"] == {"app": "pay=1", "wh\u00e4t": "\u00fc"}
     for content in (text.encode(), blob):  # base64 with line ends, and the blob itself
         path = tmp_path / "tsk"

@@ -11,7 +11,7 @@ from host_tools import BUILD, clean_environment, ctl
 if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
     pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
 
-from enclave_tools import PCR0, Enclaved, Nsm, key_policy
+from enclave_tools import CONTEXT, PCR0, Enclaved, Nsm, key_policy
 from kms_tools import ENCLAVE, REGION
 
 
@@ -40,9 +40,18 @@ def test_configure_and_pipeline(world, env, tmp_path):
         assert ctl("pipeline", "--to", enclaved.address, "--payload", "1", env=env).returncode == 0
         assert session_key(enclaved, env) == []
         wrong = ctl("configure", "--to", enclaved.address, "--region", "us-east-1", env=env)
-        assert wrong.returncode == 1 and b"region_mismatch" in wrong.stderr
-        wrong = ctl("configure", "--to", enclaved.address, "--encryption-context", "a=b", env=env)
-        assert wrong.returncode == 1 and b"encryption_context_mismatch" in wrong.stderr
+        assert wrong.returncode == 1 and b"the pinned KMS key is in" in wrong.stderr
+        assert json.loads(ctl("configure", "--to", enclaved.address, "--region", "us-east-1", "--json",
+                              env=env).stdout)["code"] == "region_mismatch"
+        pair = [part for name, value in CONTEXT.items()
+                for part in ("--encryption-context", f"{name}={value}")]
+        for context in (["--encryption-context", "a=b"], [*pair, "--encryption-context", "a=b"],
+                        ["--encryption-context", f"{[*CONTEXT][0]}=x"]):
+            wrong = ctl("configure", "--to", enclaved.address, *context, "--json", env=env)
+            assert wrong.returncode == 1
+            assert json.loads(wrong.stdout)["code"] == "encryption_context_mismatch"
+        done = ctl("configure", "--to", enclaved.address, "--region", REGION, *pair, env=env)
+        assert done.returncode == 0, done.stderr
     finally:
         enclaved.stop()
 

@@ -13,7 +13,7 @@ from kms_tools import BUILD
 
 ENCLAVED = os.path.join(BUILD, "enclaved")
 DEV = os.path.join(BUILD, "enclaved-dev")
-CONFIG = {"listen": "tcp:127.0.0.1:0",
+CONFIG = {"listen": "vsock:any:5000",
           "kms": {"key_arn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd",
                   "roots_file": "roots.pem"}}
 
@@ -62,6 +62,20 @@ def test_it_has_no_switch_for_a_simulator(config):
     assert b"simulated module" not in binary
 
 
+@pytest.mark.parametrize("address", ["tcp:127.0.0.1:0", "unix:/tmp/x"])
+def test_it_speaks_vsock_only(config, address):
+    """The error names the program that has the other addresses; that program takes them."""
+    result = run("--config", config, "--listen", address, "--check-config")
+    assert result.returncode == 3
+    assert "vsock:CID:PORT" in result.stderr and "enclaved-dev" in result.stderr
+    whole = json.loads(config.read_text())
+    for part in ({"listen": address}, {"kms": {**whole["kms"], "relay": address}}):
+        config.write_text(json.dumps({**whole, **part}))
+        result = run("--config", config, "--check-config")
+        assert result.returncode == 3 and "enclaved-dev" in result.stderr
+        assert run("--config", config, "--check-config", program=DEV).returncode == 0
+
+
 def test_without_the_module_it_says_why_and_what_to_do(config):
     if os.path.exists("/dev/nsm"):
         pytest.skip("this machine has an NSM")
@@ -88,12 +102,17 @@ def test_check_config(config, tmp_path):
     assert result.returncode == 3 and "JSON" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--unknown"], ["stray"], ["--config"]])
+@pytest.mark.parametrize("arguments", [
+    ["--unknown"], ["stray"], ["--config"], ["--conf", "x"], ["--verbose=1"], ["--check-config="], [""], ["--"]])
 def test_wrong_usage(arguments):
     result = run(*arguments)
     assert result.returncode == 2
     assert "--help" in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 2
+
+
+def test_an_option_and_its_value_may_be_joined(config):
+    assert run(f"--config={config}", "--check-config").returncode == 0
 
 
 def test_help_and_version():

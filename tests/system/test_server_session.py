@@ -45,8 +45,7 @@ def test_from_the_environment(world, start):
     enclave = start(env={"ENCRYPTED_TSK": world.wrapped,
                          "AWS_ACCESS_KEY_ID": ENCLAVE["access_key_id"],
                          "AWS_SECRET_ACCESS_KEY": ENCLAVE["secret_access_key"],
-                         "AWS_SESSION_TOKEN": ENCLAVE["session_token"],
-                         "AWS_REGION": kms_tools.REGION})
+                         "AWS_SESSION_TOKEN": ENCLAVE["session_token"]})
     enclave.wait_for("ready")
     open_state(enclave.agent_a(1), world.tsk)
     with open(f"/proc/{enclave.process.pid}/environ", "rb") as file:
@@ -67,7 +66,6 @@ def test_wrapped_key_from_a_file(world, start, tmp_path):
     ({"ENCRYPTED_TSK": "not base64!"}, "ENCRYPTED_TSK"),
     ({"ENCRYPTED_TSK": "QUJD" * 3000}, "ENCRYPTED_TSK"),
     ({"AWS_ACCESS_KEY_ID": "AKID"}, "go together"),
-    ({"AWS_REGION": "mars-east-1"}, "mars-east-1"),
 ])
 def test_bad_environment_is_refused(world, tmp_path, env, cause):
     with pytest.raises(AssertionError, match=cause):
@@ -85,22 +83,14 @@ def test_bad_environment_is_refused(world, tmp_path, env, cause):
     ({"credentials": credentials(secret_access_key="x\ny")}, "bad_configure"),
     ({"credentials": credentials(secret_access_key=7)}, "bad_configure"),
     ({"credentials": credentials(session_token="t" * 5000)}, "bad_configure"),
-    ({"credentials": credentials(expiration="soon")}, "bad_configure"),
-    ({"credentials": credentials(expiration="2020-01-01T00:00:00Z")}, "credentials_expired"),
+    ({"credentials": credentials(expiration=7)}, "bad_configure"),
+    ({"credentials": credentials(expiration="2" * 40)}, "bad_configure"),
     ({"credentials": credentials(extra=1)}, "unknown_member"),
     ({"wrapped_tsk": "", "credentials": credentials()}, "bad_configure"),
     ({"wrapped_tsk": "====", "credentials": credentials()}, "bad_configure"),
     ({"wrapped_tsk": 5, "credentials": credentials()}, "bad_configure"),
     ({"wrapped_tsk": "AAAA" * 3000, "credentials": credentials()}, "bad_configure"),
     ({"key_arn": "arn:aws:kms:x", "credentials": credentials()}, "unknown_member"),
-    ({"region": "eu-west-9", "credentials": credentials()}, "region_mismatch"),
-    ({"region": 1, "credentials": credentials()}, "region_mismatch"),
-    ({"encryption_context": {"purpose": "other"}, "credentials": credentials()},
-     "encryption_context_mismatch"),
-    ({"encryption_context": {}, "credentials": credentials()}, "encryption_context_mismatch"),
-    ({"encryption_context": {**CONTEXT, "more": ""}, "credentials": credentials()},
-     "encryption_context_mismatch"),
-    ({"encryption_context": [1], "credentials": credentials()}, "encryption_context_mismatch"),
 ])
 def test_configure_is_checked(enclave, request_, code):
     enclave.wait_for("awaiting_configuration")
@@ -109,10 +99,13 @@ def test_configure_is_checked(enclave, request_, code):
     assert enclave.configure()["status"] == "success"
 
 
-def test_pinned_region_and_context_may_be_repeated(enclave):
-    context = dict(reversed(list(CONTEXT.items())))
-    answer = enclave.configure(region=kms_tools.REGION, encryption_context=context)
-    assert answer["status"] == "success"
+@pytest.mark.parametrize("said", [
+    {"region": kms_tools.REGION, "encryption_context": CONTEXT},
+    {"region": "eu-west-9", "encryption_context": {"purpose": "other"}},
+])
+def test_what_is_pinned_is_used_whatever_configure_says(enclave, said):
+    assert enclave.configure(**said)["status"] == "success"
+    assert enclave.health()["encryption_context"] == CONTEXT
 
 
 def test_denied_by_policy(enclave, world):

@@ -64,7 +64,7 @@ def run(*arguments, **env):
     (["a.eif", "--listen", "5000=vsock:3:5000"], "--listen takes unix:PATH or tcp:HOST:PORT"),
     (["a.eif", "--listen", "5000=unix:/x,cid=-1"], "cid= must be an integer"),
     (["a.eif", "--listen", "5000=unix:" + "x" * 400], "too long"),
-    (["a.eif", "--listen", "5000=nowhere"], "is no address"),
+    (["a.eif", "--listen", "5000=nowhere"], "is not an address"),
     (["a.eif", *["--listen", "5000=unix:/x"] * 17], "at most 16 times --listen"),
     (["a.eif", "--connect", "9000=unix:/x"], "port 9000 is for the heartbeat"),
     (["a.eif", "--connect", "1=unix:/x", "--connect", "1=unix:/y"], "port 1 is given twice"),

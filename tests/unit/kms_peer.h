@@ -23,6 +23,7 @@
 #include "crypto/hash.h"
 #include "enclave/kms.h"
 #include "pki/cms_seal.h"
+#include "sockets/any_address.h"
 
 #define ARN     "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 #define HOST    "kms.eu-west-1.amazonaws.com"
@@ -189,7 +190,7 @@ static void start(struct server *server, const enum step *steps, struct address 
     char text[64];
     struct error err = {0};
     snprintf(text, sizeof text, "tcp:127.0.0.1:%u", ntohs(any.sin_port));
-    assert_true(address_parse(address, text, &err));
+    assert_true(any_address_parse(address, text, &err));
 }
 
 static void run(struct server *server)
@@ -249,7 +250,7 @@ static void fake_close(void *context)
 
 static struct kms_credentials credentials_now(void)
 {
-    struct kms_credentials c = {.expires_us = INT64_MAX};
+    struct kms_credentials c = {0};
     snprintf(c.access_key_id, sizeof c.access_key_id, "AKIDEXAMPLE");
     snprintf(c.secret_access_key, sizeof c.secret_access_key, SECRET);
     snprintf(c.session_token, sizeof c.session_token, TOKEN);

@@ -2,6 +2,7 @@
 #include "tests/unit/check.h"
 
 #include "enclave/config.h"
+#include "sockets/any_address.h"
 
 #define ARN        "\"key_arn\": \"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab\""
 #define KMS        "\"kms\": {" ARN ", \"roots_file\": \"/r.pem\"}"
@@ -12,7 +13,7 @@ static void defaults(void **state)
     (void)state;
     struct config c;
     struct error err = {0};
-    if (!config_parse(&c, bytes_text("{" KMS "}"), "file", &err))
+    if (!config_parse(&c, bytes_text("{" KMS "}"), "file", any_address_parse, &err))
         fail_msg("%s", err.cause);
     assert_string_equal(c.listen.text, "vsock:any:5000");
     assert_string_equal(c.relay.text, "vsock:3:8000");
@@ -44,7 +45,7 @@ static void everything_given(void **state)
         "\"json_values\": 100}}";
     struct config c;
     struct error err = {0};
-    if (!config_parse(&c, bytes_text(text), "file", &err))
+    if (!config_parse(&c, bytes_text(text), "file", any_address_parse, &err))
         fail_msg("%s", err.cause);
     assert_string_equal(c.listen.text, "unix:/run/x");
     assert_string_equal(c.host, "kms.local");
@@ -84,7 +85,7 @@ static void endpoints_by_partition(void **state)
         struct error err = {0};
         snprintf(text, sizeof text, "{\"kms\": {\"key_arn\": \"%s\", \"roots_file\": \"/r\"}}",
                  rows[i].arn);
-        bool ok = config_parse(&c, bytes_text(text), "file", &err);
+        bool ok = config_parse(&c, bytes_text(text), "file", any_address_parse, &err);
         assert_int_equal(ok, rows[i].host != NULL);
         if (ok)
             assert_string_equal(c.host, rows[i].host);
@@ -136,7 +137,7 @@ static void what_is_wrong_is_named(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct config c;
         struct error err = {0};
-        if (config_parse(&c, bytes_text(rows[i].text), "file", &err))
+        if (config_parse(&c, bytes_text(rows[i].text), "file", any_address_parse, &err))
             fail_msg("accepted %s", rows[i].text);
         assert_int_equal(err.code, ERROR_CONFIG);
         if (strstr(err.cause, rows[i].named) == NULL)
@@ -169,7 +170,7 @@ static void only_a_keys_own_arn_will_do(void **state)
         struct error err = {0};
         snprintf(text, sizeof text, "{\"kms\": {\"key_arn\": \"%s\", \"roots_file\": \"/r\"}}",
                  bad[i]);
-        if (config_parse(&c, bytes_text(text), "file", &err))
+        if (config_parse(&c, bytes_text(text), "file", any_address_parse, &err))
             fail_msg("accepted %s", bad[i]);
         assert_non_null(strstr(err.cause, "key_arn"));
     }
@@ -180,9 +181,9 @@ static void files_are_read_whole_or_not_at_all(void **state)
     (void)state;
     struct config c;
     struct error err = {0};
-    assert_false(config_load(&c, "/nonexistent.json", &err));
+    assert_false(config_load(&c, "/nonexistent.json", any_address_parse, &err));
     assert_non_null(strstr(err.cause, "/nonexistent.json"));
-    assert_false(config_load(&c, "/", &err));
+    assert_false(config_load(&c, "/", any_address_parse, &err));
     assert_int_equal(err.code, ERROR_CONFIG);
     for (size_t limit = 1; limit < 20000; limit += 997) {
         BUFFER_AUTO out;
@@ -196,7 +197,7 @@ static void files_are_read_whole_or_not_at_all(void **state)
     FILE *file = fdopen(fd, "w");
     fputs("{" KMS "}", file);
     fclose(file);
-    assert_true(config_load(&c, path, &err));
+    assert_true(config_load(&c, path, any_address_parse, &err));
     config_clear(&c);
     BUFFER_AUTO exact;
     buffer_init(&exact, strlen("{" KMS "}"));

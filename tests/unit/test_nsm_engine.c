@@ -258,7 +258,7 @@ static void the_client_meets_the_served_module(void **state)
     snprintf(text, sizeof text, "unix:%s", path);
     struct address address;
     struct error err = {0};
-    assert_true(address_parse(&address, text, &err));
+    assert_true(any_address_parse(&address, text, &err));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct service service = {.bench = *state};
         if (cases[i].fault != NULL)

@@ -590,7 +590,7 @@ static void connections_are_bounded(void **state)
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof(sa_family_t)), 0);
     struct address *address = &b->targets[2].address;
-    assert_true(address_of(listener, address, &b->err));
+    assert_true(address_bound(listener, address, &b->err));
     assert_int_equal(listen(listener, 0), 0); /* one waits there, all others are asked again */
     for (uint32_t i = 0; i < VSOCK_STREAMS_MAX + 10; i++) {
         struct vsock_packet packet = packet_of(i, BY_PATH, VSOCK_REQUEST);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/client/delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/base64.h"
@@ -105,6 +106,65 @@ static bool build(const struct delivery *delivery, const struct credentials *cre
     return true;
 }
 
+/* The region stands in the pinned key's ARN: arn:PARTITION:kms:REGION:… */
+static bool check_region(const char *region, const struct json *health, struct error *err)
+{
+    char arn[300] = "", pinned[64] = "";
+    json_value key = json_member(health, 0, "kms_key");
+    if (!json_copy_string(health, key, arn, sizeof arn) ||
+        sscanf(arn, "arn:%*[^:]:kms:%63[^:]", pinned) != 1)
+        return error_set(err, ERROR_FORMAT, "the answer to health has no key");
+    return strcmp(region, pinned) == 0 ||
+           error_set(err, ERROR_REGION_MISMATCH,
+                     "the pinned KMS key is in %s, and --region is %.100s", pinned, region);
+}
+
+/* Whether the pinned context has this pair. */
+static bool has_pair(const struct json *health, json_value context, const struct text_pair *pair)
+{
+    for (json_value name = json_first(health, context); name != JSON_NONE;
+         name = json_next(health, context, name)) {
+        BUFFER_AUTO own_name;
+        BUFFER_AUTO own_value;
+        buffer_init(&own_name, DELIVERY_LIMIT);
+        buffer_init(&own_value, DELIVERY_LIMIT);
+        if (json_string(health, name, &own_name) && json_string(health, name + 1, &own_value) &&
+            bytes_equal(buffer_bytes(&own_name), pair->name) &&
+            bytes_equal(buffer_bytes(&own_value), pair->value))
+            return true;
+    }
+    return false;
+}
+
+static bool check_context(const struct delivery *delivery, const struct json *health,
+                          struct error *err)
+{
+    json_value context = json_member(health, 0, "encryption_context");
+    bool same = context != JSON_NONE && json_type(health, context) == JSON_OBJECT;
+    size_t pinned = 0;
+    for (json_value m = same ? json_first(health, context) : JSON_NONE; m != JSON_NONE;
+         m = json_next(health, context, m))
+        pinned++;
+    for (size_t i = 0; i < delivery->context_count && same; i++) {
+        struct text_pair pair;
+        same = text_pair(&pair, delivery->context[i]) && has_pair(health, context, &pair);
+    }
+    return (same && pinned == delivery->context_count) ||
+           error_set(err, ERROR_CONTEXT_MISMATCH,
+                     "the pinned encryption context is not the one of --encryption-context");
+}
+
+/* enclaved always uses what is pinned: whether that is what the user expects is found out here. */
+static bool check_pinned(const struct delivery *delivery, struct client *client, struct error *err)
+{
+    if (delivery->region == NULL && delivery->context_count == 0)
+        return true;
+    if (!client_ask(client, bytes_text("{\"op\": \"health\"}"), err))
+        return false;
+    return (delivery->region == NULL || check_region(delivery->region, &client->answer, err)) &&
+           (delivery->context_count == 0 || check_context(delivery, &client->answer, err));
+}
+
 bool delivery_send(const struct delivery *delivery, const char *to,
                    const struct credentials *credentials, bool whole, struct client *client,
                    struct error *err)
@@ -113,7 +173,9 @@ bool delivery_send(const struct delivery *delivery, const char *to,
     buffer_init_secret(&request, DELIVERY_LIMIT);
     client_reset(client);
     bool good = build(delivery, credentials, whole, &request, err) &&
-                client_connect(client, to, err) && client_ask(client, buffer_bytes(&request), err);
+                client_connect(client, to, err) &&
+                (!whole || check_pinned(delivery, client, err)) &&
+                client_ask(client, buffer_bytes(&request), err);
     buffer_clear(&request);
     return good;
 }

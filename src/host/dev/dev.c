@@ -13,7 +13,7 @@
 #include "host/client/delivery.h"
 #include "host/command.h"
 #include "host/report.h"
-#include "net/address.h"
+#include "sockets/any_address.h"
 #include "system/file.h"
 #include "system/signals.h"
 
@@ -244,7 +244,7 @@ int command_dev(int argc, char **argv)
         return ended;
     struct address listen;
     struct error wrong;
-    if (!check_options(&dev, &wrong) || !address_parse(&listen, dev.listen, &wrong))
+    if (!check_options(&dev, &wrong) || !any_address_parse(&listen, dev.listen, &wrong))
         return report_failure(&dev.common, &wrong);
     dev.stop_fd = signals_open(ends, &wrong);
     if (dev.stop_fd < 0)

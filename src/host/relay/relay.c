@@ -117,10 +117,10 @@ static bool set_route(struct relay *relay, size_t i, bool *any_vsock, struct err
 {
     struct route *route = &relay->routes[i];
     route->listener = (struct port){.kind = PORT_LISTENER, .fd = -1, .owner = route};
-    if (!address_parse(&route->listen, relay->options->listens[i], err) ||
+    if (!any_address_parse(&route->listen, relay->options->listens[i], err) ||
         !destination_parse(&route->to, bytes_text(relay->options->destinations[i]), err))
         return false;
-    *any_vsock = *any_vsock || route->listen.family == ADDRESS_VSOCK;
+    *any_vsock = *any_vsock || address_is_vsock(&route->listen);
     destination_text(&route->to, route->to_text);
     route->allowed = allow_has(&relay->allow, &route->to);
     if (!route->allowed)
@@ -151,8 +151,8 @@ static bool listen_at(struct port *port, struct address *address, struct error *
     struct address bound;
     if (!address_listen(address, BACKLOG, &port->fd, err))
         return false;
-    if (address->family == ADDRESS_TCP) {
-        if (!address_of(port->fd, &bound, err))
+    if (address_is_tcp(address)) {
+        if (!address_bound(port->fd, &bound, err))
             return false;
         *address = bound;
     }
@@ -166,9 +166,9 @@ static bool listen_everywhere(struct relay *relay, struct error *err)
             return false;
     if (relay->options->status == NULL)
         return true;
-    if (!address_parse(&relay->status_address, relay->options->status, err))
+    if (!any_address_parse(&relay->status_address, relay->options->status, err))
         return false;
-    if (relay->status_address.family == ADDRESS_VSOCK) /* an enclave has no business there */
+    if (address_is_vsock(&relay->status_address)) /* an enclave has no business there */
         return error_set(err, ERROR_USAGE, "--status is unix:PATH or tcp:HOST:PORT");
     return listen_at(&relay->status, &relay->status_address, err);
 }

@@ -24,7 +24,7 @@
 #include "host/options.h"
 #include "host/relay/relay_allow.h"
 #include "host/relay/relay_resolve.h"
-#include "net/address.h"
+#include "sockets/any_address.h"
 
 #define ROUTES_MAX          16
 #define CIDS_MAX            32

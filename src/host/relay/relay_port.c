@@ -2,7 +2,6 @@
 /* What epoll watches: listeners, signals, and the two sides of a connection. */
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -40,7 +39,7 @@ void port_reset(struct port *port)
 
 void port_stop_listening(struct port *port, const struct address *address)
 {
-    if (port->fd >= 0 && address->family == ADDRESS_UNIX)
-        unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
+    if (port->fd >= 0)
+        address_unlink(address);
     port_close(port);
 }

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/address.h"
 #include "pki/pki.h"
 #include "sim/commands.h"
 #include "sim/kms/kms_server.h"
+#include "sockets/any_address.h"
 #include "system/file.h"
 #include "system/signals.h"
 
@@ -122,9 +122,9 @@ static bool serve(struct kms_service *service, const struct kms_options *o,
 {
     struct address address;
     int fd = -1;
-    if (!address_parse(&address, o->listen, err) || !address_listen(&address, 128, &fd, err))
+    if (!any_address_parse(&address, o->listen, err) || !address_listen(&address, 128, &fd, err))
         return false;
-    if (!address_of(fd, &address, err)) {
+    if (!address_bound(fd, &address, err)) {
         close(fd);
         return false;
     }

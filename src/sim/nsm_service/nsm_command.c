@@ -24,8 +24,8 @@ struct nsm_options {
 static bool take_listen(void *place, const char *option, const char *text, struct error *err)
 {
     struct address *listen = place;
-    return address_parse(listen, text, err) &&
-           (listen->family == ADDRESS_UNIX ||
+    return any_address_parse(listen, text, err) &&
+           (address_is_unix(listen) ||
             error_set(err, ERROR_USAGE, "%s takes unix:PATH, not %.100s", option, text));
 }
 

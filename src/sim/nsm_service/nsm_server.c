@@ -46,7 +46,7 @@ static bool is_stale(const struct address *address)
 
 bool nsm_server_listen(const struct address *address, int *fd, struct error *err)
 {
-    if (address->family != ADDRESS_UNIX)
+    if (!address_is_unix(address))
         return error_set(err, ERROR_ADDRESS, "%s is not a unix:PATH address", address->text);
     if (is_stale(address))
         unlink(((const struct sockaddr_un *)&address->storage)->sun_path);

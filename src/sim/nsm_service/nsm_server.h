@@ -3,9 +3,9 @@
 #ifndef SIM_NSM_SERVICE_NSM_SERVER_H
 #define SIM_NSM_SERVICE_NSM_SERVER_H
 
-#include "net/address.h"
 #include "sim/nsm/nsm_engine.h"
 #include "sim/nsm/nsm_fault.h"
+#include "sockets/any_address.h"
 
 /*
  * A listening socket at a unix address, mode 0600; a stale one that nobody answers on is replaced.

@@ -28,8 +28,8 @@ static bool split_port(const char *option, const char *value, uint32_t *port, co
 static bool stream_address(struct address *out, const char *option, const char *text,
                            struct error *err)
 {
-    return address_parse(out, text, err) &&
-           (out->family != ADDRESS_VSOCK ||
+    return any_address_parse(out, text, err) &&
+           (!address_is_vsock(out) ||
             error_set(err, ERROR_USAGE, "%s takes unix:PATH or tcp:HOST:PORT, not %.100s", option,
                       text));
 }

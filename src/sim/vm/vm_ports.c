@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,7 +20,7 @@ static void accept_some(struct event_source *source, uint32_t events)
         int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return; /* edge-triggered, and tried again with every tick */
-        if (port->bound.family == ADDRESS_TCP)
+        if (address_is_tcp(&port->bound))
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         vsock_offer(port->ports->vsock, fd, port->listen->cid, port->listen->port);
     }
@@ -44,7 +43,7 @@ bool vm_ports_open(struct vm_ports *ports, const struct vm_options *options, str
         if (!address_listen(&port->listen->address, BACKLOG, &port->source.fd, err))
             return false;
         ports->count++;
-        if (!address_of(port->source.fd, &port->bound, err))
+        if (!address_bound(port->source.fd, &port->bound, err))
             return false;
     }
     return true;
@@ -74,11 +73,9 @@ void vm_ports_close(struct vm_ports *ports)
     close_heartbeat(ports);
     for (size_t i = 0; i < ports->count; i++) {
         struct vm_port *port = &ports->port[i];
-        const struct address *address = &port->listen->address;
         event_remove(ports->loop, &port->source);
         close(port->source.fd);
-        if (address->family == ADDRESS_UNIX)
-            unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
+        address_unlink(&port->listen->address);
     }
     ports->count = 0;
 }

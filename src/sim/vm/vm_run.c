@@ -161,7 +161,7 @@ static bool default_listen(struct vm *vm, struct error *err)
     snprintf(text, sizeof text, "unix:%s/vsock-%d.sock", vm->folder, VM_ENCLAVE_PORT);
     options->listens[0] = (struct vm_listen){.port = VM_ENCLAVE_PORT, .cid = VSOCK_PARENT_CID};
     options->listen_count = 1;
-    return address_parse(&options->listens[0].address, text, err);
+    return any_address_parse(&options->listens[0].address, text, err);
 }
 
 /* Nitro's rules for memory: at least 64 MiB, and four times the image. */

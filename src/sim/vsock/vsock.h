@@ -16,9 +16,9 @@
 
 #include <sys/queue.h>
 
-#include "net/address.h"
 #include "sim/event_loop.h"
 #include "sim/vsock/vsock_packet.h"
+#include "sockets/any_address.h"
 
 #define VSOCK_PARENT_CID  3u           /* how an enclave on Nitro addresses its parent */
 #define VSOCK_STREAMS_MAX 1024         /* open at a time */

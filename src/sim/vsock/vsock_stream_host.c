@@ -49,7 +49,7 @@ static int open_target(const struct vsock_target *target, bool *pending)
     if (fd < 0)
         return -1;
     int on = 1;
-    if (target->address.family == ADDRESS_TCP)
+    if (address_is_tcp(&target->address))
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, name, target->address.len) == 0)
         return fd;

@@ -110,6 +110,7 @@ class FakeEnclaved(FakeService):
 
     def __init__(self, **options):
         self.state = "awaiting_configuration"
+        self.context = {"app": "t"}
         self.last_error = None
         super().__init__(self.reply, **options)
 
@@ -117,7 +118,7 @@ class FakeEnclaved(FakeService):
         if request.get("op") == "health":
             return {"status": "success", "state": self.state, "version": "0.1.0",
                     "uptime_seconds": 7, "connections": 1, "requests": 2, "errors": 0,
-                    "kms_key": KEY, "encryption_context": {"app": "t"},
+                    "kms_key": KEY, "encryption_context": self.context,
                     "credentials_expire": None, "last_error": self.last_error}
         if request.get("op") == "configure":
             self.state = "ready"
