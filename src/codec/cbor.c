@@ -2,8 +2,12 @@
 /* The reader works on heads (RFC 8949, 3): a major type, additional information and an argument. */
 #include "codec/cbor.h"
 
-#include "codec/cbor_internal.h"
 #include "codec/utf8.h"
+
+/* Additional information: up to 23 the argument itself, then the width of one that follows. */
+#define INFO_1_BYTE     24
+#define INFO_8_BYTES    27
+#define INFO_INDEFINITE 31
 
 #define BREAK 0xff
 
@@ -17,58 +21,51 @@ static size_t bytes_left(const struct cbor_reader *r)
     return r->input.len - r->at;
 }
 
-static bool fail(struct cbor_reader *r)
+bool cbor_fail(struct cbor_reader *r, enum cbor_failure why)
 {
-    r->failed = true;
+    if (r->failed == CBOR_FINE)
+        r->failed = why;
     return false;
-}
-
-/* Whether a head may say "indefinite length": strings, arrays, maps, and the break itself. */
-static bool may_be_indefinite(enum cbor_type major)
-{
-    return major != CBOR_UNSIGNED && major != CBOR_NEGATIVE && major != CBOR_TAG;
 }
 
 bool cbor_read_head(struct cbor_reader *r, struct cbor_head *head)
 {
     *head = (struct cbor_head){.major = CBOR_SIMPLE};
     if (r->failed || bytes_left(r) == 0)
-        return fail(r);
-    uint8_t first = r->input.at[r->at++];
+        return cbor_fail(r, CBOR_ENDS_EARLY);
+    uint8_t first = r->input.at[r->at++], info = first & 0x1f;
     head->major = (enum cbor_type)(first >> 5);
-    head->info = first & 0x1f;
-    if (head->info < CBOR_INFO_1_BYTE) {
-        head->argument = head->info;
+    if (info < INFO_1_BYTE) {
+        head->argument = info;
         return true;
     }
-    if (head->info == CBOR_INFO_INDEFINITE)
-        return may_be_indefinite(head->major) || fail(r);
-    if (head->info > CBOR_INFO_8_BYTES)
-        return fail(r);
-    size_t width = (size_t)1 << (head->info - CBOR_INFO_1_BYTE);
+    bool simple = head->major == CBOR_SIMPLE;
+    head->indefinite = info == INFO_INDEFINITE;
+    if (head->indefinite && (simple || head->major == CBOR_ARRAY || head->major == CBOR_MAP))
+        return true;
+    if (info > INFO_8_BYTES || simple) /* a simple value of more bytes is a float, or unknown */
+        return cbor_fail(r, CBOR_BAD_FORM);
+    size_t width = (size_t)1 << (info - INFO_1_BYTE);
     if (bytes_left(r) < width)
-        return fail(r);
+        return cbor_fail(r, CBOR_ENDS_EARLY);
     for (size_t i = 0; i < width; i++)
         head->argument = head->argument << 8 | r->input.at[r->at++];
-    /* RFC 8949, 3.3: a simple value below 32 in two bytes is not well-formed. */
-    if (head->major == CBOR_SIMPLE && head->info == CBOR_INFO_1_BYTE && head->argument < 32)
-        return fail(r);
     return true;
 }
 
 uint64_t cbor_read_definite(struct cbor_reader *r, enum cbor_type major)
 {
     struct cbor_head head;
-    if (cbor_read_head(r, &head) && head.major == major && head.info != CBOR_INFO_INDEFINITE)
+    if (cbor_read_head(r, &head) && head.major == major && !head.indefinite)
         return head.argument;
-    fail(r);
+    cbor_fail(r, CBOR_WRONG_TYPE);
     return 0;
 }
 
 static struct bytes take(struct cbor_reader *r, uint64_t len)
 {
     if (r->failed || len > bytes_left(r)) {
-        fail(r);
+        cbor_fail(r, CBOR_ENDS_EARLY);
         return bytes_of(NULL, 0);
     }
     struct bytes view = bytes_of(r->input.at + r->at, (size_t)len);
@@ -98,25 +95,21 @@ struct bytes cbor_text(struct cbor_reader *r)
     struct bytes text = take(r, cbor_read_definite(r, CBOR_TEXT));
     if (is_utf8(text))
         return text;
-    fail(r);
+    cbor_fail(r, CBOR_BAD_FORM);
     return bytes_of(NULL, 0);
 }
 
-struct cbor_items cbor_enter(struct cbor_reader *r, enum cbor_type major, size_t items_each)
+struct cbor_items cbor_enter(struct cbor_reader *r, enum cbor_type container)
 {
     struct cbor_head head;
-    if (!cbor_read_head(r, &head) || head.major != major ||
-        head.argument > bytes_left(r) / items_each) {
-        fail(r);
+    if (!cbor_read_head(r, &head) || head.major != container)
+        cbor_fail(r, CBOR_WRONG_TYPE);
+    /* Each item takes a byte at least, so a larger count cannot be true and is refused at once. */
+    else if (head.argument > bytes_left(r) / (container == CBOR_MAP ? 2 : 1))
+        cbor_fail(r, CBOR_ENDS_EARLY);
+    if (r->failed)
         return (struct cbor_items){0};
-    }
-    return (struct cbor_items){.left = head.argument,
-                               .indefinite = head.info == CBOR_INFO_INDEFINITE};
-}
-
-struct cbor_items cbor_enter_map(struct cbor_reader *r)
-{
-    return cbor_enter(r, CBOR_MAP, 2);
+    return (struct cbor_items){.left = head.argument, .indefinite = head.indefinite};
 }
 
 bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
@@ -130,7 +123,7 @@ bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
         return true;
     }
     if (bytes_left(r) == 0)
-        return fail(r);
+        return cbor_fail(r, CBOR_ENDS_EARLY);
     if (r->input.at[r->at] != BREAK)
         return true;
     r->at++;
@@ -139,42 +132,24 @@ bool cbor_next(struct cbor_reader *r, struct cbor_items *items)
     return false;
 }
 
-/* Passes over one item within so many levels of others. */
 /* NOLINTNEXTLINE(misc-no-recursion): at most CBOR_DEPTH_MAX deep */
 static void skip(struct cbor_reader *r, unsigned levels)
 {
     struct cbor_head head;
     if (levels > CBOR_DEPTH_MAX)
-        fail(r);
+        cbor_fail(r, CBOR_TOO_DEEP);
     if (!cbor_read_head(r, &head))
         return;
-    bool indefinite = head.info == CBOR_INFO_INDEFINITE;
-    struct cbor_items items = {.left = head.argument, .indefinite = indefinite};
-    switch (head.major) {
-    case CBOR_BYTES:
-    case CBOR_TEXT:
-        if (!indefinite)
-            (void)take(r, head.argument);
-        while (indefinite && cbor_next(r, &items)) /* in definite chunks of the same type */
-            (void)take(r, cbor_read_definite(r, head.major));
-        break;
-    case CBOR_ARRAY:
+    bool is_map = head.major == CBOR_MAP;
+    struct cbor_items items = {.left = head.argument, .indefinite = head.indefinite};
+    if (is_map || head.major == CBOR_ARRAY)
         while (cbor_next(r, &items))
-            skip(r, levels + 1);
-        break;
-    case CBOR_MAP:
-        while (cbor_next(r, &items)) {
-            skip(r, levels + 1);
-            skip(r, levels + 1);
-        }
-        break;
-    case CBOR_TAG:
-        skip(r, levels + 1);
-        break;
-    default: /* numbers and simple values are their heads; a break ends nothing here */
-        r->failed = indefinite;
-        break;
-    }
+            for (int halves = is_map ? 2 : 1; halves > 0; halves--)
+                skip(r, levels + 1);
+    else if (head.major == CBOR_BYTES || head.major == CBOR_TEXT)
+        (void)take(r, head.argument);
+    else if (head.indefinite || head.major == CBOR_TAG) /* a break that ends nothing; a tag */
+        cbor_fail(r, CBOR_BAD_FORM);
 }
 
 struct bytes cbor_skip(struct cbor_reader *r)
@@ -192,7 +167,7 @@ bool cbor_reader_done(const struct cbor_reader *r)
 void cbor_put_head(struct buffer *out, enum cbor_type major, uint64_t argument)
 {
     uint8_t type = (uint8_t)(major << 5);
-    if (argument < CBOR_INFO_1_BYTE) {
+    if (argument < INFO_1_BYTE) {
         buffer_byte(out, (uint8_t)(type | argument));
         return;
     }
@@ -200,7 +175,7 @@ void cbor_put_head(struct buffer *out, enum cbor_type major, uint64_t argument)
                           : argument <= UINT16_MAX ? 1
                           : argument <= UINT32_MAX ? 2
                                                    : 3;
-    buffer_byte(out, (uint8_t)(type | (CBOR_INFO_1_BYTE + width_log2)));
+    buffer_byte(out, (uint8_t)(type | (INFO_1_BYTE + width_log2)));
     for (unsigned left = 1u << width_log2; left > 0; left--)
         buffer_byte(out, (uint8_t)(argument >> (8 * (left - 1))));
 }
@@ -216,19 +191,4 @@ void cbor_put_text(struct buffer *out, const char *text)
     struct bytes bytes = bytes_text(text);
     cbor_put_head(out, CBOR_TEXT, bytes.len);
     buffer_append(out, bytes);
-}
-
-void cbor_put_unsigned(struct buffer *out, uint64_t value)
-{
-    cbor_put_head(out, CBOR_UNSIGNED, value);
-}
-
-void cbor_put_map(struct buffer *out, uint64_t pairs)
-{
-    cbor_put_head(out, CBOR_MAP, pairs);
-}
-
-void cbor_put_null(struct buffer *out)
-{
-    cbor_put_head(out, CBOR_SIMPLE, CBOR_NULL);
 }

@@ -43,7 +43,7 @@ bool nsm_call_open_answer(struct nsm_call *call, struct bytes answer, struct err
     struct bytes value = {0};
     struct bytes error_name = {0};
     bool twice = false;
-    struct cbor_items map = cbor_enter_map(&r);
+    struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     while (cbor_next(&r, &map)) {
         struct bytes key = cbor_text(&r);
         if (bytes_equal_text(key, "Error")) {
@@ -94,7 +94,7 @@ bool nsm_call_ask(struct nsm *nsm, struct nsm_call *call, const struct buffer *r
 bool nsm_call_bytes(struct nsm_call *call, const char *name, struct bytes *out, struct error *err)
 {
     struct cbor_reader *r = &call->value;
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     bool twice = false;
     *out = (struct bytes){0};
     while (cbor_next(r, &map)) {
@@ -160,11 +160,11 @@ bool nsm_read_pcr(struct nsm *nsm, uint16_t index, uint8_t value[NSM_PCR_SIZE], 
     NSM_CALL_AUTO call = {.name = "DescribePCR"};
     BUFFER_AUTO request = {.limit = NSM_REQUEST_MAX};
     struct bytes data;
-    cbor_put_map(&request, 1);
+    cbor_put_head(&request, CBOR_MAP, 1);
     cbor_put_text(&request, call.name);
-    cbor_put_map(&request, 1);
+    cbor_put_head(&request, CBOR_MAP, 1);
     cbor_put_text(&request, "index");
-    cbor_put_unsigned(&request, index);
+    cbor_put_head(&request, CBOR_UNSIGNED, index);
     if (!nsm_call_ask(nsm, &call, &request, err) || !nsm_call_bytes(&call, "data", &data, err))
         return false;
     if (data.len != NSM_PCR_SIZE)
@@ -177,7 +177,7 @@ static void put_claim(struct buffer *request, const char *key, struct bytes valu
 {
     cbor_put_text(request, key);
     if (value.at == NULL)
-        cbor_put_null(request);
+        cbor_put_head(request, CBOR_SIMPLE, CBOR_NULL);
     else
         cbor_put_bytes(request, value);
 }
@@ -196,9 +196,9 @@ bool nsm_attest(struct nsm *nsm, const struct nsm_claims *claims, struct buffer 
         claims->public_key.len > NSM_PUBLIC_KEY_MAX)
         return error_set(err, ERROR_NSM,
                          "NSM Attestation: user_data, nonce or public_key is too long");
-    cbor_put_map(&request, 1);
+    cbor_put_head(&request, CBOR_MAP, 1);
     cbor_put_text(&request, call.name);
-    cbor_put_map(&request, 3);
+    cbor_put_head(&request, CBOR_MAP, 3);
     put_claim(&request, "user_data", claims->user_data);
     put_claim(&request, "nonce", claims->nonce);
     put_claim(&request, "public_key", claims->public_key);

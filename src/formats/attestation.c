@@ -36,7 +36,7 @@ static bool read_timestamp(struct attestation *out, struct cbor_reader *r, struc
 
 static bool read_pcrs(struct attestation *out, struct cbor_reader *r, struct error *err)
 {
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         uint64_t index = cbor_unsigned(r);
         struct bytes value = cbor_bytes(r);
@@ -65,7 +65,7 @@ static bool read_certificate(struct attestation *out, struct cbor_reader *r, str
 
 static bool read_cabundle(struct attestation *out, struct cbor_reader *r, struct error *err)
 {
-    struct cbor_items array = cbor_enter_array(r);
+    struct cbor_items array = cbor_enter(r, CBOR_ARRAY);
     while (cbor_next(r, &array)) {
         if (out->cabundle_count == ATTESTATION_CABUNDLE_MAX)
             return malformed(err, "cabundle", "has more than 16 certificates");
@@ -140,12 +140,14 @@ bool attestation_parse(struct attestation *out, struct bytes payload, struct err
     *out = (struct attestation){0};
     struct cbor_reader r = cbor_reader(payload);
     unsigned seen = 0;
-    struct cbor_items map = cbor_enter_map(&r);
+    struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     while (cbor_next(&r, &map))
         if (!read_member(out, &r, &seen, err))
             return false;
     if (!cbor_reader_done(&r))
-        return malformed(err, "payload", "is not one map of text keys");
+        return error_set(err, ERROR_FORMAT,
+                         "attestation document: payload is not one map of text keys: %s",
+                         r.failed ? cbor_failure_text(r.failed) : "something follows it");
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
         if (members[i].required && (seen & 1u << i) == 0)
             return malformed(err, members[i].name, "is missing");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "formats/cbor_types.h"
 
-#include "codec/cbor_internal.h"
+/* The heads of a map of indefinite length, and of what ends it. */
+#define MAP_INDEFINITE 0xbf
+#define BREAK          0xff
 
 enum cbor_type cbor_peek(const struct cbor_reader *r)
 {
@@ -9,11 +11,7 @@ enum cbor_type cbor_peek(const struct cbor_reader *r)
     struct cbor_head head;
     if (!cbor_read_head(&ahead, &head))
         return CBOR_INVALID;
-    if (head.major != CBOR_SIMPLE)
-        return head.major;
-    if (head.info == CBOR_INFO_INDEFINITE)
-        return CBOR_BREAK;
-    return head.info <= CBOR_INFO_1_BYTE ? CBOR_SIMPLE : CBOR_FLOAT;
+    return head.major == CBOR_SIMPLE && head.indefinite ? CBOR_BREAK : head.major;
 }
 
 uint64_t cbor_unsigned(struct cbor_reader *r)
@@ -21,19 +19,13 @@ uint64_t cbor_unsigned(struct cbor_reader *r)
     return cbor_read_definite(r, CBOR_UNSIGNED);
 }
 
-struct cbor_items cbor_enter_array(struct cbor_reader *r)
-{
-    return cbor_enter(r, CBOR_ARRAY, 1);
-}
-
 int64_t cbor_integer(struct cbor_reader *r)
 {
     struct cbor_head head;
-    bool is_integer = cbor_read_head(r, &head) &&
-                      (head.major == CBOR_UNSIGNED || head.major == CBOR_NEGATIVE) &&
-                      head.argument <= INT64_MAX;
-    if (!is_integer) {
-        r->failed = true;
+    bool is_integer =
+        cbor_read_head(r, &head) && (head.major == CBOR_UNSIGNED || head.major == CBOR_NEGATIVE);
+    if (!is_integer || head.argument > INT64_MAX) {
+        cbor_fail(r, is_integer ? CBOR_BAD_FORM : CBOR_WRONG_TYPE);
         return 0;
     }
     int64_t value = (int64_t)head.argument;
@@ -47,13 +39,10 @@ uint64_t cbor_tag(struct cbor_reader *r)
 
 bool cbor_boolean(struct cbor_reader *r)
 {
-    /* A float's argument could equal a simple value: ask for the type first. */
-    bool is_simple = cbor_peek(r) == CBOR_SIMPLE;
     uint64_t value = cbor_read_definite(r, CBOR_SIMPLE);
-    if (is_simple && !r->failed && (value == CBOR_FALSE || value == CBOR_TRUE))
+    if (!r->failed && (value == CBOR_FALSE || value == CBOR_TRUE))
         return value == CBOR_TRUE;
-    r->failed = true;
-    return false;
+    return cbor_fail(r, CBOR_WRONG_TYPE);
 }
 
 bool cbor_null(struct cbor_reader *r)
@@ -62,6 +51,23 @@ bool cbor_null(struct cbor_reader *r)
         return false;
     r->at++;
     return true;
+}
+
+const char *cbor_failure_text(enum cbor_failure failure)
+{
+    static const char *const texts[] = {
+        [CBOR_FINE] = "nothing failed",
+        [CBOR_ENDS_EARLY] = "it ends early",
+        [CBOR_WRONG_TYPE] = "an item has another type than it must have",
+        [CBOR_BAD_FORM] = "an item is malformed or of an unknown form",
+        [CBOR_TOO_DEEP] = "it is nested too deeply",
+    };
+    return texts[failure];
+}
+
+void cbor_put_unsigned(struct buffer *out, uint64_t value)
+{
+    cbor_put_head(out, CBOR_UNSIGNED, value);
 }
 
 void cbor_put_integer(struct buffer *out, int64_t value)
@@ -83,17 +89,27 @@ void cbor_put_array(struct buffer *out, uint64_t count)
     cbor_put_head(out, CBOR_ARRAY, count);
 }
 
+void cbor_put_map(struct buffer *out, uint64_t pairs)
+{
+    cbor_put_head(out, CBOR_MAP, pairs);
+}
+
 void cbor_put_map_indefinite(struct buffer *out)
 {
-    buffer_byte(out, CBOR_MAP << 5 | CBOR_INFO_INDEFINITE);
+    buffer_byte(out, MAP_INDEFINITE);
 }
 
 void cbor_put_break(struct buffer *out)
 {
-    buffer_byte(out, CBOR_SIMPLE << 5 | CBOR_INFO_INDEFINITE);
+    buffer_byte(out, BREAK);
 }
 
 void cbor_put_boolean(struct buffer *out, bool value)
 {
     cbor_put_head(out, CBOR_SIMPLE, value ? CBOR_TRUE : CBOR_FALSE);
+}
+
+void cbor_put_null(struct buffer *out)
+{
+    cbor_put_head(out, CBOR_SIMPLE, CBOR_NULL);
 }

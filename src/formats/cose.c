@@ -24,7 +24,7 @@ static bool read_protected(struct cose_sign1 *out, struct error *err)
 {
     struct cbor_reader r = cbor_reader(out->protected_header);
     bool found = false;
-    struct cbor_items map = cbor_enter_map(&r);
+    struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     while (cbor_next(&r, &map)) {
         int64_t label = 0;
         if (is_integer(&r))
@@ -70,7 +70,7 @@ bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag 
     struct cbor_reader r = cbor_reader(input);
     if (!read_tag(&r, tag, err))
         return false;
-    struct cbor_items array = cbor_enter_array(&r);
+    struct cbor_items array = cbor_enter(&r, CBOR_ARRAY);
     if (r.failed)
         return malformed(err, "it is not an array");
     if (!element(&r, &array, err))

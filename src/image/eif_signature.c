@@ -11,7 +11,7 @@ static bool malformed(struct error *err, const char *what)
 /* An array of integers 0..255; false, and the reader failed, if it is anything else. */
 static bool read_octets(struct cbor_reader *r, struct buffer *out)
 {
-    struct cbor_items items = cbor_enter_array(r);
+    struct cbor_items items = cbor_enter(r, CBOR_ARRAY);
     while (cbor_next(r, &items)) {
         uint64_t octet = cbor_unsigned(r);
         if (octet > UINT8_MAX)
@@ -33,7 +33,7 @@ static void put_octets(struct buffer *out, struct bytes octets)
 static bool read_entry(struct cbor_reader *r, struct eif_signature *out, struct error *err)
 {
     bool certificate = false, cose = false;
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         struct bytes name = cbor_text(r);
         if (bytes_equal_text(name, "signing_certificate") && !certificate) {
@@ -60,7 +60,7 @@ bool eif_signature_parse(struct eif_signature *out, struct bytes section, struct
     buffer_init(&out->certificate, section.len);
     buffer_init(&out->cose, section.len);
     struct cbor_reader r = cbor_reader(section);
-    struct cbor_items array = cbor_enter_array(&r);
+    struct cbor_items array = cbor_enter(&r, CBOR_ARRAY);
     if (r.failed)
         return malformed(err, "not a CBOR array");
     if (!cbor_next(&r, &array))
@@ -95,7 +95,7 @@ bool eif_payload_parse(struct bytes payload, uint64_t *index, uint8_t value[SHA3
     buffer_init(&octets, SHA384_SIZE);
     bool has_index = false, has_value = false;
     struct cbor_reader r = cbor_reader(payload);
-    struct cbor_items map = cbor_enter_map(&r);
+    struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     while (cbor_next(&r, &map)) {
         struct bytes name = cbor_text(&r);
         if (bytes_equal_text(name, "register_index") && !has_index) {

@@ -50,7 +50,7 @@ static bool check_shape(struct attestation *out, struct cose_sign1 *cose, struct
     if (cose->algorithm != COSE_ES384)
         return error_set(err, ERROR_FORMAT, "shape: the signature's algorithm is not ES384");
     struct cbor_reader unprotected = cbor_reader(cose->unprotected_header);
-    struct cbor_items none = cbor_enter_map(&unprotected);
+    struct cbor_items none = cbor_enter(&unprotected, CBOR_MAP);
     if (cbor_next(&unprotected, &none))
         return error_set(err, ERROR_FORMAT, "shape: the unprotected header is not empty");
     if (cose->signature.len != ES384_SIZE)

@@ -19,9 +19,9 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "codec/cbor.h"
 #include "crypto/hash.h"
 #include "enclave/kms.h"
+#include "formats/cbor_types.h"
 #include "pki/cms_seal.h"
 #include "sockets/any_address.h"
 

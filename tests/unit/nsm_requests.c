@@ -50,7 +50,7 @@ static void read_text(struct cbor_reader *r, char *out, size_t size)
 static uint32_t read_register_set(struct cbor_reader *r)
 {
     uint32_t set = 0;
-    struct cbor_items array = cbor_enter_array(r);
+    struct cbor_items array = cbor_enter(r, CBOR_ARRAY);
     while (cbor_next(r, &array)) {
         uint64_t index = cbor_unsigned(r);
         if (index >= NSM_PCR_COUNT)
@@ -74,7 +74,7 @@ bool nsm_describe(struct nsm *nsm, struct nsm_description *out, struct error *er
     if (!nsm_call_ask(nsm, &call, &request, err))
         return false;
     struct cbor_reader *r = &call.value;
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         struct bytes key = cbor_text(r);
         if (is_member(&call, key, "version_major", 0))
@@ -144,7 +144,7 @@ bool nsm_describe_pcr(struct nsm *nsm, uint16_t index, bool *locked, uint8_t val
     if (!nsm_call_ask(nsm, &call, &request, err))
         return false;
     struct cbor_reader *r = &call.value;
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         struct bytes key = cbor_text(r);
         if (is_member(&call, key, "lock", 0))

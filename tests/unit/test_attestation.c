@@ -494,7 +494,7 @@ static void put_changed(struct buffer *out, const struct attestation *a, const c
     BUFFER_AUTO plain = {.limit = 65536};
     attestation_put(&plain, a, false);
     struct cbor_reader r = cbor_reader(buffer_bytes(&plain));
-    struct cbor_items map = cbor_enter_map(&r);
+    struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     cbor_put_map_indefinite(out);
     while (cbor_next(&r, &map)) {
         struct bytes key = cbor_text(&r);

@@ -169,7 +169,7 @@ static void answers_keep_to_the_room_there_is(void **state)
             assert_int_equal(response.len, 0);
         } else {
             struct cbor_reader r = cbor_reader(buffer_bytes(&response));
-            (void)cbor_enter_map(&r);
+            (void)cbor_enter(&r, CBOR_MAP);
             assert_bytes(cbor_text(&r), "Error");
             assert_bytes(cbor_text(&r), cases[i].error);
             assert_true(cbor_reader_done(&r));

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "codec/cbor.h"
+#include "formats/cbor_types.h"
 #include "pki/attestation_verify.h"
 #include "sim/nsm/nsm_pcrs.h"
 #include "system/file.h"
@@ -40,9 +40,9 @@ static bool obtain_identity(struct nsm_identity *identity, const char *folder, s
 static struct bytes document_in(struct bytes response)
 {
     struct cbor_reader r = cbor_reader(response);
-    (void)cbor_enter_map(&r);
+    (void)cbor_enter(&r, CBOR_MAP);
     bool is_document = bytes_equal_text(cbor_text(&r), "Attestation");
-    (void)cbor_enter_map(&r);
+    (void)cbor_enter(&r, CBOR_MAP);
     is_document = is_document && bytes_equal_text(cbor_text(&r), "document");
     struct bytes document = cbor_bytes(&r);
     return is_document ? document : bytes_of(NULL, 0);

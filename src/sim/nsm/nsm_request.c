@@ -17,7 +17,7 @@ static struct bytes read_data(struct cbor_reader *r)
 
 static void read_arguments(struct nsm_arguments *out, struct cbor_reader *r)
 {
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         struct bytes key = cbor_text(r);
         if (bytes_equal_text(key, "index")) {
@@ -48,9 +48,9 @@ static struct bytes open_request(struct cbor_reader *r, bool *bare)
     *bare = cbor_peek(r) == CBOR_TEXT;
     if (*bare)
         return cbor_text(r);
-    struct cbor_items map = cbor_enter_map(r);
+    struct cbor_items map = cbor_enter(r, CBOR_MAP);
     if (!cbor_next(r, &map) || (!map.indefinite && map.left > 0)) {
-        r->failed = true;
+        cbor_fail(r, CBOR_WRONG_TYPE);
         return bytes_of(NULL, 0);
     }
     return cbor_text(r);
