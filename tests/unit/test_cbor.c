@@ -308,7 +308,7 @@ static void items_of_a_bad_form_fail(void **state)
         /* floats and simple values of two bytes, */
         "f90000", "f97c00", "fa47c35000", "fb3ff199999999999a", "f8ff", "a16161f93c00",
         /* and tags where none is asked for. */
-        "c249010000000000000000", "d74401020304", "d818456449455446", "c1ff", "a161c101"};
+        "c249010000000000000000", "d74401020304", "d818456449455446", "c1ff", "a16161c101"};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         BUFFER_AUTO in = from_hex(cases[i]);
         struct cbor_reader r = cbor_reader(buffer_bytes(&in));

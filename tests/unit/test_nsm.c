@@ -349,7 +349,7 @@ static void members_come_in_any_order_beside_unknown_ones(void **state)
         {1, "a1 \"DescribePCR\" a2 \"data\" @48 \"lock\" f5"},
         {1, "bf \"DescribePCR\" bf \"data\" @48 \"lock\" f5 ff ff"},
         {1, "a1 \"DescribePCR\" a4 \"new\" 8320f68140 \"data\" @48 \"more\" a10101 \"lock\" f4"},
-        {2, "a2 \"since\" 01 \"ExtendPCR\" a2 \"x\" 5f4101ff \"data\" @48"},
+        {2, "a2 \"since\" 01 \"ExtendPCR\" a2 \"x\" 9f4101ff \"data\" @48"},
         {5, "a1 \"GetRandom\" a2 \"random\" @32 \"quality\" 1903e8"},
         {6, "a1 \"Attestation\" bf \"document\" @9 ff"},
     };
