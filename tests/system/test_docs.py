@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say about the code."""
-import ast
+import itertools
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 
 import pytest
@@ -100,9 +101,36 @@ def test_every_page_is_reached_from_the_front_door():
         assert page == "README.md" or page in linked, page
 
 
+def include_check():
+    return runpy.run_path(str(ROOT / "scripts/check-includes"))
+
+
+def include_table():
+    """Who may include whom, without the folders inside folders."""
+    return {folder: {other for other in others if "/" not in other}
+            for folder, others in include_check()["ALLOWED"].items() if "/" not in folder}
+
+
+def test_the_arrows_of_the_map_are_those_of_the_include_check():
+    """In "a ← b, c" b and c include a. The table has these arrows, and nothing that they do not reach."""
+    arrows = {}
+    for line in re.findall(r"^    (.* ← .*)$", read("src/README.md"), re.M):
+        groups = [group.split(", ") for group in line.split(" ← ")]
+        for included, including in itertools.pairwise(groups):
+            for folder in including:
+                arrows.setdefault(folder, set()).update(included)
+
+    def reached(folder):
+        return arrows.get(folder, set()).union(*map(reached, arrows.get(folder, set())))
+
+    table = include_table()
+    assert table.keys() - {"base"} == arrows.keys()
+    for folder, others in table.items():
+        assert arrows.get(folder, set()) <= others <= reached(folder), folder
+
+
 def test_the_map_of_src_shows_every_folder_and_which_are_trusted():
     trusted, tools = (set(re.findall(r"^\| `(\w+)/` \|", part, re.M))
                       for part in read("src/README.md").split("| tools only |"))
-    table = re.search(r"^TRUSTED = (\[.*\])$", read("scripts/check-includes"), re.M)
-    assert trusted == set(ast.literal_eval(table.group(1)))
+    assert trusted == set(include_check()["TRUSTED"])
     assert trusted | tools == {p.name for p in (ROOT / "src").iterdir() if p.is_dir()}
