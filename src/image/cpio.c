@@ -30,14 +30,15 @@ static bool pad(struct cpio *cpio, unsigned to, struct error *err)
     return over == 0 || put(cpio, bytes_of(zeros, to - over), err);
 }
 
-/* Head and name, both together padded to a multiple of four. */
+/* Head and name, padded together to a multiple of four bytes. */
 static bool put_entry(struct cpio *cpio, const struct entry *entry, struct error *err)
 {
     char head[HEAD_SIZE + 1];
     size_t name = strlen(entry->name) + 1;
     bool last = strcmp(entry->name, TRAILER) == 0;
     if (name - 1 > CPIO_NAME_MAX || name == 1 || entry->name[0] == '/')
-        return error_set(err, ERROR_USAGE, "%.100s cannot be a name in a ramdisk", entry->name);
+        return error_set(err, ERROR_USAGE, "%.100s cannot be the name of a file in a ramdisk",
+                         entry->name);
     /* magic inode mode uid gid nlink mtime size major minor rmajor rminor namesize check */
     snprintf(head, sizeof head, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08zx%08x",
              last ? 0 : ++cpio->inode, entry->mode, 0, 0, S_ISDIR(entry->mode) ? 2 : 1, 0,

@@ -10,9 +10,10 @@
 #define LENGTH_MAX 258
 #define HASH_SIZE  65536
 #define NOWHERE    UINT32_MAX
-/* Places looked at for each byte: more finds a little more, and takes that much longer. */
+/* Places compared for each byte: more places find a little more, and take longer in proportion. */
 #define TRIES 1024
-/* A repetition that long is taken without a look whether the next byte begins a longer one. */
+/* A repetition this long is used at once, without checking whether the next byte begins a longer
+ * one. */
 #define LONG 128
 
 struct deflate {
@@ -47,7 +48,7 @@ static size_t hash_of(const uint8_t *at)
     return three * UINT32_C(2654435761) >> 16; /* Knuth's multiplier, the upper 16 bits */
 }
 
-/* Makes place at findable, if three bytes are there. */
+/* Enters the place at into the table, if three bytes are there. */
 static void insert(struct deflate *d, size_t at)
 {
     if (d->len - at < LENGTH_MIN)
@@ -65,7 +66,7 @@ static size_t common(const uint8_t *a, const uint8_t *b, size_t most)
     return len;
 }
 
-/* The longest repetition at at, the nearest of equals; length 0 if there is none. */
+/* The longest repetition for the text at at, the nearest if several; length 0 if there is none. */
 static struct token find(const struct deflate *d, size_t at)
 {
     struct token best = {0};
@@ -74,7 +75,7 @@ static struct token find(const struct deflate *d, size_t at)
         return best;
     uint32_t place = d->head[hash_of(d->text + at)];
     for (int tries = TRIES; place != NOWHERE && at - place <= WINDOW && tries > 0; tries--) {
-        /* One that is no longer cannot be right where the best ends. */
+        /* Only a longer one also matches the byte after the best. */
         if (d->text[place + best.length] == d->text[at + best.length]) {
             size_t len = common(d->text + place, d->text + at, most);
             if (len >= LENGTH_MIN && len > best.length)
@@ -92,7 +93,7 @@ static void add(struct deflate *d, struct token token)
     d->tokens[d->count++] = token;
 }
 
-/* A repetition is put off for a byte where the next place begins a longer one. */
+/* Finds the tokens of the block. If the next byte begins a longer repetition, that one is used. */
 static void search(struct deflate *d)
 {
     size_t at = d->history;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deflate (RFC 1951), compressing in a stream. Of our own, because the measurement of an image must
- * not hang on which version of which library compressed it: libraries promise that what they write
- * can be read, not that it stays the same.
+ * Compression with deflate (RFC 1951), in a stream. This is our own, because the measurement of an
+ * image must not depend on the version of a compression library: libraries guarantee that their
+ * output can be read, not that it stays the same.
  */
 #ifndef IMAGE_DEFLATE_H
 #define IMAGE_DEFLATE_H
@@ -14,7 +14,8 @@ struct deflate;
 /* NULL if there is no memory. */
 MUST_USE struct deflate *deflate_new(byte_sink sink, void *context);
 MUST_USE bool deflate_write(struct deflate *deflate, struct bytes piece, struct error *err);
-/* Ends the stream, at a whole byte. The output hangs on the bytes written, not on their pieces. */
+/* Ends the stream, at a whole byte. The output depends on the bytes written, not on their pieces.
+ */
 MUST_USE bool deflate_finish(struct deflate *deflate, struct error *err);
 void deflate_free(struct deflate *deflate);
 

@@ -12,7 +12,7 @@
 #define LITERALS      286
 #define DISTANCES     30
 #define LENGTH_CODES  19
-#define REPEAT        16 /* of the length before, 3 to 6 times */
+#define REPEAT        16 /* the previous length, 3 to 6 times */
 #define ZEROS         17 /* 3 to 10 */
 #define MANY_ZEROS    18 /* 11 to 138 */
 #define CODE_BITS     15
@@ -21,7 +21,7 @@
 #define BLOCK_DYNAMIC 2
 #define STORED_HEAD   (3 + 7 + 32) /* bits at most: kind, up to a whole byte, length twice */
 
-/* A symbol and the bits behind it. */
+/* A symbol and the extra bits that follow it. */
 struct coded {
     unsigned symbol, extra, extra_bits;
 };
@@ -32,11 +32,11 @@ struct alphabet {
     uint16_t codes[LITERALS];
 };
 
-/* The code lengths of both alphabets as they are told: symbols of 0..18 and their extra bits. */
-struct told {
+/* The code lengths of both alphabets, encoded as symbols 0..18 with extra bits. */
+struct encoded {
     struct coded symbols[LITERALS + DISTANCES];
     size_t count;
-    size_t literals, distances; /* how many of each alphabet are told */
+    size_t literals, distances; /* how many lengths of each alphabet are encoded */
     struct alphabet alphabet;
 };
 
@@ -74,7 +74,7 @@ static unsigned log2_of(unsigned value)
     return 31u - (unsigned)__builtin_clz(value);
 }
 
-/* Four symbols for each doubling of the length, eight single ones before. */
+/* Eight symbols for single lengths, then four for each doubling of the length. */
 static struct coded of_length(unsigned length)
 {
     unsigned over = length - LENGTH_MIN;
@@ -87,7 +87,7 @@ static struct coded of_length(unsigned length)
                           over & ((1u << bits) - 1), bits};
 }
 
-/* Two symbols for each doubling of the distance, four single ones before. */
+/* Four symbols for single distances, then two for each doubling of the distance. */
 static struct coded of_distance(unsigned distance)
 {
     unsigned over = distance - 1;
@@ -117,70 +117,70 @@ static void make_codes(struct alphabet *alphabet, size_t n, unsigned most)
     huffman_codes(alphabet->codes, alphabet->lengths, n);
 }
 
-static void tell(struct told *told, unsigned symbol, unsigned extra, unsigned extra_bits)
+static void encode(struct encoded *encoded, unsigned symbol, unsigned extra, unsigned extra_bits)
 {
-    told->symbols[told->count++] = (struct coded){symbol, extra, extra_bits};
-    told->alphabet.counts[symbol]++;
+    encoded->symbols[encoded->count++] = (struct coded){symbol, extra, extra_bits};
+    encoded->alphabet.counts[symbol]++;
 }
 
-/* The length at at, which is there run times in a row; how many of them were told. */
-static size_t tell_run(struct told *told, uint8_t length, size_t run)
+/* Encodes up to run copies of one code length; returns how many it covered. */
+static size_t encode_run(struct encoded *encoded, uint8_t length, size_t run)
 {
     if (length == 0 && run >= 11) {
         run = run < 138 ? run : 138;
-        tell(told, MANY_ZEROS, (unsigned)run - 11, 7);
+        encode(encoded, MANY_ZEROS, (unsigned)run - 11, 7);
     } else if (length == 0 && run >= 3) {
-        tell(told, ZEROS, (unsigned)run - 3, 3);
+        encode(encoded, ZEROS, (unsigned)run - 3, 3);
     } else if (length != 0 && run >= 4) {
         run = run < 7 ? run : 7;
-        tell(told, length, 0, 0);
-        tell(told, REPEAT, (unsigned)run - 4, 2);
+        encode(encoded, length, 0, 0);
+        encode(encoded, REPEAT, (unsigned)run - 4, 2);
     } else {
         run = 1;
-        tell(told, length, 0, 0);
+        encode(encoded, length, 0, 0);
     }
     return run;
 }
 
-static void tell_lengths(struct told *told, const struct alphabet *literals,
-                         const struct alphabet *distances)
+static void encode_lengths(struct encoded *encoded, const struct alphabet *literals,
+                           const struct alphabet *distances)
 {
     uint8_t all[LITERALS + DISTANCES];
-    told->literals = LITERALS;
-    told->distances = DISTANCES;
-    while (literals->lengths[told->literals - 1] == 0) /* the end of the block has one */
-        told->literals--;
-    while (told->distances > 1 && distances->lengths[told->distances - 1] == 0)
-        told->distances--;
-    memcpy(all, literals->lengths, told->literals);
-    memcpy(all + told->literals, distances->lengths, told->distances);
-    size_t total = told->literals + told->distances;
-    for (size_t at = 0, run; at < total; at += tell_run(told, all[at], run))
+    encoded->literals = LITERALS;
+    encoded->distances = DISTANCES;
+    while (literals->lengths[encoded->literals - 1] == 0) /* ends: END_OF_BLOCK has a code */
+        encoded->literals--;
+    while (encoded->distances > 1 && distances->lengths[encoded->distances - 1] == 0)
+        encoded->distances--;
+    memcpy(all, literals->lengths, encoded->literals);
+    memcpy(all + encoded->literals, distances->lengths, encoded->distances);
+    size_t total = encoded->literals + encoded->distances;
+    for (size_t at = 0, run; at < total; at += encode_run(encoded, all[at], run))
         for (run = 1; at + run < total && all[at + run] == all[at];)
             run++;
-    make_codes(&told->alphabet, LENGTH_CODES, LENGTH_BITS);
+    make_codes(&encoded->alphabet, LENGTH_CODES, LENGTH_BITS);
 }
 
-static const uint8_t told_order[LENGTH_CODES] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+static const uint8_t code_order[LENGTH_CODES] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                                  11, 4,  12, 3, 13, 2, 14, 1, 15};
 
-/* How many of the lengths of the codes for lengths are told: those at the end that are 0 are not.
- */
-static size_t told_codes(const struct told *told)
+/* How many lengths of the codes for lengths are written: without the zeros at the end. */
+static size_t code_count(const struct encoded *encoded)
 {
     size_t count = LENGTH_CODES;
-    while (count > 4 && told->alphabet.lengths[told_order[count - 1]] == 0)
+    while (count > 4 && encoded->alphabet.lengths[code_order[count - 1]] == 0)
         count--;
     return count;
 }
 
-/* Bits that the block takes, for the comparison with storing it. */
-static uint64_t cost(const struct told *told, const struct alphabet *literals,
+/* The size of the block in bits, to compare it with storing the text. */
+static uint64_t cost(const struct encoded *encoded, const struct alphabet *literals,
                      const struct alphabet *distances, const struct token *tokens, size_t count)
 {
-    uint64_t bits = 3 + 14 + 3 * told_codes(told);
-    for (size_t i = 0; i < told->count; i++)
-        bits += told->alphabet.lengths[told->symbols[i].symbol] + told->symbols[i].extra_bits;
+    uint64_t bits = 3 + 14 + 3 * code_count(encoded);
+    for (size_t i = 0; i < encoded->count; i++)
+        bits +=
+            encoded->alphabet.lengths[encoded->symbols[i].symbol] + encoded->symbols[i].extra_bits;
     for (size_t i = 0; i < LITERALS; i++)
         bits += (uint64_t)literals->counts[i] * literals->lengths[i];
     for (size_t i = 0; i < DISTANCES; i++)
@@ -198,16 +198,16 @@ static void put_symbol(struct bit_writer *to, const struct alphabet *alphabet, s
     put_bits(to, coded.extra, coded.extra_bits);
 }
 
-static void put_codes(struct bit_writer *to, const struct told *told)
+static void put_codes(struct bit_writer *to, const struct encoded *encoded)
 {
-    size_t codes = told_codes(told);
-    put_bits(to, (unsigned)told->literals - FIRST_LENGTH, 5);
-    put_bits(to, (unsigned)told->distances - 1, 5);
+    size_t codes = code_count(encoded);
+    put_bits(to, (unsigned)encoded->literals - FIRST_LENGTH, 5);
+    put_bits(to, (unsigned)encoded->distances - 1, 5);
     put_bits(to, (unsigned)codes - 4, 4);
     for (size_t i = 0; i < codes; i++)
-        put_bits(to, told->alphabet.lengths[told_order[i]], 3);
-    for (size_t i = 0; i < told->count; i++)
-        put_symbol(to, &told->alphabet, told->symbols[i]);
+        put_bits(to, encoded->alphabet.lengths[code_order[i]], 3);
+    for (size_t i = 0; i < encoded->count; i++)
+        put_symbol(to, &encoded->alphabet, encoded->symbols[i]);
 }
 
 static void put_tokens(struct bit_writer *to, const struct alphabet *literals,
@@ -237,18 +237,19 @@ void deflate_put_block(struct bit_writer *to, const struct token *tokens, size_t
                        struct bytes text, bool last)
 {
     struct alphabet literals = {0}, distances = {0};
-    struct told told = {0};
+    struct encoded encoded = {0};
     count_tokens(tokens, count, &literals, &distances);
     make_codes(&literals, LITERALS, CODE_BITS);
     make_codes(&distances, DISTANCES, CODE_BITS);
-    tell_lengths(&told, &literals, &distances);
+    encode_lengths(&encoded, &literals, &distances);
     put_bits(to, last, 1);
-    if (cost(&told, &literals, &distances, tokens, count) >= STORED_HEAD + 8 * (uint64_t)text.len) {
+    if (cost(&encoded, &literals, &distances, tokens, count) >=
+        STORED_HEAD + 8 * (uint64_t)text.len) {
         put_bits(to, BLOCK_STORED, 2);
         put_stored(to, text);
         return;
     }
     put_bits(to, BLOCK_DYNAMIC, 2);
-    put_codes(to, &told);
+    put_codes(to, &encoded);
     put_tokens(to, &literals, &distances, tokens, count);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One block of deflate as bits, from what the search for repetitions found. */
+/* One block of deflate as bits, from the tokens that the search for repetitions found. */
 #ifndef IMAGE_DEFLATE_BLOCK_H
 #define IMAGE_DEFLATE_BLOCK_H
 
@@ -13,7 +13,7 @@ struct token {
     uint16_t distance; /* 1..32768 */
 };
 
-/* Bits on their way out, the first the lowest (RFC 1951, 3.1.1). */
+/* Bits to be written, the first one lowest (RFC 1951, 3.1.1). */
 struct bit_writer {
     byte_sink sink;
     void *context;
@@ -21,15 +21,15 @@ struct bit_writer {
     uint64_t bits;
     unsigned count; /* of bits, below 8 between calls */
     size_t len;     /* bytes of out in use */
-    bool failed;    /* the sink did, and filled *err */
+    bool failed;    /* the sink failed and filled *err */
     uint8_t out[4096];
 };
 
-/* Writes the tokens, which stand for text, as a block with codes of its own or, where that is
- * shorter, the text as it is. */
+/* Writes the tokens, which represent text, as a block with its own codes or, if that is shorter,
+ * the text uncompressed. */
 void deflate_put_block(struct bit_writer *to, const struct token *tokens, size_t count,
                        struct bytes text, bool last);
-/* Fills the last byte with zeros and gives all to the sink. */
+/* Fills the last byte with zeros and passes everything to the sink. */
 void deflate_flush(struct bit_writer *to);
 
 #endif

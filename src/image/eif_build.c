@@ -13,7 +13,7 @@ static bool check_cmdline(struct bytes cmdline, struct error *err)
 {
     if (cmdline.len == 0 || cmdline.len > EIF_CMDLINE_MAX)
         return error_set(err, ERROR_USAGE,
-                         "the kernel's command line has %zu bytes; 1 to %d are possible",
+                         "the kernel's command line has %zu bytes; it must have 1 to %d",
                          cmdline.len, EIF_CMDLINE_MAX);
     for (size_t i = 0; i < cmdline.len; i++)
         if (cmdline.at[i] < 0x20 || cmdline.at[i] > 0x7e)
@@ -46,24 +46,25 @@ static bool put_ramdisk(struct eif_writer *writer, struct ramdisk_entry *entries
            eif_writer_end(writer, err);
 }
 
-/* modules/NN-name.ko: the init loads what is in that folder by the bytes of the names. */
+/* modules/NN-name.ko: the init loads the files of that folder in the order of their names. */
 static bool name_module(char out[MODULE_NAME_MAX], const char *path, size_t i, struct error *err)
 {
-    static const char *const fine = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                    "0123456789_-.";
+    static const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_-.";
     const char *slash = strrchr(path, '/');
     const char *base = slash == NULL ? path : slash + 1;
     size_t len = strlen(base);
-    if (len < 4 || len > 64 || strcmp(base + len - 3, ".ko") != 0 || strspn(base, fine) != len)
+    if (len < 4 || len > 64 || strcmp(base + len - 3, ".ko") != 0 || strspn(base, allowed) != len)
         return error_set(err, ERROR_USAGE,
-                         "%.200s cannot be a module's name: NAME.ko, uncompressed (unxz, unzstd), "
-                         "of letters, digits, '_', '-' and '.'",
+                         "%.200s cannot be the name of a module: want NAME.ko of letters, digits, "
+                         "'_', '-' and '.', and an uncompressed file (unxz, unzstd)",
                          path);
     snprintf(out, MODULE_NAME_MAX, "modules/%02zu-%s", i + 1, base);
     return true;
 }
 
-static bool check_elf(const char *path, enum machine machine, bool module, bool closed,
+/* is_closed: the image has no other ramdisk, so nothing could hold a dynamic loader. */
+static bool check_elf(const char *path, enum machine machine, bool module, bool is_closed,
                       struct error *err)
 {
     struct input input;
@@ -73,7 +74,7 @@ static bool check_elf(const char *path, enum machine machine, bool module, bool 
     bool good = module ? elf_is_module(&input, machine, err)
                        : elf_is_program(&input, machine, &interpreted, err);
     input_close(&input);
-    if (good && interpreted && closed)
+    if (good && interpreted && is_closed)
         return error_set(err, ERROR_FORMAT,
                          "%.200s is linked dynamically, and the image has no libraries: link it "
                          "statically, or add them with --ramdisk",
@@ -81,12 +82,12 @@ static bool check_elf(const char *path, enum machine machine, bool module, bool 
     return good;
 }
 
-/* The program and what it needs to start: measured in PCR1 with kernel and command line. */
+/* The program and what it needs to start; PCR1 measures it with kernel and command line. */
 static bool put_boot(struct eif_writer *writer, const struct eif_plan *plan, struct error *err)
 {
     static const struct ramdisk_entry fixed[] = {
         {.kind = RAMDISK_FOLDER, .name = "dev", .mode = 0755},
-        /* So that the kernel can open a console for the init before anything is mounted. */
+        /* The kernel opens this console for the init before anything is mounted. */
         {.kind = RAMDISK_DEVICE, .name = "dev/console", .mode = 0600, .major = 5, .minor = 1},
         {.kind = RAMDISK_FOLDER, .name = "modules", .mode = 0755},
         {.kind = RAMDISK_FOLDER, .name = "proc", .mode = 0555},
@@ -112,7 +113,7 @@ static bool put_boot(struct eif_writer *writer, const struct eif_plan *plan, str
     return put_ramdisk(writer, entries, count, plan->stop_fd, err);
 }
 
-/* What the program is to trust: measured in PCR2. */
+/* What the program must trust; PCR2 measures it. */
 static bool put_application(struct eif_writer *writer, const struct eif_plan *plan,
                             struct error *err)
 {
@@ -130,8 +131,8 @@ static bool put_application(struct eif_writer *writer, const struct eif_plan *pl
     return put_ramdisk(writer, entries, count, plan->stop_fd, err);
 }
 
-/* Loaders put the ramdisks one behind the other; the kernel finds an uncompressed one only at a
- * multiple of four bytes (Linux, init/initramfs.c). at: the bytes before it. */
+/* Loaders concatenate the ramdisks; the kernel finds an uncompressed one only at a multiple of four
+ * bytes (Linux, init/initramfs.c). at: the bytes before it. */
 static bool check_alignment(const struct input *input, uint64_t at, struct error *err)
 {
     uint8_t head[5];
@@ -146,6 +147,7 @@ static bool check_alignment(const struct input *input, uint64_t at, struct error
                      input->path);
 }
 
+/* The ramdisks of the caller. */
 static bool put_others(struct eif_writer *writer, const struct eif_plan *plan, struct error *err)
 {
     uint64_t at = 0; /* our own two are padded */
@@ -164,7 +166,13 @@ static bool put_others(struct eif_writer *writer, const struct eif_plan *plan, s
     return true;
 }
 
-/* From the file as it was written, so that what is told is what is there. */
+static bool put_ramdisks(struct eif_writer *writer, const struct eif_plan *plan, struct error *err)
+{
+    return put_boot(writer, plan, err) && put_application(writer, plan, err) &&
+           put_others(writer, plan, err);
+}
+
+/* Measures the file that was written, so that the result is true whatever was meant. */
 static bool measure(const struct eif_writer *writer, struct eif_measurements *out,
                     struct error *err)
 {
@@ -184,8 +192,7 @@ bool eif_build(const struct eif_plan *plan, struct eif_measurements *out, struct
                 put_kernel(&writer, plan, err) &&
                 eif_writer_section(&writer, EIF_CMDLINE, plan->cmdline, err) &&
                 eif_writer_section(&writer, EIF_METADATA, plan->metadata, err) &&
-                put_boot(&writer, plan, err) && put_application(&writer, plan, err) &&
-                put_others(&writer, plan, err) && eif_writer_finish(&writer, err) &&
+                put_ramdisks(&writer, plan, err) && eif_writer_finish(&writer, err) &&
                 measure(&writer, out, err) && output_commit(&writer.output, err);
     eif_writer_discard(&writer);
     return good;

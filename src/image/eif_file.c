@@ -10,25 +10,25 @@
 struct first {
     struct error *err;
     const char *path;
-    bool told;
+    bool found;
 };
 
-/* Of all that is wrong the first becomes the error. */
+/* The first finding becomes the error. */
 static void keep_first(void *context, const char *text)
 {
     struct first *first = context;
-    if (first->told)
+    if (first->found)
         return;
-    first->told = true;
+    first->found = true;
     error_set(first->err, ERROR_FORMAT, "%.200s: %s", first->path, text);
 }
 
 bool eif_file_open(struct eif_file *file, const char *path, struct error *err)
 {
     struct first first = {.err = err, .path = path};
-    struct judge judge = {.report = keep_first, .context = &first};
-    bool good = eif_open_header(file, path, &judge, err) == EIF_OPENED &&
-                eif_read_layout(file, &judge, err) && judge.count == 0;
+    struct findings findings = {.report = keep_first, .context = &first};
+    bool good = eif_open_header(file, path, &findings, err) == EIF_OPENED &&
+                eif_read_layout(file, &findings, err) && findings.count == 0;
     if (!good)
         eif_file_close(file);
     return good;

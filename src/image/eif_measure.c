@@ -1,50 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registers of an image, as the hypervisor computes them before it starts one. */
+/* The registers of an image, computed as the hypervisor does before it starts the image. */
 #include "base/hex.h"
 #include "formats/json_print.h"
 #include "image/eif_internal.h"
 #include "image/eif_signature.h"
 #include "image/registers.h"
 
-struct registers {
-    struct sha384_stream *all;   /* PCR0 */
-    struct sha384_stream *boot;  /* PCR1 */
-    struct sha384_stream *later; /* PCR2 */
-};
-
-struct targets {
-    struct sha384_stream *first, *second;
-};
-
-static bool hash_piece(void *context, struct bytes piece, struct error *err)
-{
-    const struct targets *to = context;
-    (void)err;
-    sha384_update(to->first, piece);
-    sha384_update(to->second, piece);
-    return true;
-}
-
-static bool hash_sections(const struct eif_file *file, const struct registers *registers,
+static bool hash_sections(const struct eif_file *file, struct image_registers *registers,
                           struct error *err)
 {
-    size_t ramdisks = 0;
     for (size_t i = 0; i < file->section_count; i++) {
         const struct eif_section *section = &file->sections[i];
-        struct targets to = {.first = registers->all, .second = registers->boot};
-        if (section->type == EIF_RAMDISK)
-            to.second = ramdisks++ == 0 ? registers->boot : registers->later;
-        else if (section->type != EIF_KERNEL && section->type != EIF_CMDLINE)
+        struct register_pair pair;
+        if (section->type == EIF_KERNEL)
+            pair = image_registers_part(registers, IMAGE_KERNEL);
+        else if (section->type == EIF_CMDLINE)
+            pair = image_registers_part(registers, IMAGE_CMDLINE);
+        else if (section->type == EIF_RAMDISK)
+            pair = image_registers_part(registers, IMAGE_RAMDISK);
+        else
             continue;
-        if (!eif_stream(file, section->offset, section->size, hash_piece, &to, err))
+        if (!eif_stream(file, section->offset, section->size, register_pair_update, &pair, err))
             return false;
     }
     return true;
-}
-
-static bool finish(struct sha384_stream *stream, uint8_t out[SHA384_SIZE])
-{
-    return sha384_end(stream, out) && sha384_register(out, out);
 }
 
 static bool measure_signature(const struct eif_file *file, size_t section,
@@ -72,13 +51,13 @@ bool eif_file_measure(const struct eif_file *file, struct eif_measurements *out,
         if (eif_file_find(file, wanted[i]) == EIF_NO_SECTION)
             return error_set(err, ERROR_FORMAT, "%.200s has no %s section", file->path,
                              eif_type_name((uint16_t)wanted[i]));
-    struct registers registers = {sha384_begin(), sha384_begin(), sha384_begin()};
+    struct image_registers registers;
+    image_registers_begin(&registers);
     bool read = hash_sections(file, &registers, err);
-    bool all = finish(registers.all, out->pcr0), boot = finish(registers.boot, out->pcr1);
-    bool later = finish(registers.later, out->pcr2);
+    bool hashed = image_registers_end(&registers, out->pcr0, out->pcr1, out->pcr2);
     if (!read)
         return false;
-    if (!all || !boot || !later)
+    if (!hashed)
         return error_set(err, ERROR_CRYPTO, "SHA-384 failed");
     size_t signature = eif_file_find(file, EIF_SIGNATURE);
     out->is_signed = signature != EIF_NO_SECTION;
@@ -89,7 +68,7 @@ void eif_measurements_json(const struct eif_measurements *measurements, struct b
 {
     struct json_writer w = json_writer(out);
     json_object(&w, NULL);
-    json_text(&w, "HashAlgorithm", "Sha384 { ... }"); /* how Rust prints nitro-cli's hasher */
+    json_text(&w, "HashAlgorithm", "Sha384 { ... }"); /* as nitro-cli prints it */
     json_hex(&w, "PCR0", bytes_of(measurements->pcr0, SHA384_SIZE));
     json_hex(&w, "PCR1", bytes_of(measurements->pcr1, SHA384_SIZE));
     json_hex(&w, "PCR2", bytes_of(measurements->pcr2, SHA384_SIZE));

@@ -48,7 +48,7 @@ bool eif_metadata_put(struct buffer *out, const struct eif_metadata *metadata, s
     if (!check_pairs(metadata, err))
         return false;
     if (!format_time(when, metadata->build_time_s))
-        return error_set(err, ERROR_USAGE, "the build time lies behind the year 9999");
+        return error_set(err, ERROR_USAGE, "the build time is after the year 9999");
     struct json_writer w = json_writer(out);
     json_object(&w, NULL);
     json_text(&w, "ImageName", metadata->name);
@@ -60,7 +60,7 @@ bool eif_metadata_put(struct buffer *out, const struct eif_metadata *metadata, s
     json_text(&w, "OperatingSystem", "Linux");
     json_text(&w, "KernelVersion", metadata->kernel_version);
     json_end(&w);
-    json_object(&w, "DockerInfo"); /* none was asked */
+    json_object(&w, "DockerInfo"); /* there is no container */
     json_end(&w);
     json_object(&w, "CustomMetadata");
     for (size_t i = 0; i < metadata->pair_count; i++) {
@@ -77,9 +77,9 @@ bool eif_metadata_put(struct buffer *out, const struct eif_metadata *metadata, s
 }
 
 static const struct {
-    const char *parent; /* NULL: the whole */
+    const char *parent; /* NULL: the document itself */
     const char *name;
-    bool is_text; /* else anything */
+    bool is_text; /* otherwise of any type */
 } members[] = {
     {NULL, "ImageName", true},
     {NULL, "ImageVersion", true},
@@ -109,7 +109,8 @@ bool eif_metadata_parse(struct json *doc, struct bytes text, struct error *err)
         if (v == JSON_NONE)
             return error_set(err, ERROR_FORMAT, "metadata: %s%s is missing", of, members[i].name);
         if (members[i].is_text && json_type(doc, v) != JSON_STRING)
-            return error_set(err, ERROR_FORMAT, "metadata: %s%s is no string", of, members[i].name);
+            return error_set(err, ERROR_FORMAT, "metadata: %s%s is not a string", of,
+                             members[i].name);
     }
     return true;
 }

@@ -20,7 +20,7 @@ static bool matches(const struct signing_key *key, struct bytes certificate_pem,
     certificate_spki(certificate, &spki);
     certificate_free(certificate);
     return (!spki.failed && signing_key_matches(key, buffer_bytes(&spki))) ||
-           error_set(err, ERROR_CERTIFICATE, "the key is not the one that the certificate is for");
+           error_set(err, ERROR_CERTIFICATE, "the key does not belong to the certificate");
 }
 
 /* Appends the signature section's data. */
@@ -41,17 +41,16 @@ static bool make_section(const struct signing_key *key, struct bytes certificate
     eif_payload_put(&payload, 0, pcr0);
     cose_sign1_to_be_signed(&message, buffer_bytes(&header), buffer_bytes(&payload));
     if (message.failed || !ecdsa_sign_raw(key, buffer_bytes(&message), &signature))
-        return error_set(err, ERROR_CRYPTO, "the image cannot be signed");
+        return error_set(err, ERROR_CRYPTO, "cannot sign the image");
     cose_put_sign1(&cose, buffer_bytes(&header), buffer_bytes(&payload), buffer_bytes(&signature));
     eif_signature_put(out, certificate_pem, buffer_bytes(&cose));
     return (!cose.failed && !out->failed) ||
            error_set(err, ERROR_USAGE,
-                     "the certificate is too long: a signature has at most %d "
-                     "bytes",
+                     "the certificate is too long: a signature section has at most %d bytes",
                      EIF_SIGNATURE_MAX);
 }
 
-/* All sections but a signature. */
+/* All sections except a signature. */
 static bool copy_sections(const struct eif_file *from, struct eif_writer *to, struct error *err)
 {
     for (size_t i = 0; i < from->section_count; i++) {
@@ -66,14 +65,14 @@ static bool copy_sections(const struct eif_file *from, struct eif_writer *to, st
     return true;
 }
 
-/* A damaged image must not become a good one by a new CRC. */
+/* A new CRC must not turn a damaged image into a good one. */
 static bool check_crc(const struct eif_file *file, struct error *err)
 {
     uint32_t crc;
     if (!eif_file_crc(file, &crc, err))
         return false;
     return crc == file->header.crc ||
-           error_set(err, ERROR_FORMAT, "%.200s is damaged: its CRC is %08x, and should be %08x",
+           error_set(err, ERROR_FORMAT, "%.200s is damaged: its CRC is %08x and should be %08x",
                      file->path, file->header.crc, crc);
 }
 
@@ -101,7 +100,7 @@ static bool prepare(const struct eif_file *file, const struct signing_key *key,
     if (key == NULL)
         return eif_file_find(file, EIF_SIGNATURE) != EIF_NO_SECTION ||
                error_set(err, ERROR_USAGE, "%.200s is not signed", file->path);
-    /* The old signature goes, whatever it is: it need not be one that can be read. */
+    /* The old signature is dropped, even if it cannot be parsed. */
     struct eif_file bare = *file;
     for (size_t i = 0; i < bare.section_count; i++)
         if (bare.sections[i].type == EIF_SIGNATURE)
@@ -124,7 +123,7 @@ bool eif_sign(const char *path, const char *output, const struct signing_key *ke
     return good;
 }
 
-/* The COSE_Sign1, under the certificate's key. */
+/* Verifies the COSE_Sign1 with the certificate's key. */
 static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr0[SHA384_SIZE],
                         struct bytes spki, struct error *err)
 {
@@ -146,7 +145,7 @@ static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr
                          (unsigned long long)index);
     return bytes_equal(bytes_of(value, sizeof value), bytes_of(pcr0, SHA384_SIZE)) ||
            error_set(err, ERROR_SIGNATURE,
-                     "the signature is good, but over another PCR0 than this image's");
+                     "the signature verifies, but is over the PCR0 of another image");
 }
 
 bool eif_signature_verify(struct bytes section, const uint8_t pcr0[SHA384_SIZE], struct error *err)

@@ -8,7 +8,7 @@ static bool malformed(struct error *err, const char *what)
     return error_set(err, ERROR_FORMAT, "signature section: %s", what);
 }
 
-/* An array of integers 0..255; false, and the reader failed, if it is anything else. */
+/* An array of integers 0..255. False, and the reader has failed, if it is anything else. */
 static bool read_octets(struct cbor_reader *r, struct buffer *out)
 {
     struct cbor_items items = cbor_enter(r, CBOR_ARRAY);
@@ -29,23 +29,30 @@ static void put_octets(struct buffer *out, struct bytes octets)
         cbor_put_unsigned(out, octets.at[i]);
 }
 
+/* Whether name is wanted, for the first time in this map. */
+static bool is_first(struct bytes name, const char *wanted, bool *seen)
+{
+    if (*seen || !bytes_equal_text(name, wanted))
+        return false;
+    *seen = true;
+    return true;
+}
+
 /* {"signing_certificate": …, "signature": …}, each once and nothing else. */
 static bool read_entry(struct cbor_reader *r, struct eif_signature *out, struct error *err)
 {
-    bool certificate = false, cose = false;
+    bool certificate = false, cose = false; /* seen */
     struct cbor_items map = cbor_enter(r, CBOR_MAP);
     while (cbor_next(r, &map)) {
         struct bytes name = cbor_text(r);
-        if (bytes_equal_text(name, "signing_certificate") && !certificate) {
-            certificate = true;
+        if (is_first(name, "signing_certificate", &certificate)) {
             if (!read_octets(r, &out->certificate))
                 return malformed(err, "the certificate is not an array of bytes");
-        } else if (bytes_equal_text(name, "signature") && !cose) {
-            cose = true;
+        } else if (is_first(name, "signature", &cose)) {
             if (!read_octets(r, &out->cose))
                 return malformed(err, "the signature is not an array of bytes");
         } else {
-            return malformed(err, "a member that is unknown or there twice");
+            return malformed(err, "a member is unknown or occurs twice");
         }
     }
     if (r->failed)
@@ -56,7 +63,7 @@ static bool read_entry(struct cbor_reader *r, struct eif_signature *out, struct 
 bool eif_signature_parse(struct eif_signature *out, struct bytes section, struct error *err)
 {
     eif_signature_clear(out);
-    /* A byte of content takes one of the section at least. */
+    /* Each byte of content takes at least one byte of the section. */
     buffer_init(&out->certificate, section.len);
     buffer_init(&out->cose, section.len);
     struct cbor_reader r = cbor_reader(section);
@@ -64,11 +71,11 @@ bool eif_signature_parse(struct eif_signature *out, struct bytes section, struct
     if (r.failed)
         return malformed(err, "not a CBOR array");
     if (!cbor_next(&r, &array))
-        return malformed(err, "it holds no signature");
+        return malformed(err, "it contains no signature");
     if (!read_entry(&r, out, err))
         return false;
     if (cbor_next(&r, &array))
-        return malformed(err, "it holds more than one signature");
+        return malformed(err, "it contains more than one signature");
     return cbor_reader_done(&r) || malformed(err, "something follows the signature");
 }
 
@@ -98,19 +105,17 @@ bool eif_payload_parse(struct bytes payload, uint64_t *index, uint8_t value[SHA3
     struct cbor_items map = cbor_enter(&r, CBOR_MAP);
     while (cbor_next(&r, &map)) {
         struct bytes name = cbor_text(&r);
-        if (bytes_equal_text(name, "register_index") && !has_index) {
-            has_index = true;
+        if (is_first(name, "register_index", &has_index)) {
             *index = cbor_unsigned(&r);
-        } else if (bytes_equal_text(name, "register_value") && !has_value) {
-            has_value = true;
+        } else if (is_first(name, "register_value", &has_value)) {
             if (!read_octets(&r, &octets) || octets.len != SHA384_SIZE)
-                return malformed(err, "the register signed is not an array of 48 bytes");
+                return malformed(err, "the signed register is not an array of 48 bytes");
         } else {
-            return malformed(err, "a member of what is signed is unknown or there twice");
+            return malformed(err, "a member of the signed payload is unknown or occurs twice");
         }
     }
     if (!has_index || !has_value || !cbor_reader_done(&r))
-        return malformed(err, "what is signed is not a register's index and value");
+        return malformed(err, "the signed payload is not a register's index and value");
     memcpy(value, octets.at, SHA384_SIZE);
     return true;
 }

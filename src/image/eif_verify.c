@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that can be wrong with an image, told one by one. */
+/* Everything that can be wrong with an image, reported one by one. */
 #include <inttypes.h>
 
 #include "image/eif_internal.h"
@@ -8,7 +8,7 @@
 #include "image/eif_signature.h"
 #include "image/kernel.h"
 
-/* The order of sections in the file: a section's place among them. */
+/* The place of a section's type in the required order; -1: an unknown type. */
 static int rank(uint16_t type)
 {
     static const enum eif_type order[] = {EIF_KERNEL, EIF_CMDLINE, EIF_METADATA, EIF_RAMDISK,
@@ -19,18 +19,21 @@ static int rank(uint16_t type)
     return -1;
 }
 
-static void judge_header(const struct eif_header *header, struct judge *judge)
+static void check_header(const struct eif_header *header, struct findings *findings)
 {
     if ((header->flags & ~EIF_FLAG_ARM64) != 0)
-        judge_say(judge, "the header's flags are 0x%04x; only bit 0 has a meaning", header->flags);
+        findings_add(findings, "the header's flags are 0x%04x; only bit 0 is defined",
+                     header->flags);
     if (header->reserved != 0)
-        judge_say(judge, "the header's reserved field is 0x%04x, not 0", header->reserved);
+        findings_add(findings, "the header's reserved field is 0x%04x, not 0", header->reserved);
     if (header->unused != 0)
-        judge_say(judge, "the header's unused field is 0x%08x, not 0", header->unused);
+        findings_add(findings, "the header's unused field is 0x%08x, not 0", header->unused);
     for (size_t i = header->section_count; i < EIF_SECTIONS_MAX; i++)
         if (header->offset[i] != 0 || header->size[i] != 0)
-            judge_say(judge, "the header has %u sections, but an offset or a size for number %zu",
-                      header->section_count, i);
+            findings_add(
+                findings,
+                "the header counts %u sections, but has an offset or a size for number %zu",
+                header->section_count, i);
 }
 
 static size_t count_of(const struct eif_file *file, enum eif_type type)
@@ -41,7 +44,7 @@ static size_t count_of(const struct eif_file *file, enum eif_type type)
     return count;
 }
 
-static void judge_counts(const struct eif_file *file, struct judge *judge)
+static void check_counts(const struct eif_file *file, struct findings *findings)
 {
     static const struct {
         enum eif_type type;
@@ -51,53 +54,55 @@ static void judge_counts(const struct eif_file *file, struct judge *judge)
                   {EIF_METADATA, 1, 1},
                   {EIF_RAMDISK, 1, EIF_SECTIONS_MAX},
                   {EIF_SIGNATURE, 0, 1}};
-    /* Of what could not be read nobody knows whether it is there. */
+    /* If the layout could not be read to its end, a missing section cannot be reported. */
     bool whole = file->section_count == file->header.section_count;
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         size_t count = count_of(file, wanted[i].type);
         const char *name = eif_type_name((uint16_t)wanted[i].type);
         if (count < wanted[i].least && whole)
-            judge_say(judge, "there is no %s section", name);
+            findings_add(findings, "there is no %s section", name);
         if (count > wanted[i].most)
-            judge_say(judge, "there are %zu %s sections; one is possible", count, name);
+            findings_add(findings, "there are %zu %s sections; only one is allowed", count, name);
     }
 }
 
-static void judge_sections(const struct eif_file *file, struct judge *judge)
+static void check_sections(const struct eif_file *file, struct findings *findings)
 {
     int highest = -1;
     for (size_t i = 0; i < file->section_count; i++) {
         const struct eif_section *section = &file->sections[i];
         int place = rank(section->type);
         if (place < 0)
-            judge_say(judge, "section %zu has the unknown type %u", i, section->type);
+            findings_add(findings, "section %zu has the unknown type %u", i, section->type);
         else if (place < highest)
-            judge_say(judge,
-                      "section %zu (%s) is out of order: kernel, cmdline, metadata, ramdisks, "
-                      "signature",
-                      i, eif_type_name(section->type));
+            findings_add(findings,
+                         "section %zu (%s) is out of order; the order is kernel, cmdline, "
+                         "metadata, ramdisks, "
+                         "signature",
+                         i, eif_type_name(section->type));
         if (place > highest)
             highest = place;
         if (section->flags != 0)
-            judge_say(judge, "section %zu (%s) has flags 0x%04x, not 0", i,
-                      eif_type_name(section->type), section->flags);
+            findings_add(findings, "section %zu (%s) has flags 0x%04x, not 0", i,
+                         eif_type_name(section->type), section->flags);
         if (section->size == 0)
-            judge_say(judge, "section %zu (%s) is empty", i, eif_type_name(section->type));
+            findings_add(findings, "section %zu (%s) is empty", i, eif_type_name(section->type));
     }
 }
 
-static bool judge_crc(const struct eif_file *file, struct judge *judge, struct error *err)
+static bool check_crc(const struct eif_file *file, struct findings *findings, struct error *err)
 {
     uint32_t crc;
     if (!eif_file_crc(file, &crc, err))
         return false;
     if (crc != file->header.crc)
-        judge_say(judge, "the CRC in the header is %08" PRIx32 "; that of the file is %08" PRIx32,
-                  file->header.crc, crc);
+        findings_add(findings,
+                     "the CRC in the header is %08" PRIx32 "; the CRC of the file is %08" PRIx32,
+                     file->header.crc, crc);
     return true;
 }
 
-/* The kernel would read less of the line than has been measured. */
+/* After a zero byte the kernel does not read what is nevertheless measured. */
 static bool find_nul(void *context, struct bytes piece, struct error *err)
 {
     (void)err;
@@ -105,7 +110,7 @@ static bool find_nul(void *context, struct bytes piece, struct error *err)
     return true;
 }
 
-static bool judge_cmdline(const struct eif_file *file, size_t i, struct judge *judge,
+static bool check_cmdline(const struct eif_file *file, size_t i, struct findings *findings,
                           struct error *err)
 {
     bool has_nul = false;
@@ -113,15 +118,16 @@ static bool judge_cmdline(const struct eif_file *file, size_t i, struct judge *j
     if (!eif_stream(file, section->offset, section->size, find_nul, &has_nul, err))
         return false;
     if (has_nul)
-        judge_say(judge,
-                  "section %zu (cmdline) holds a zero byte: what follows it is measured and "
-                  "not seen",
-                  i);
+        findings_add(
+            findings,
+            "section %zu (cmdline) contains a zero byte: what follows it is measured, but the "
+            "kernel does not see it",
+            i);
     return true;
 }
 
-/* A kernel of the other architecture; what is no kernel that we know is not judged. */
-static bool judge_kernel(const struct eif_file *file, size_t i, struct judge *judge,
+/* Compares the architectures of kernel and header. An unknown kind of kernel is not a finding. */
+static bool check_kernel(const struct eif_file *file, size_t i, struct findings *findings,
                          struct error *err)
 {
     struct input input = {.fd = file->fd,
@@ -139,24 +145,24 @@ static bool judge_kernel(const struct eif_file *file, size_t i, struct judge *ju
         return false;
     }
     if (kernel.machine != flagged)
-        judge_say(judge, "the header is that of an image for %s, the kernel one for %s",
-                  machine_name(flagged), machine_name(kernel.machine));
+        findings_add(findings, "the header is for %s, but the kernel is for %s",
+                     machine_name(flagged), machine_name(kernel.machine));
     return true;
 }
 
-/* Reads a section that has to be looked at as a whole. *read is false where it is too long. */
+/* Reads a whole section into memory. *read: false if it is too long, which is a finding. */
 static bool read_whole(const struct eif_file *file, size_t i, struct buffer *out,
-                       struct judge *judge, bool *read, struct error *err)
+                       struct findings *findings, bool *read, struct error *err)
 {
     *read = file->sections[i].size <= out->limit;
     if (*read)
         return eif_file_read(file, i, out, err);
-    judge_say(judge, "section %zu (%s) has %" PRIu64 " bytes; at most %zu are read", i,
-              eif_type_name(file->sections[i].type), file->sections[i].size, out->limit);
+    findings_add(findings, "section %zu (%s) has %" PRIu64 " bytes; the limit is %zu", i,
+                 eif_type_name(file->sections[i].type), file->sections[i].size, out->limit);
     return true;
 }
 
-static bool judge_metadata(const struct eif_file *file, size_t i, struct judge *judge,
+static bool check_metadata(const struct eif_file *file, size_t i, struct findings *findings,
                            struct error *err)
 {
     struct json doc;
@@ -164,16 +170,16 @@ static bool judge_metadata(const struct eif_file *file, size_t i, struct judge *
     bool read;
     BUFFER_AUTO text;
     buffer_init(&text, EIF_METADATA_MAX);
-    if (!read_whole(file, i, &text, judge, &read, err))
+    if (!read_whole(file, i, &text, findings, &read, err))
         return false;
     json_init(&doc, JSON_DEPTH);
     if (read && !eif_metadata_parse(&doc, buffer_bytes(&text), &why))
-        judge_say(judge, "%s", why.cause);
+        findings_add(findings, "%s", why.cause);
     json_clear(&doc);
     return true;
 }
 
-static bool judge_signature(const struct eif_file *file, size_t i, struct judge *judge,
+static bool check_signature(const struct eif_file *file, size_t i, struct findings *findings,
                             struct error *err)
 {
     struct eif_measurements measurements;
@@ -181,34 +187,35 @@ static bool judge_signature(const struct eif_file *file, size_t i, struct judge 
     bool read;
     BUFFER_AUTO section;
     buffer_init(&section, EIF_SIGNATURE_MAX);
-    if (!read_whole(file, i, &section, judge, &read, err))
+    if (!read_whole(file, i, &section, findings, &read, err))
         return false;
     if (!read)
         return true;
-    /* A file that cannot be measured lacks a section, which has been told. */
+    /* A file that cannot be measured lacks a section, which is a finding already. */
     if (!eif_file_measure(file, &measurements, &why) && why.code == ERROR_SYSTEM) {
         *err = why;
         return false;
     }
     if (!eif_signature_verify(buffer_bytes(&section), measurements.pcr0, &why))
-        judge_say(judge, "%s", why.cause);
+        findings_add(findings, "%s", why.cause);
     return true;
 }
 
-static bool judge_contents(const struct eif_file *file, struct judge *judge, struct error *err)
+static bool check_contents(const struct eif_file *file, struct findings *findings,
+                           struct error *err)
 {
     bool good = true;
     for (size_t i = 0; good && i < file->section_count; i++) {
         if (file->sections[i].size == 0)
-            continue; /* told */
+            continue; /* a finding already */
         if (file->sections[i].type == EIF_KERNEL)
-            good = judge_kernel(file, i, judge, err);
+            good = check_kernel(file, i, findings, err);
         else if (file->sections[i].type == EIF_CMDLINE)
-            good = judge_cmdline(file, i, judge, err);
+            good = check_cmdline(file, i, findings, err);
         else if (file->sections[i].type == EIF_METADATA)
-            good = judge_metadata(file, i, judge, err);
+            good = check_metadata(file, i, findings, err);
         else if (file->sections[i].type == EIF_SIGNATURE)
-            good = judge_signature(file, i, judge, err);
+            good = check_signature(file, i, findings, err);
     }
     return good;
 }
@@ -216,18 +223,18 @@ static bool judge_contents(const struct eif_file *file, struct judge *judge, str
 bool eif_verify(const char *path, eif_report report, void *context, size_t *count,
                 struct error *err)
 {
-    struct judge judge = {.report = report, .context = context};
+    struct findings findings = {.report = report, .context = context};
     struct eif_file file;
-    enum eif_opened opened = eif_open_header(&file, path, &judge, err);
+    enum eif_opened opened = eif_open_header(&file, path, &findings, err);
     bool good = opened != EIF_UNREADABLE;
     if (opened == EIF_OPENED) {
-        judge_header(&file.header, &judge);
-        good = eif_read_layout(&file, &judge, err);
-        judge_counts(&file, &judge);
-        judge_sections(&file, &judge);
-        good = good && judge_crc(&file, &judge, err) && judge_contents(&file, &judge, err);
+        check_header(&file.header, &findings);
+        good = eif_read_layout(&file, &findings, err);
+        check_counts(&file, &findings);
+        check_sections(&file, &findings);
+        good = good && check_crc(&file, &findings, err) && check_contents(&file, &findings, err);
     }
     eif_file_close(&file);
-    *count = judge.count;
+    *count = findings.count;
     return good;
 }

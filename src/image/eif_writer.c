@@ -3,7 +3,7 @@
 
 #include "image/eif_internal.h"
 
-/* As aws-nitro-enclaves-image-format has them; no loader is known to go by them. */
+/* The values of aws-nitro-enclaves-image-format; no loader is known to use them. */
 #define DEFAULT_MEMORY (UINT64_C(1) << 30)
 #define DEFAULT_CPUS   2
 

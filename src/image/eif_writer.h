@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An EIF being written: section after section, then its header. */
+/* Writes an EIF: section after section, then its header. */
 #ifndef IMAGE_EIF_WRITER_H
 #define IMAGE_EIF_WRITER_H
 
@@ -9,25 +9,25 @@
 struct eif_writer {
     struct output output;
     struct eif_header header;
-    uint16_t type; /* of the section that is being written */
+    uint16_t type; /* of the current section */
 };
 
 /* Opens the output and leaves room for the header. flags: of the header. */
 MUST_USE bool eif_writer_open(struct eif_writer *writer, const char *path, uint16_t flags,
                               struct error *err);
 
-/* Between the two, the section's data goes to output_write(&writer->output, …). */
+/* Between begin and end, write the section's data with output_write(&writer->output, …). */
 MUST_USE bool eif_writer_begin(struct eif_writer *writer, enum eif_type type, struct error *err);
 MUST_USE bool eif_writer_end(struct eif_writer *writer, struct error *err);
-/* A section whose data is at hand. */
+/* A section whose data is in memory. */
 MUST_USE bool eif_writer_section(struct eif_writer *writer, enum eif_type type, struct bytes data,
                                  struct error *err);
 
-/* Writes the header, with the CRC of all that has been written. The file is then whole, under
- * writer->output.next; output_commit puts it in place. */
+/* Writes the header, with the CRC of everything that was written. The file is then complete under
+ * the name writer->output.next; output_commit puts it in place. */
 MUST_USE bool eif_writer_finish(struct eif_writer *writer, struct error *err);
 
-/* Removes what has not been put in place. */
+/* Removes a file that has not been put in place. */
 void eif_writer_discard(struct eif_writer *writer);
 
 #endif

@@ -11,8 +11,8 @@ struct gzip {
     void *context;
     struct deflate *deflate;
     uint32_t crc;
-    uint32_t size;    /* of what was compressed, modulo 2^32, as the format has it */
-    uint64_t written; /* bytes given to the sink */
+    uint32_t size;    /* of the input, modulo 2³², as the format defines it */
+    uint64_t written; /* bytes passed to the sink */
     bool begun;
 };
 
@@ -35,7 +35,7 @@ struct gzip *gzip_new(byte_sink sink, void *context)
     return NULL;
 }
 
-/* No name, no time, densest (2), system unknown (255). */
+/* No name, no time, densest compression (2), unknown system (255). */
 static bool begin(struct gzip *gzip, struct error *err)
 {
     static const uint8_t head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255};

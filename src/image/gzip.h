@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip (RFC 1952) in a stream: our own deflate, a header without name and time, and zeros
- * behind the member up to a multiple of four bytes. The kernel passes over zeros between archives,
- * and an archive that is not compressed must begin at such a multiple (Linux, init/initramfs.c).
+ * gzip (RFC 1952) in a stream: our own deflate, a header without name and time, and zeros after the
+ * member up to a multiple of four bytes. The kernel skips zeros between archives, and an
+ * uncompressed archive must begin at such a multiple (Linux, init/initramfs.c).
  */
 #ifndef IMAGE_GZIP_H
 #define IMAGE_GZIP_H

@@ -10,7 +10,7 @@ struct leaf {
     uint16_t symbol;
 };
 
-/* Rarest first; of equals the lower symbol, so that the order never hangs on the sort. */
+/* Rarest first, then by symbol, so that the order does not depend on the sort. */
 static int by_count(const void *a, const void *b)
 {
     const struct leaf *x = a, *y = b;
@@ -33,8 +33,8 @@ static size_t collect(struct leaf *leaves, const uint32_t *counts, size_t n)
 }
 
 /*
- * Joins the two lightest of all until one is left. The leaves are sorted, and joined ones come into
- * being in order of weight, so the lightest is always at the head of one of two queues.
+ * Joins the two lightest nodes until one is left. The leaves are sorted, and joined nodes are made
+ * in order of weight, so the lightest node is always the first of one of two queues.
  */
 static void join(const struct leaf *leaves, size_t used, uint16_t *parent)
 {
@@ -56,7 +56,7 @@ static void join(const struct leaf *leaves, size_t used, uint16_t *parent)
     }
 }
 
-/* How many leaves lie at each depth, those below most counted there. */
+/* How many leaves are at each depth; those deeper than most count as at most. */
 static void count_depths(const uint16_t *parent, size_t used, unsigned most, uint32_t *at_depth)
 {
     uint16_t depth[2 * HUFFMAN_SYMBOLS] = {0};
@@ -68,7 +68,7 @@ static void count_depths(const uint16_t *parent, size_t used, unsigned most, uin
         at_depth[depth[i] < most ? depth[i] : most]++;
 }
 
-/* Leaves moved up to the limit take more room than there is: others make it by moving down. */
+/* Leaves that were moved up to the limit take too much room; moving others down makes room. */
 static void make_room(uint32_t *at_depth, unsigned most)
 {
     uint64_t taken = 0;
@@ -78,7 +78,7 @@ static void make_room(uint32_t *at_depth, unsigned most)
         unsigned d = most - 1;
         while (at_depth[d] == 0)
             d--;
-        /* One leaf becomes a branch, for itself and one of the deepest. */
+        /* One leaf becomes a branch that holds it and one of the deepest leaves. */
         at_depth[d]--;
         at_depth[d + 1] += 2;
         at_depth[most]--;

@@ -10,7 +10,7 @@
 bool input_open(struct input *input, const char *path, int stop_fd, struct error *err)
 {
     struct stat status;
-    /* Not to wait for a writer, where path is a pipe. */
+    /* O_NONBLOCK: if path is a pipe, do not wait for a writer. */
     *input = (struct input){
         .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), .path = path, .stop_fd = stop_fd};
     if (input->fd < 0 || fstat(input->fd, &status) != 0) {

@@ -4,17 +4,17 @@
 #include <elf.h>
 #include <stdio.h>
 
-#define HEAD_SIZE 4096 /* of a file, enough to tell what it is */
+#define HEAD_SIZE 4096 /* of a file: enough to recognise it */
 
-/* x86: the boot flag, the header's magic, and where the version's text lies, from 0x200 on. */
+/* x86: offsets of the boot flag, of the header's magic, and of the version's offset from 0x200. */
 #define X86_BOOT_FLAG    0x1fe
 #define X86_MAGIC        0x202
 #define X86_VERSION      0x20e
 #define X86_VERSION_BASE 0x200
-/* arm64: the magic of an Image's header. */
+/* arm64: the offset of the magic in the header of an Image. */
 #define ARM64_MAGIC 0x38
 
-/* What else is found where a kernel or a module is wanted, and what to do about it. */
+/* What people give in place of a kernel or a module, and what to do about it. */
 static const struct {
     const char *magic;
     size_t len;
@@ -48,7 +48,7 @@ static bool holds(struct bytes head, size_t offset, const char *magic, size_t le
     return head.len >= offset + len && memcmp(head.at + offset, magic, len) == 0;
 }
 
-/* "6.12.1 (builder@host) #1 …": the first word, which is all that does not depend on who built. */
+/* "6.12.1 (builder@host) #1 …": the first word, which does not depend on who built the kernel. */
 static bool read_version(struct kernel *out, const struct input *input, struct bytes head,
                          struct error *err)
 {
@@ -80,9 +80,10 @@ bool kernel_identify(struct kernel *out, const struct input *input, struct error
         out->machine = MACHINE_AARCH64;
         return true;
     }
-    return error_set(err, ERROR_FORMAT,
-                     "%.200s is no kernel (a bzImage for x86_64, an Image for aarch64) but %s",
-                     input->path, what_it_is(head));
+    return error_set(
+        err, ERROR_FORMAT,
+        "%.200s is not a kernel (a bzImage for x86_64, an Image for aarch64): it is %s",
+        input->path, what_it_is(head));
 }
 
 const char *machine_name(enum machine machine)
@@ -98,7 +99,7 @@ const char *machine_cmdline(enum machine machine)
     return "reboot=k panic=30 pci=off nomodules console=ttyS0 random.trust_cpu=on root=/dev/ram0";
 }
 
-/* A 64-bit little-endian ELF file for the machine, and its header. */
+/* Reads the header of a 64-bit little-endian ELF file for the machine. */
 static bool read_elf(const struct input *input, enum machine machine, const char *wanted,
                      Elf64_Ehdr *header, struct error *err)
 {
@@ -107,13 +108,13 @@ static bool read_elf(const struct input *input, enum machine machine, const char
     if (!input_peek(input, 0, bytes, sizeof bytes, &got, err))
         return false;
     if (got < sizeof *header || memcmp(bytes, ELFMAG, SELFMAG) != 0)
-        return error_set(err, ERROR_FORMAT, "%.200s is no %s but %s", input->path, wanted,
+        return error_set(err, ERROR_FORMAT, "%.200s is not a %s: it is %s", input->path, wanted,
                          what_it_is(bytes_of(bytes, got)));
     memcpy(header, bytes, sizeof *header);
     unsigned want = machine == MACHINE_X86_64 ? EM_X86_64 : EM_AARCH64;
     if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
         header->e_machine != want)
-        return error_set(err, ERROR_FORMAT, "%.200s is a %s for another machine than %s",
+        return error_set(err, ERROR_FORMAT, "%.200s is a %s for a machine other than %s",
                          input->path, wanted, machine_name(machine));
     return true;
 }
@@ -124,7 +125,7 @@ bool elf_is_module(const struct input *input, enum machine machine, struct error
     if (!read_elf(input, machine, "kernel module", &header, err))
         return false;
     return header.e_type == ET_REL ||
-           error_set(err, ERROR_FORMAT, "%.200s is no kernel module but a program or library",
+           error_set(err, ERROR_FORMAT, "%.200s is not a kernel module: it is a program or library",
                      input->path);
 }
 
@@ -136,7 +137,8 @@ bool elf_is_program(const struct input *input, enum machine machine, bool *inter
     if (!read_elf(input, machine, "program", &header, err))
         return false;
     if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
-        return error_set(err, ERROR_FORMAT, "%.200s is no program but an object file", input->path);
+        return error_set(err, ERROR_FORMAT, "%.200s is not a program: it is an object file",
+                         input->path);
     for (size_t i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr segment;
         size_t got;

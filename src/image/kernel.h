@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a kernel file says about itself: the boot protocols' headers. Format: Linux,
+ * What the headers of kernels, modules and programs say. Format of kernels: Linux,
  * Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst.
  */
 #ifndef IMAGE_KERNEL_H
@@ -14,10 +14,11 @@ enum machine { MACHINE_UNKNOWN, MACHINE_X86_64, MACHINE_AARCH64 };
 
 struct kernel {
     enum machine machine;
-    char version[KERNEL_VERSION_SIZE]; /* "6.12.1"; "unknown" where the format has none */
+    char version[KERNEL_VERSION_SIZE]; /* "6.12.1"; "unknown" if the format has none */
 };
 
-/* ERROR_FORMAT, naming the file and what it is instead, if it is no kernel that can be booted. */
+/* ERROR_FORMAT if the input is not a kernel that can be booted; it names the file and what it is.
+ */
 MUST_USE bool kernel_identify(struct kernel *out, const struct input *input, struct error *err);
 
 /* "x86_64", "aarch64". */
@@ -26,8 +27,8 @@ const char *machine_name(enum machine machine);
 const char *machine_cmdline(enum machine machine);
 
 /*
- * Whether an ELF file is one for this machine: a kernel module (relocatable, uncompressed) or a
- * program. *interpreted tells that it asks for a dynamic loader. ERROR_FORMAT names what it is.
+ * Whether the input is an ELF file for this machine: a kernel module (relocatable, uncompressed) or
+ * a program. *interpreted: it needs a dynamic loader. ERROR_FORMAT says what the input is instead.
  */
 MUST_USE bool elf_is_module(const struct input *input, enum machine machine, struct error *err);
 MUST_USE bool elf_is_program(const struct input *input, enum machine machine, bool *interpreted,

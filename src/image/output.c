@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OUTPUT_MODE                                                              \
-    0644 /* whatever the umask: an image holds no secrets, and others measure it \
-          */
+/* Whatever the umask is: an image contains no secrets, and others measure it. */
+#define OUTPUT_MODE 0644
 
 static bool cannot_write(const struct output *output, struct error *err)
 {
@@ -22,7 +21,7 @@ bool output_open(struct output *output, const char *path, struct error *err)
     struct stat status;
     *output = (struct output){.fd = -1, .path = path};
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return error_set(err, ERROR_SYSTEM, "%.200s is there and not a regular file", path);
+        return error_set(err, ERROR_SYSTEM, "%.200s exists and is not a regular file", path);
     int len = snprintf(output->next, sizeof output->next, "%s.XXXXXX", path);
     if (len < 0 || len >= (int)sizeof output->next)
         return error_set(err, ERROR_SYSTEM, "the path %.200s is too long", path);
@@ -53,7 +52,7 @@ bool output_write(void *context, struct bytes piece, struct error *err)
     return true;
 }
 
-/* The folder must remember the new name, too. */
+/* Synchronizes the folder, which holds the new name. */
 static void sync_folder(const char *path)
 {
     char folder[PATH_MAX];
@@ -65,7 +64,7 @@ static void sync_folder(const char *path)
         slash[slash == folder ? 1 : 0] = '\0';
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
-        errno = 0; /* some file systems cannot; the file itself is synchronized */
+        errno = 0; /* some file systems cannot do it; the file itself is synchronized */
     if (fd >= 0)
         close(fd);
 }

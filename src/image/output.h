@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that appears under its name when it is whole, and not before: written beside it under
- * another name, synchronized, renamed.
+ * A file that appears under its name only when it is complete: it is written under another name in
+ * the same folder, synchronized and renamed.
  */
 #ifndef IMAGE_OUTPUT_H
 #define IMAGE_OUTPUT_H
@@ -17,18 +17,18 @@ struct output {
     uint64_t size;       /* bytes written so far */
 };
 
-/* ERROR_SYSTEM if path is there and no regular file, or its folder cannot be written to. */
+/* ERROR_SYSTEM if path exists and is not a regular file, or its folder is not writable. */
 MUST_USE bool output_open(struct output *output, const char *path, struct error *err);
 
 /* Appends; a byte_sink whose context is the output. */
 bool output_write(void *output, struct bytes piece, struct error *err);
-/* Writes over what stands at offset. */
+/* Overwrites the bytes at offset. */
 MUST_USE bool output_rewrite(struct output *output, uint64_t offset, struct bytes bytes,
                              struct error *err);
 
-/* Puts the file in place, readable by all. */
+/* Puts the file in place, readable by everybody. */
 MUST_USE bool output_commit(struct output *output, struct error *err);
-/* Removes what output_commit has not put in place. Safe after it, and after a failed open. */
+/* Removes a file that was not committed. Safe after output_commit and after a failed open. */
 void output_discard(struct output *output);
 
 #endif

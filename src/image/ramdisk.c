@@ -44,7 +44,7 @@ bool ramdisk_write(struct ramdisk_entry *entries, size_t count, int stop_fd, byt
     qsort(entries, count, sizeof *entries, by_name);
     for (size_t i = 1; i < count; i++)
         if (strcmp(entries[i - 1].name, entries[i].name) == 0)
-            return error_set(err, ERROR_USAGE, "two files of a ramdisk are named %.200s",
+            return error_set(err, ERROR_USAGE, "two files of a ramdisk have the name %.200s",
                              entries[i].name);
     struct gzip *gzip = gzip_new(sink, context);
     if (gzip == NULL)

@@ -17,8 +17,8 @@ struct ramdisk_entry {
 };
 
 /*
- * Sorts the entries by the bytes of their names (which puts folders before what is in them) and
- * writes them to the sink as cpio in gzip. ERROR_USAGE if two have the same name.
+ * Sorts the entries by name, which puts folders before what is in them, and writes them to the sink
+ * as cpio in gzip. ERROR_USAGE if two have the same name.
  */
 MUST_USE bool ramdisk_write(struct ramdisk_entry *entries, size_t count, int stop_fd,
                             byte_sink sink, void *context, struct error *err);

@@ -272,16 +272,16 @@ def test_memory_does_not_grow_with_the_image(files):
 def test_a_kernel_that_is_none(files, content, why):
     files.kernel.write_bytes(content)
     line = said(files.build(code=5))
-    assert f"{files.kernel} is no kernel" in line and why in line and left_over(files) == []
+    assert f"{files.kernel} is not a kernel" in line and why in line and left_over(files) == []
 
 
 @pytest.mark.parametrize("name, content, code, why", [
-    ("nsm.ko.xz", b"\xfd7zXZ\0", 2, "uncompressed (unxz, unzstd)"),
-    ("nsm.ko.zst", b"\x28\xb5\x2f\xfd", 2, "uncompressed (unxz, unzstd)"),
+    ("nsm.ko.xz", b"\xfd7zXZ\0", 2, "uncompressed file (unxz, unzstd)"),
+    ("nsm.ko.zst", b"\x28\xb5\x2f\xfd", 2, "uncompressed file (unxz, unzstd)"),
     ("nsm.ko", b"\x28\xb5\x2f\xfd", 5, "run unzstd on it first"),
-    ("nsm.ko", elf(2), 5, "no kernel module but a program"),
-    ("nsm.ko", elf(1, machine=183), 5, "for another machine than x86_64"),
-    ("n s m.ko", elf(1), 2, "cannot be a module's name"),
+    ("nsm.ko", elf(2), 5, "is not a kernel module: it is a program"),
+    ("nsm.ko", elf(1, machine=183), 5, "for a machine other than x86_64"),
+    ("n s m.ko", elf(1), 2, "cannot be the name of a module"),
 ])
 def test_a_module_that_is_none(files, name, content, code, why):
     line = said(files.build("--module", files.write(name, content), code=code))
@@ -289,9 +289,9 @@ def test_a_module_that_is_none(files, name, content, code, why):
 
 
 @pytest.mark.parametrize("content, why", [
-    (b"#!/bin/sh\n", "is no program but a script"),
+    (b"#!/bin/sh\n", "is not a program: it is a script"),
     (elf(1), "an object file"),
-    (elf(2, machine=183), "for another machine than x86_64"),
+    (elf(2, machine=183), "for a machine other than x86_64"),
     (elf(2, interpreter=True), "is linked dynamically"),
 ])
 def test_a_program_that_is_none(files, content, why):

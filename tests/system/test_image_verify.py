@@ -116,27 +116,27 @@ CASES = {
     "crc": (set_at(544, b"\0\0\0\0"), ["the CRC in the header is 00000000"]),
     "content": (set_at(700, b"\1"), ["the CRC in the header is"]),
     "magic": (set_at(0, b".eiF"), ["not an EIF: it begins with 2e 65 69 46"]),
-    "empty": (lambda: b"", ["0 bytes are fewer than the header's 548"]),
-    "cut": (lambda: make_eif(PLAIN)[:547], ["547 bytes are fewer"]),
-    "version": (changed(PLAIN, version=3), ["version 3; only version 4"]),
+    "empty": (lambda: b"", ["it has 0 bytes; the header alone has 548"]),
+    "cut": (lambda: make_eif(PLAIN)[:547], ["it has 547 bytes"]),
+    "version": (changed(PLAIN, version=3), ["the version is 3; only version 4"]),
     "flags": (changed(PLAIN, flags=2), ["flags are 0x0002"]),
     "reserved": (changed(PLAIN, reserved=1), ["reserved field is 0x0001"]),
     "unused": (changed(PLAIN, unused=7), ["unused field is 0x00000007"]),
     "count 33": (changed(PLAIN, count=33), ["counts 33 sections"]),
-    "count 0": (changed(PLAIN, count=0), ["counts 0 sections", "behind the last section",
+    "count 0": (changed(PLAIN, count=0), ["counts 0 sections", "follow the last section",
                                           "no kernel", "no ramdisk"]),
-    "count 4": (changed(PLAIN, count=4), ["an offset or a size for number 4", "18 bytes behind"]),
+    "count 4": (changed(PLAIN, count=4), ["an offset or a size for number 4", "18 bytes follow"]),
     "gap": (with_offset(2, lambda o: o + 1), ["a gap of 1 bytes"]),
-    "overlap": (with_offset(2, lambda o: o - 1), ["it overlaps what ends at"]),
+    "overlap": (with_offset(2, lambda o: o - 1), ["it overlaps the previous one, which ends at"]),
     "same place": (with_offset(4, lambda o: offsets_of(PLAIN)[3]), ["section 4", "overlaps"]),
     "outside": (with_offset(1, lambda o: 1 << 63), ["outside the file"]),
     "last bytes": (with_offset(4, lambda o: len(make_eif(PLAIN)) - 11), ["outside the file"]),
-    "size": (with_size(1, 6), ["is 6 bytes by the header, 5 by its own"]),
+    "size": (with_size(1, 6), ["has 6 bytes by the file's header, 5 by its own"]),
     "own size": (section_field(4, 4, struct.pack(">Q", 1 << 62)),
-                 ["6 bytes by the header, 4611686018427387904 by its own", "only 6 are left"]),
+                 ["6 bytes by the file's header, 4611686018427387904 by its own", "only 6 are left"]),
     "own flags": (section_field(3, 2, b"\0\1"), ["section 3 (ramdisk) has flags 0x0001"]),
     "type": (section_field(4, 0, b"\0\x09"), ["section 4 has the unknown type 9"]),
-    "trailing": (lambda: make_eif(PLAIN) + b"x", ["1 bytes behind the last section", "the CRC"]),
+    "trailing": (lambda: make_eif(PLAIN) + b"x", ["1 bytes follow the last section", "the CRC"]),
     "no kernel": (changed(PLAIN[1:]), ["there is no kernel section"]),
     "no cmdline": (changed([PLAIN[0]] + PLAIN[2:]), ["there is no cmdline section"]),
     "no metadata": (changed(PLAIN[:2] + PLAIN[3:]), ["there is no metadata section"]),
@@ -148,17 +148,17 @@ CASES = {
     "empty section": (changed(PLAIN[:3] + [(RAMDISK, b"")]), ["section 3 (ramdisk) is empty"]),
     "zero byte": (changed(PLAIN[:1] + [(CMDLINE, b"quiet\0init=/x")] + PLAIN[2:]), ["a zero byte"]),
     "other machine": (changed([(KERNEL, arm_image(0x3300))] + PLAIN[1:]),
-                      ["an image for x86_64, the kernel one for aarch64"]),
+                      ["the header is for x86_64, but the kernel is for aarch64"]),
     "no JSON": (changed(PLAIN[:2] + [(METADATA, b"{")] + PLAIN[3:]), ["metadata: the request is not"]),
     "no object": (changed(PLAIN[:2] + [(METADATA, b"[]")] + PLAIN[3:]), ["not a JSON object"]),
     "no name": (changed(PLAIN[:2] + [(METADATA, metadata(ImageName=None))] + PLAIN[3:]),
                 ["ImageName is missing"]),
     "no text": (changed(PLAIN[:2] + [(METADATA, metadata(ImageVersion=4))] + PLAIN[3:]),
-                ["ImageVersion is no string"]),
+                ["ImageVersion is not a string"]),
     "no build": (changed(PLAIN[:2] + [(METADATA, metadata(BuildMetadata={}))] + PLAIN[3:]),
                  ["BuildMetadata.BuildTime is missing"]),
     "long metadata": (changed(PLAIN[:2] + [(METADATA, b" " * (1 << 20) + metadata())] + PLAIN[3:]),
-                      ["at most 1048576 are read"]),
+                      ["the limit is 1048576"]),
 }
 
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_signed(path, tmp_path, signer):
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(b"secret")))
     for key, certificate, code, why in [
-            (other.key_path, signer.path, 5, "is not the one that the certificate is for"),
+            (other.key_path, signer.path, 5, "does not belong to the certificate"),
             (rsa_key, signer.path, 5, "another kind than P-256, P-384 or P-521"),
             (locked, signer.path, 5, "or one that is encrypted"),
             (signer.path, signer.path, 5, "no private key in PEM"),
@@ -280,17 +280,17 @@ def test_signatures_that_are_wrong(path, tmp_path, signer, signed):
     other = Certificate(tmp_path, "other")
     pcr0 = bytes.fromhex(signed.registers()["PCR0"])
     for section, why in [
-            (other_payload(signer), "over another PCR0 than this image's"),
+            (other_payload(signer), "over the PCR0 of another image"),
             (other_payload(signer, 1, pcr0), "over register 1, not over PCR0"),
             (other_payload(signer, 0, pcr0[:47]), "not an array of 48 bytes"),
             (other_payload(signer, 0, pcr0, sign=other), "does not verify"),
-            (cbor2.dumps([]), "it holds no signature"),
+            (cbor2.dumps([]), "it contains no signature"),
             (cbor2.dumps([{"signing_certificate": b"x", "signature": b"y"}]), "not an array of bytes"),
             (cbor2.dumps([{"signing_certificate": [1], "signature": [2]}]), "not a certificate"),
             (b"\xff" * 100, "not a CBOR array"),
             (b"\x81" * 100, "not a map"),
             (b"\x9b" + b"\xff" * 8, "not a CBOR array"),
-            (b"\0" * 65537, "at most 65536 are read")]:
+            (b"\0" * 65537, "the limit is 65536")]:
         problems = verify(path, make_eif(PLAIN + [(SIGNATURE, section)]))
         assert len(problems) == 1 and why in problems[0], problems
         inspect(path)
@@ -299,7 +299,7 @@ def test_signatures_that_are_wrong(path, tmp_path, signer, signed):
 
 def test_a_good_signature_of_another_image(path, signed):
     problems = verify(path, make_eif(PLAIN[:4] + [(RAMDISK, b"other"), signed.sections[5]]))
-    assert problems == ["the signature is good, but over another PCR0 than this image's"]
+    assert problems == ["the signature verifies, but is over the PCR0 of another image"]
     shown = json.loads(image("image", "inspect", path, "--json").stdout)
     assert shown["SignatureCheck"] is False and shown["CheckCRC"] is True
 

@@ -215,7 +215,7 @@ static void entries_are_sorted_and_single(void **state)
     assert_true(bytes_equal(buffer_bytes(&out), buffer_bytes(&other)));
     entries[0].name = "etc/a";
     assert_false(ramdisk_write(entries, 3, -1, keep, &other, &err));
-    assert_non_null(strstr(err.cause, "two files of a ramdisk are named etc/a"));
+    assert_non_null(strstr(err.cause, "two files of a ramdisk have the name etc/a"));
 }
 
 /* Wherever the sink is full, the failure is the sink's, and nothing leaks. */

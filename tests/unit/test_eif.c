@@ -264,18 +264,18 @@ static void layouts_that_lie_are_refused(void **state)
         const char *said; /* NULL: nothing is wrong */
     } cases[] = {
         {change_nothing, NULL},
-        {shift_offset, "section 2 begins at 586: a gap of 1 bytes behind 585"},
-        {overlap, "section 2 begins at 584: it overlaps what ends at 585"},
+        {shift_offset, "section 2 begins at 586: a gap of 1 bytes after 585"},
+        {overlap, "section 2 begins at 584: it overlaps the previous one, which ends at 585"},
         {outside, "section 4 begins at 18446744073709551612"},
         {last_byte, "section 4 begins at"},
-        {other_size, "section 0 (kernel) is 7 bytes by the header, 6 by its own"},
+        {other_size, "section 0 (kernel) has 7 bytes by the file's header, 6 by its own"},
         {huge, "section 4 (ramdisk) has 18446744073709551515 bytes; only 6 are left"},
-        {too_new, "version 5; only version 4 is read"},
+        {too_new, "the version is 5; only version 4 is supported"},
         {too_many, "counts 33 sections"},
         {too_few, "counts 1 sections"},
-        {trailing, "1 bytes behind the last section"},
+        {trailing, "1 bytes follow the last section"},
         {shorter, "section 4 (ramdisk) has 6 bytes; only 5 are left"},
-        {no_header, "547 bytes are fewer than the header's 548"},
+        {no_header, "it has 547 bytes; the header alone has 548"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char path[64];
@@ -338,7 +338,7 @@ static void signature_sections(void **state)
         {"8100", "not a map"},
         {"81a0", "missing"},
         {"81a1697369676e61747572658101", "missing"},
-        {"81a2697369676e61747572658101697369676e61747572658101", "there twice"},
+        {"81a2697369676e61747572658101697369676e61747572658101", "occurs twice"},
         {"81a1617800", "unknown"},
         {"81a1697369676e617475726581190100", "signature is not an array of bytes"},
         {"81a1697369676e61747572654101", "signature is not an array of bytes"},
