@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define POLL_MS 10 /* how often a child that is to end is looked at */
+#define POLL_MS 10 /* between looks at a child that is expected to end */
 
 static void restore_signals(void)
 {
@@ -32,7 +32,7 @@ static void remove_secrets(void)
         unsetenv(names[i]);
 }
 
-/* In the child: never returns. Tells errno through report if the program cannot be executed. */
+/* In the child. Sends errno through report if the program cannot be executed. */
 static _Noreturn void become(const char *const argv[], pid_t parent, int out, int err_fd,
                              int report)
 {
@@ -60,7 +60,7 @@ static bool fork_into(struct child *child, const char *const argv[], int err_fd,
     if (pid == 0)
         become(argv, parent, out[1], err_fd, report[1]);
     child->pid = pid;
-    setpgid(pid, pid); /* also here: it must hold before anybody signals the group */
+    setpgid(pid, pid); /* here too: the group must exist before it is signalled */
     close(out[1]);
     close(report[1]);
     int reason;
@@ -181,7 +181,7 @@ void child_stop(struct child *child, int64_t grace_ms)
         struct deadline grace = deadline_in(grace_ms);
         kill(child->pid, SIGTERM);
         bool ended = child_wait(child, &grace);
-        kill(-group, SIGKILL); /* what it started itself */
+        kill(-group, SIGKILL); /* also the processes that it started */
         if (!ended) {
             struct deadline never = {.at_ms = INT64_MAX, .stop_fd = -1};
             (void)child_wait(child, &never);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Child processes. Each gets a process group of its own, so that an interrupt at the terminal
- * reaches them only through their parent, and dies with the parent, even if that is killed. AWS
+ * Child processes. Each has a process group of its own, so that an interrupt at the terminal
+ * reaches it only through its parent. It dies with the parent, even if the parent is killed. AWS
  * credentials and a wrapped TSK in the environment are not passed on.
  */
 #ifndef SYSTEM_CHILD_H
@@ -16,7 +16,7 @@ struct child {
     const char *name; /* for messages */
     pid_t pid;        /* 0: not running */
     int out;          /* reads its standard output; -1: none */
-    int status;       /* as waitpid gives it, once it has ended */
+    int status;       /* from waitpid, once it has ended */
 };
 
 /*
@@ -26,21 +26,21 @@ struct child {
 MUST_USE bool child_start(struct child *child, const char *name, const char *const argv[],
                           int err_fd, struct error *err);
 
-/* Appends what it prints until it closes its output. */
+/* Appends all that it prints, until it closes its output. */
 MUST_USE bool child_read_all(struct child *child, struct buffer *out,
                              const struct deadline *deadline, struct error *err);
 
-/* Reads one line, without its end, into out. ERROR_CLOSED: it ended before. */
+/* Appends one line that it prints, without the line feed. ERROR_CLOSED: it ended before that. */
 MUST_USE bool child_read_line(struct child *child, struct buffer *out,
                               const struct deadline *deadline, struct error *err);
 
-/* Whether it has ended; collects its status then. */
+/* Whether it has ended; if so, its status is collected. */
 bool child_ended(struct child *child);
 
 /* Waits until it has ended; false at the deadline. */
 bool child_wait(struct child *child, const struct deadline *deadline);
 
-/* Asks it to end (SIGTERM), insists after grace_ms (SIGKILL, its whole group), collects it. */
+/* Asks it to end (SIGTERM); kills its whole group after grace_ms at most; collects its status. */
 void child_stop(struct child *child, int64_t grace_ms);
 
 /* "exited with status 1" or "was killed by signal 9", into text. */

@@ -12,26 +12,34 @@
 
 #define CHUNK 65536
 
+static ssize_t read_some(int fd, void *at, size_t len)
+{
+    ssize_t n;
+    do
+        n = read(fd, at, len);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 bool file_read_fd(int fd, const char *name, struct buffer *out, struct error *err)
 {
-    for (;;) {
+    ssize_t n = 1;
+    while (n > 0 && out->len < out->limit) {
         size_t room = out->limit - out->len < CHUNK ? out->limit - out->len : CHUNK;
-        uint8_t beyond;
-        uint8_t *at = room == 0 ? &beyond : buffer_reserve(out, room);
+        uint8_t *at = buffer_reserve(out, room);
         if (at == NULL)
             return error_set(err, ERROR_MEMORY, "no memory for %.200s", name);
-        ssize_t n = read(fd, at, room == 0 ? 1 : room);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, ERROR_SYSTEM, "cannot read %.200s", name);
-        if (n == 0)
-            return true;
-        if (room == 0)
-            return error_set(err, ERROR_USAGE, "%.200s is longer than the limit of %zu bytes", name,
-                             out->limit);
-        buffer_commit(out, (size_t)n);
+        n = read_some(fd, at, room);
+        if (n > 0)
+            buffer_commit(out, (size_t)n);
     }
+    uint8_t beyond;
+    if (n > 0) /* full: is that the end? */
+        n = read_some(fd, &beyond, 1);
+    if (n < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot read %.200s", name);
+    return n == 0 || error_set(err, ERROR_USAGE, "%.200s is longer than the limit of %zu bytes",
+                               name, out->limit);
 }
 
 bool file_read(const char *path, struct buffer *out, struct error *err)
@@ -88,7 +96,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     (void)type;
     (void)where;
     if (remove(path) != 0)
-        return 0; /* go on: the rest can still be removed */
+        return 0; /* the rest can still be removed */
     return 0;
 }
 
@@ -96,4 +104,16 @@ void file_remove_tree(const char *path)
 {
     if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         return; /* not there */
+}
+
+bool file_program_folder(char *out, size_t size, struct error *err)
+{
+    ssize_t len = readlink("/proc/self/exe", out, size - 1);
+    if (len <= 0 || (size_t)len >= size - 1)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot find the folder of this program");
+    out[len] = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    return true;
 }

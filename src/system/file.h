@@ -7,12 +7,12 @@
 #include "base/error.h"
 
 /*
- * Appends what path holds ("-": standard input) to out, as it arrives. ERROR_SYSTEM with the path
- * and the reason, or, where it does not fit in out's limit, ERROR_USAGE.
+ * Appends the content of path ("-": standard input) to out. ERROR_SYSTEM with the path and the
+ * reason; ERROR_USAGE if it does not fit in out's limit.
  */
 MUST_USE bool file_read(const char *path, struct buffer *out, struct error *err);
 
-/* As file_read from an open descriptor; name is for the message. */
+/* The same from an open descriptor; name is for the message. */
 MUST_USE bool file_read_fd(int fd, const char *name, struct buffer *out, struct error *err);
 
 /* Writes all of content to an open descriptor. False with errno set. */
@@ -22,7 +22,10 @@ MUST_USE bool file_write_all(int fd, struct bytes content);
 MUST_USE bool file_replace(const char *path, struct bytes content, unsigned mode,
                            struct error *err);
 
-/* Removes a folder and all in it; links are removed, not followed. What is not there is fine. */
+/* Removes a folder and all in it, if it is there. Links are removed and not followed. */
 void file_remove_tree(const char *path);
+
+/* The folder in which the file of the running program lies. ERROR_SYSTEM. */
+MUST_USE bool file_program_folder(char *out, size_t size, struct error *err);
 
 #endif

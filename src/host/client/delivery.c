@@ -14,12 +14,12 @@ static void squeeze(struct buffer *text)
 {
     size_t kept = 0;
     for (size_t i = 0; i < text->len; i++)
-        if (strchr(" \t\r\n", text->at[i]) == NULL || text->at[i] == 0)
+        if (!text_is_blank(text->at[i]))
             text->at[kept++] = text->at[i];
     text->len = kept;
 }
 
-/* Appends the wrapped TSK in base64, whether given so or as the bytes of a CiphertextBlob. */
+/* Appends the wrapped TSK in base64. It is given in base64 or as the bytes of a CiphertextBlob. */
 static bool append_wrapped(struct buffer *out, const struct buffer *given, struct error *err)
 {
     BUFFER_AUTO text;
@@ -79,31 +79,29 @@ static void put_context(const struct delivery *delivery, struct json_writer *w)
     json_end(w);
 }
 
+/*
+ * Builds the configure request in out, a secret buffer. whole: with the wrapped TSK, region and
+ * context, not the credentials alone.
+ */
 static bool build(const struct delivery *delivery, const struct credentials *credentials,
                   bool whole, struct buffer *out, struct error *err)
 {
-    struct buffer secret;
-    buffer_init_secret(&secret, DELIVERY_LIMIT);
-    credentials_put(&secret, credentials);
     buffer_reset(out);
     struct json_writer w = json_writer(out);
     json_object(&w, NULL);
     json_text(&w, "op", "configure");
-    json_verbatim(&w, "credentials", buffer_bytes(&secret));
-    bool good = !secret.failed;
-    buffer_clear(&secret);
-    if (whole && good) {
-        if (delivery->region != NULL)
-            json_text(&w, "region", delivery->region);
-        if (!put_wrapped(delivery, &w, err))
-            return false;
-        put_context(delivery, &w);
-    }
+    json_object(&w, "credentials");
+    credentials_put(&w, credentials);
     json_end(&w);
-    if (!good || out->failed)
-        return error_set(err, ERROR_USAGE, "the request would be longer than %d bytes",
-                         DELIVERY_LIMIT);
-    return true;
+    if (whole && delivery->region != NULL)
+        json_text(&w, "region", delivery->region);
+    if (whole && !put_wrapped(delivery, &w, err))
+        return false;
+    if (whole)
+        put_context(delivery, &w);
+    json_end(&w);
+    return !out->failed ||
+           error_set(err, ERROR_USAGE, "the request would be longer than %d bytes", DELIVERY_LIMIT);
 }
 
 /* The region stands in the pinned key's ARN: arn:PARTITION:kms:REGION:… */

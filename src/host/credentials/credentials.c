@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "codec/json_writer.h"
+#include "codec/json.h"
 #include "formats/text.h"
 
 void credentials_init(struct credentials *credentials)
@@ -112,18 +112,15 @@ bool credentials_from_json(struct credentials *out, struct bytes text, const cha
     return good;
 }
 
-void credentials_put(struct buffer *out, const struct credentials *credentials)
+void credentials_put(struct json_writer *w, const struct credentials *credentials)
 {
     char when[ISO_Z_SIZE];
-    struct json_writer w = json_writer(out);
-    json_object(&w, NULL);
-    json_text_bytes(&w, "access_key_id", buffer_bytes(&credentials->access_key_id));
-    json_text_bytes(&w, "secret_access_key", buffer_bytes(&credentials->secret_access_key));
+    json_text_bytes(w, "access_key_id", buffer_bytes(&credentials->access_key_id));
+    json_text_bytes(w, "secret_access_key", buffer_bytes(&credentials->secret_access_key));
     if (credentials->session_token.len > 0)
-        json_text_bytes(&w, "session_token", buffer_bytes(&credentials->session_token));
+        json_text_bytes(w, "session_token", buffer_bytes(&credentials->session_token));
     if (credentials->expires_us != CREDENTIALS_NEVER_EXPIRE) {
         iso_z(when, credentials->expires_us);
-        json_text(&w, "expiration", when);
+        json_text(w, "expiration", when);
     }
-    json_end(&w);
 }

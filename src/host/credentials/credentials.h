@@ -7,7 +7,8 @@
 #define HOST_CREDENTIALS_CREDENTIALS_H
 
 #include "base/buffer.h"
-#include "codec/json.h"
+#include "base/error.h"
+#include "codec/json_writer.h"
 
 #define CREDENTIALS_FIELD_MAX    16384 /* longest key id, secret or token taken, bytes */
 #define CREDENTIALS_NEVER_EXPIRE INT64_MAX
@@ -23,8 +24,8 @@ struct credentials {
 void credentials_init(struct credentials *credentials);
 void credentials_clear(struct credentials *credentials); /* wipes */
 
-/* Appends credentials as the member of a configure request: {"access_key_id": …}. */
-void credentials_put(struct buffer *out, const struct credentials *credentials);
+/* Writes credentials as members: access_key_id, secret_access_key, session_token?, expiration?. */
+void credentials_put(struct json_writer *w, const struct credentials *credentials);
 
 #define ISO_Z_SIZE 32
 /* 2026-11-22T13:16:23Z */

@@ -15,10 +15,10 @@ static bool open_log(const struct dev *dev, const char *name, int *fd, struct er
     return *fd >= 0 || error_set_errno(err, ERROR_SYSTEM, "cannot write %.200s", path);
 }
 
-/* Says why a child is not there, with the last line of its log. */
-static void tell_end(const struct dev *dev, struct child *child, struct error *err)
+/* Sets an error that says how a child ended, with the last line of its log. */
+static void explain_end(const struct dev *dev, struct child *child, struct error *err)
 {
-    char log[64], line[400], how[64];
+    char log[64], line[DEV_LINE_SIZE], how[64];
     struct deadline soon = deadline_in(1000);
     snprintf(log, sizeof log, "%s.log", child->name);
     dev_last_line(dev, log, line);
@@ -60,7 +60,7 @@ bool dev_run(const struct dev *dev, const char *name, const char *const argv[], 
     bool done =
         start_logged(dev, &child, name, argv, err) && child_read_all(&child, &out, &deadline, err);
     if (done && (!child_wait(&child, &deadline) || child.status != 0)) {
-        tell_end(dev, &child, err);
+        explain_end(dev, &child, err);
         done = false;
     }
     child_stop(&child, DEV_GRACE_MS);
@@ -83,11 +83,11 @@ bool dev_launch(const struct dev *dev, struct child *child, const char *name, co
     const struct deadline deadline = wait_of(dev, wait_ms);
     if (!child_read_line(child, &line, &deadline, err)) {
         if (err->code == ERROR_CLOSED)
-            tell_end(dev, child, err);
+            explain_end(dev, child, err);
         return false;
     }
     if (line.len < 7 || memcmp(line.at, "ready ", 6) != 0 || line.len - 6 >= size)
-        return error_set(err, ERROR_FORMAT, "%s does not say ready ADDRESS", name);
+        return error_set(err, ERROR_FORMAT, "%s does not print ready ADDRESS", name);
     snprintf(ready, size, "%.*s", (int)(line.len - 6), (const char *)line.at + 6);
     return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `enclavectl dev` keeps in its folders. */
+/* The files that `enclavectl dev` keeps in its folders. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,11 +12,12 @@
 #include "base/hex.h"
 #include "base/secret.h"
 #include "codec/json_writer.h"
+#include "formats/text.h"
 #include "host/dev/dev.h"
 #include "pki/sha384.h"
 #include "system/file.h"
 
-#define LOG_TAIL      8192         /* bytes at a log's end that its last line is looked for in */
+#define LOG_TAIL      8192 /* bytes at the end of a log, in which its last line is searched */
 #define PROGRAM_LIMIT (256u << 20) /* bytes of an executable that is measured */
 
 bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX], struct error *err)
@@ -26,20 +27,6 @@ bool dev_path(const struct dev *dev, const char *name, char out[DEV_PATH_MAX], s
            error_set(err, ERROR_SYSTEM, "the path %.200s is too long", dev->state);
 }
 
-static bool find_programs(struct dev *dev, struct error *err)
-{
-    char self[DEV_PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0 || (size_t)len >= sizeof self - 1)
-        return error_set_errno(err, ERROR_SYSTEM, "cannot tell where enclavectl lies");
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    snprintf(dev->programs, sizeof dev->programs, "%s", self);
-    return true;
-}
-
 static bool make_folder(const char *path, struct error *err)
 {
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
@@ -47,7 +34,7 @@ static bool make_folder(const char *path, struct error *err)
     return error_set_errno(err, ERROR_SYSTEM, "cannot make the folder %.200s", path);
 }
 
-/* Two of these in one folder would overwrite each other's credentials and configuration. */
+/* Two `enclavectl dev` in one folder would overwrite each other's files. */
 static bool lock_state(struct dev *dev, struct error *err)
 {
     dev->state_fd = open(dev->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -63,30 +50,33 @@ static bool lock_state(struct dev *dev, struct error *err)
                      dev->state);
 }
 
+/* The path of --dir without links: enclaved's configuration has absolute paths. */
+static bool resolve_dir(struct dev *dev, struct error *err)
+{
+    if (!make_folder(dev->dir, err))
+        return false;
+    char *whole = realpath(dev->dir, NULL);
+    bool fits = whole != NULL && strlen(whole) < sizeof dev->state;
+    if (fits)
+        snprintf(dev->state, sizeof dev->state, "%s", whole);
+    free(whole);
+    return fits || error_set(err, ERROR_SYSTEM, "the folder %.200s cannot be used", dev->dir);
+}
+
 bool dev_folders(struct dev *dev, struct error *err)
 {
     char nsm[DEV_PATH_MAX];
-    if (!find_programs(dev, err))
+    if (!file_program_folder(dev->programs, sizeof dev->programs, err))
         return false;
     snprintf(dev->run, sizeof dev->run, "/tmp/enclavectl-dev.XXXXXX");
     if (mkdtemp(dev->run) == NULL) {
         dev->run[0] = '\0';
         return error_set_errno(err, ERROR_SYSTEM, "cannot make a folder in /tmp");
     }
-    if (dev->dir == NULL) {
+    if (dev->dir == NULL)
         snprintf(dev->state, sizeof dev->state, "%s/state", dev->run);
-    } else {
-        /* enclaved's configuration has absolute paths */
-        if (!make_folder(dev->dir, err))
-            return false;
-        char *whole = realpath(dev->dir, NULL);
-        bool fits = whole != NULL && strlen(whole) < sizeof dev->state;
-        if (fits)
-            snprintf(dev->state, sizeof dev->state, "%s", whole);
-        free(whole);
-        if (!fits)
-            return error_set(err, ERROR_SYSTEM, "the folder %.200s cannot be used", dev->dir);
-    }
+    else if (!resolve_dir(dev, err))
+        return false;
     return make_folder(dev->state, err) && lock_state(dev, err) && dev_path(dev, "nsm", nsm, err) &&
            make_folder(nsm, err);
 }
@@ -98,13 +88,13 @@ static bool set_random(struct buffer *field, const char *prefix, size_t bytes, s
     if (!random_bytes(raw, bytes))
         return error_set(err, ERROR_CRYPTO, "no random bytes");
     hex_encode(hex, bytes_of(raw, bytes));
-    for (size_t i = 0; i < 2 * bytes; i++) /* as AWS writes key ids */
+    for (size_t i = 0; i < 2 * bytes; i++) /* upper case, as AWS writes key ids */
         if (hex[i] >= 'a' && hex[i] <= 'f')
             hex[i] = (char)(hex[i] - 'a' + 'A');
     buffer_reset(field);
     buffer_text(field, prefix);
     buffer_append(field, bytes_of(hex, 2 * bytes));
-    buffer_byte(field, 0); /* libcurl takes C strings; not counted */
+    buffer_byte(field, 0); /* libcurl takes C strings; the zero is not counted */
     if (!field->failed)
         field->len--;
     wipe(raw, sizeof raw);
@@ -129,18 +119,10 @@ bool dev_new_credentials(struct credentials *out, const char *prefix, int64_t se
 
 static void put_one(struct json_writer *w, const struct credentials *one, const char *principal)
 {
-    char when[ISO_Z_SIZE];
     if (one->access_key_id.len == 0)
         return;
     json_object(w, NULL);
-    json_text_bytes(w, "access_key_id", buffer_bytes(&one->access_key_id));
-    json_text_bytes(w, "secret_access_key", buffer_bytes(&one->secret_access_key));
-    if (one->session_token.len > 0)
-        json_text_bytes(w, "session_token", buffer_bytes(&one->session_token));
-    if (one->expires_us != CREDENTIALS_NEVER_EXPIRE) {
-        iso_z(when, one->expires_us);
-        json_text(w, "expiration", when);
-    }
+    credentials_put(w, one);
     json_text(w, "principal", principal);
     json_end(w);
 }
@@ -163,7 +145,7 @@ bool dev_write_credentials(const struct dev *dev, struct error *err)
     return good;
 }
 
-/* PCR0 as an image's is made: the register, zero, extended by the digest of what is started. */
+/* PCR0 as in an image: a register of zeros, extended by the digest of program and configuration. */
 static bool measure(struct dev *dev, struct bytes config, struct error *err)
 {
     static const uint8_t zero[SHA384_SIZE];
@@ -184,7 +166,7 @@ static bool measure(struct dev *dev, struct bytes config, struct error *err)
     return true;
 }
 
-/* For doctor --pcrs, in the shape of nitro-cli. */
+/* Measurements for other commands, in the form of nitro-cli. */
 static bool write_measurements(const struct dev *dev, struct error *err)
 {
     char path[DEV_PATH_MAX];
@@ -201,8 +183,7 @@ static bool write_measurements(const struct dev *dev, struct error *err)
            file_replace(path, buffer_bytes(&out), 0600, err);
 }
 
-/* In an image the relay is the parent's and files lie where the image has them; its memory is
- * little.
+/* In an image the relay is on the parent, the files have the image's paths, and memory is scarce.
  */
 static void put_kms(const struct dev *dev, const char *roots, struct json_writer *w)
 {
@@ -244,26 +225,31 @@ bool dev_measure(struct dev *dev, struct error *err)
            measure(dev, buffer_bytes(&config), err) && write_measurements(dev, err);
 }
 
-void dev_last_line(const struct dev *dev, const char *log, char out[400])
+/* Reads the end of a file into text. */
+static bool read_tail(const char *path, struct buffer *text, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, ERROR_SYSTEM, "cannot open %.200s", path);
+    off_t size = lseek(fd, 0, SEEK_END);
+    bool good = lseek(fd, size > LOG_TAIL ? size - LOG_TAIL : 0, SEEK_SET) >= 0 &&
+                file_read_fd(fd, path, text, err);
+    close(fd);
+    return good;
+}
+
+void dev_last_line(const struct dev *dev, const char *log, char out[DEV_LINE_SIZE])
 {
     char path[DEV_PATH_MAX];
     struct error err;
     BUFFER_AUTO text;
     buffer_init(&text, LOG_TAIL);
     out[0] = '\0';
-    int fd = dev_path(dev, log, path, &err) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
+    if (!dev_path(dev, log, path, &err) || !read_tail(path, &text, &err))
         return;
-    off_t size = lseek(fd, 0, SEEK_END);
-    bool read = lseek(fd, size > LOG_TAIL ? size - LOG_TAIL : 0, SEEK_SET) >= 0 &&
-                file_read_fd(fd, log, &text, &err);
-    close(fd);
-    size_t end = read ? text.len : 0;
-    while (end > 0 && text.at[end - 1] <= ' ')
-        end--;
-    size_t start = end;
-    while (start > 0 && text.at[start - 1] != '\n')
-        start--;
-    if (end > start)
-        snprintf(out, 400, "%.*s", (int)(end - start < 399 ? end - start : 399), text.at + start);
+    struct bytes rest = text_trim(buffer_bytes(&text)), line = {0};
+    while (text_line(&rest, &line))
+        continue;
+    snprintf(out, DEV_LINE_SIZE, "%.*s", (int)(line.len < LOG_TAIL ? line.len : LOG_TAIL),
+             line.len > 0 ? (const char *)line.at : "");
 }

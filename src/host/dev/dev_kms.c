@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls that `enclavectl dev` makes to the simulated KMS, as an administrator makes them to
- * AWS's. */
+/* The calls of `enclavectl dev` to the simulated KMS, as an administrator makes them to AWS's. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include "base/secret.h"
 #include "codec/json.h"
 #include "codec/json_writer.h"
+#include "formats/text.h"
 #include "host/dev/dev.h"
 #include "host/keypolicy/policy_write.h"
 #include "host/web.h"
@@ -45,7 +45,7 @@ static bool refused(const struct json *doc, const char *operation, long status, 
                      (int)message.len, message.len > 0 ? (char *)message.at : "");
 }
 
-/* Does operation; answer is indexed in doc, whose text lies in text. */
+/* Calls an operation. The answer is in text and its index in doc. */
 static bool call(const struct dev *dev, const char *operation, struct bytes body,
                  struct buffer *text, struct json *doc, struct error *err)
 {
@@ -71,14 +71,15 @@ static bool call(const struct dev *dev, const char *operation, struct bytes body
     if (!web_exchange(&request, &status, text, &web))
         return error_set(err, web.code, "%s at the simulated KMS: %.200s", operation, web.cause);
     if (text->len == 0 && status == 200)
-        return true; /* PutKeyPolicy answers with nothing */
+        return true; /* the answer to PutKeyPolicy is empty */
     if (!json_parse(doc, buffer_bytes(text), &parse) || json_type(doc, 0) != JSON_OBJECT)
-        return error_set(err, ERROR_KMS_RESPONSE, "the answer of the simulated KMS is no object");
+        return error_set(err, ERROR_KMS_RESPONSE,
+                         "the answer of the simulated KMS is not a JSON object");
     return status == 200 || refused(doc, operation, status, err);
 }
 
-/* Does operation and, unless member is NULL, copies a member of the answer (or of its KeyMetadata).
- */
+/* Calls an operation and copies a member of the answer, or of its KeyMetadata, to out. member may
+ * be NULL. */
 static bool call_for(const struct dev *dev, const char *operation, const struct buffer *body,
                      const char *member, struct buffer *out, struct error *err)
 {
@@ -99,7 +100,7 @@ static bool call_for(const struct dev *dev, const char *operation, const struct 
 
 /* --- the policy --- */
 
-/* As for an enclave; who develops may choose the session key, too, and so wrap one. */
+/* The policy of an enclave; besides, a developer may choose a session key and wrap it. */
 static bool put_policy(const struct dev *dev, bool measured, struct buffer *out, struct error *err)
 {
     static const char *const provisions[] = {"kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext",
@@ -107,7 +108,7 @@ static bool put_policy(const struct dev *dev, bool measured, struct buffer *out,
     struct policy_image image = {.path = "enclaved-dev", .registers.present = 1};
     if (measured && (strlen(dev->pcr0) != (size_t)2 * PCR_SIZE ||
                      !hex_decode(image.registers.value[0], bytes_text(dev->pcr0))))
-        return error_set(err, ERROR_INTERNAL, "PCR0 of enclaved-dev is not known");
+        return error_set(err, ERROR_INTERNAL, "PCR0 of enclaved-dev is unknown");
     const struct policy_plan plan = {
         .partition = "aws",
         .account = DEV_ACCOUNT,
@@ -143,7 +144,7 @@ bool dev_policy(const struct dev *dev, struct error *err)
 
 /* --- the key --- */
 
-/* The ARN that an earlier start left, if its key and its TSK are still there. */
+/* Takes the ARN that an earlier start left. False if its key is gone. */
 static bool known_key(struct dev *dev)
 {
     char path[DEV_PATH_MAX];
@@ -155,15 +156,14 @@ static bool known_key(struct dev *dev)
     if (!dev_path(dev, "key-arn", path, &err) || access(path, R_OK) != 0 ||
         !file_read(path, &text, &err))
         return false;
-    while (text.len > 0 && text.at[text.len - 1] <= ' ')
-        text.len--;
+    struct bytes arn = text_trim(buffer_bytes(&text));
     struct json_writer w = json_writer(&body);
     json_object(&w, NULL);
-    json_text_bytes(&w, "KeyId", buffer_bytes(&text));
+    json_text_bytes(&w, "KeyId", arn);
     json_end(&w);
-    if (text.len == 0 || !call_for(dev, "DescribeKey", &body, NULL, NULL, &err))
+    if (arn.len == 0 || !call_for(dev, "DescribeKey", &body, NULL, NULL, &err))
         return false;
-    snprintf(dev->key_arn, sizeof dev->key_arn, "%.*s", (int)text.len, text.at);
+    snprintf(dev->key_arn, sizeof dev->key_arn, "%.*s", (int)arn.len, (const char *)arn.at);
     return true;
 }
 
@@ -189,7 +189,7 @@ bool dev_key(struct dev *dev, struct error *err)
     json_end(&w);
     if (!call_for(dev, "CreateKey", &body, "Arn", &arn, err))
         return false;
-    unlink(wrapped); /* wrapped under a key that is gone */
+    unlink(wrapped); /* it was wrapped under a key that is gone */
     snprintf(dev->key_arn, sizeof dev->key_arn, "%.*s", (int)arn.len, arn.at);
     return file_replace(path, buffer_bytes(&arn), 0600, err);
 }
@@ -203,11 +203,9 @@ static bool read_tsk(const char *path, uint8_t tsk[TSK_SIZE], struct error *err)
     buffer_init_secret(&text, 256);
     bool good = file_read(path, &text, err);
     if (good) {
-        while (text.len > 0 && text.at[text.len - 1] <= ' ')
-            text.len--;
-        good = text.len == (size_t)2 * TSK_SIZE && hex_decode(tsk, buffer_bytes(&text));
-        if (!good)
-            error_set(err, ERROR_USAGE, "%.200s does not hold 64 hex digits", path);
+        struct bytes digits = text_trim(buffer_bytes(&text));
+        good = (digits.len == (size_t)2 * TSK_SIZE && hex_decode(tsk, digits)) ||
+               error_set(err, ERROR_USAGE, "%.200s does not hold 64 hex digits", path);
     }
     buffer_clear(&text);
     return good;

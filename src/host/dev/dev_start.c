@@ -67,29 +67,35 @@ static bool start_enclaved(struct dev *dev, struct error *err)
                       dev->address, sizeof dev->address, err);
 }
 
+/* The NSM makes its root at its first start; later ones find it. */
+static bool make_root(struct dev *dev, struct error *err)
+{
+    char root[DEV_PATH_MAX];
+    if (!dev_path(dev, "nsm-root.pem", root, err))
+        return false;
+    if (access(root, R_OK) == 0)
+        return true;
+    if (!start_nsm(dev, NO_PCR0, err))
+        return false;
+    child_stop(&dev->nsm, DEV_GRACE_MS);
+    return true;
+}
+
 /*
- * The simulated KMS wants the NSM's root, the policy wants PCR0, PCR0 covers the configuration, and
- * that names the key and where KMS listens. So the NSM is started once to make its root, and again
- * with the measurement; a virtual machine has its own.
+ * The simulated KMS needs the NSM's root, the policy needs PCR0, PCR0 covers the configuration, and
+ * the configuration names the key and the address of KMS. So the NSM is started once to make its
+ * root, and again with the measurement; a virtual machine has its own.
  */
 static bool start_simulators(struct dev *dev, struct error *err)
 {
-    char root[DEV_PATH_MAX], pcr0[128];
-    if (!dev_path(dev, "nsm-root.pem", root, err))
-        return false;
-    if (access(root, R_OK) != 0) {
-        if (!start_nsm(dev, NO_PCR0, err))
-            return false;
-        child_stop(&dev->nsm, DEV_GRACE_MS);
-    }
-    if (!start_kms(dev, err) || !dev_key(dev, err) || !dev_write_config(dev, err) ||
-        !(dev->kernel != NULL ? dev_image(dev, err) : dev_measure(dev, err)) ||
+    char pcr0[128];
+    bool vm = dev->kernel != NULL;
+    if (!make_root(dev, err) || !start_kms(dev, err) || !dev_key(dev, err) ||
+        !dev_write_config(dev, err) || !(vm ? dev_image(dev, err) : dev_measure(dev, err)) ||
         !dev_policy(dev, err) || !dev_wrap(dev, err))
         return false;
-    if (dev->kernel != NULL)
-        return true;
     snprintf(pcr0, sizeof pcr0, "0=%s", dev->pcr0);
-    return start_nsm(dev, pcr0, err);
+    return vm || start_nsm(dev, pcr0, err);
 }
 
 /* Delivers session to enclaved. whole: with the wrapped TSK. */

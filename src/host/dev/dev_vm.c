@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `enclavectl dev --kernel`: enclaved in an image of its own, booted in a virtual machine, with the
- * way that an enclave has: vsock to the relay, the relay to KMS.
+ * `enclavectl dev --kernel`: enclaved in an image of its own, booted in a virtual machine. It
+ * reaches KMS as an enclave does: over vsock through a relay.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -11,8 +11,7 @@
 #include "image/eif_file.h"
 
 #define BUILD_WAIT_MS 120000 /* for the image */
-#define BOOT_WAIT_MS \
-    180000 /* for its heartbeat: a virtual machine without hardware's help is slow */
+#define BOOT_WAIT_MS  180000 /* for its heartbeat: emulation without KVM is slow */
 
 /* Runs `enclavectl image build` to its end; its log is image.log. */
 static bool build_image(const struct dev *dev, const char *image, struct error *err)
@@ -57,7 +56,7 @@ bool dev_image(struct dev *dev, struct error *err)
            measure_image(dev, image, err);
 }
 
-/* The simulated KMS by the name that the relay is to allow: localhost:PORT. */
+/* The relay connects to the simulated KMS by a name that it allows: localhost:PORT. */
 static bool start_relay(struct dev *dev, struct error *err)
 {
     char listen[128], to[64], ready[300];

@@ -129,22 +129,17 @@ static bool check_wanted(const struct build *b, struct error *err)
 static bool default_init(struct build *b, struct error *err)
 {
     static const char *const names[] = {"enclaved-init", "enclaved"};
-    char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0)
-        return error_set_errno(err, ERROR_SYSTEM, "cannot tell where enclavectl lies");
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash != NULL)
-        *slash = '\0';
+    char folder[PATH_MAX];
+    if (!file_program_folder(folder, sizeof folder, err))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        int n = snprintf(b->init, sizeof b->init, "%s/%s", self, names[i]);
+        int n = snprintf(b->init, sizeof b->init, "%s/%s", folder, names[i]);
         if (n > 0 && n < (int)sizeof b->init && access(b->init, R_OK) == 0) {
             b->plan.init = b->init;
             return true;
         }
     }
-    return error_set(err, ERROR_SYSTEM, "no enclaved-init in %.200s: give --enclaved FILE", self);
+    return error_set(err, ERROR_SYSTEM, "no enclaved-init in %.200s: give --enclaved FILE", folder);
 }
 
 /* Where the configuration looks for a file, against where the image has it. */

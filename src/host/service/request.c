@@ -2,6 +2,7 @@
 #include "host/service/request.h"
 
 #include "codec/json_writer.h"
+#include "formats/text.h"
 #include "system/file.h"
 
 bool payload_option(struct payload_source *source, const char *name, const char *value, bool *known,
@@ -30,11 +31,6 @@ bool frame_limit_option(const char *value, size_t *limit, struct error *err)
     return true;
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_hex(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -45,7 +41,7 @@ static bool is_hex(struct bytes text)
     return text.len > 0;
 }
 
-/* A payload that were not whole JSON could add members to the request: it is refused here. */
+/* Text that is not one whole JSON value could add members to the request: it is refused here. */
 static bool check_json(struct bytes text, struct error *err)
 {
     struct json doc;
@@ -59,7 +55,7 @@ static bool check_json(struct bytes text, struct error *err)
     return true;
 }
 
-/* The payload lands where it will be sent from; only bare hex moves, by one byte, for its quote. */
+/* Appends the payload to the request itself. Only bare hex moves, by one byte, for its quote. */
 static bool append_payload(struct buffer *out, const struct payload_source *source, bool bare_hex,
                            struct error *err)
 {
@@ -68,10 +64,10 @@ static bool append_payload(struct buffer *out, const struct payload_source *sour
         buffer_text(out, source->text);
     else if (!file_read(source->path, out, err))
         return false;
-    while (!out->failed && out->len > start && is_space(out->at[out->len - 1]))
+    while (!out->failed && out->len > start && text_is_blank(out->at[out->len - 1]))
         out->len--;
     if (out->failed)
-        return true; /* told by the caller */
+        return true; /* reported by the caller */
     struct bytes payload = bytes_from(buffer_bytes(out), start);
     if (!bare_hex || !is_hex(payload))
         return check_json(payload, err);
