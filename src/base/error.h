@@ -50,8 +50,6 @@
     X(ERROR_NO_CREDENTIALS, "no_credentials", "no AWS credentials: send them with configure")      \
     X(ERROR_NO_WRAPPED_TSK, "no_wrapped_tsk", "no wrapped TSK: send it with configure")            \
     X(ERROR_CREDENTIALS_EXPIRED, "credentials_expired", "the AWS credentials have expired")        \
-    X(ERROR_REGION_MISMATCH, "region_mismatch", "not the region of the pinned KMS key")            \
-    X(ERROR_CONTEXT_MISMATCH, "encryption_context_mismatch", "not the pinned encryption context")  \
     X(ERROR_KEY_MISMATCH, "key_mismatch", "KMS used another key than the pinned one")              \
     X(ERROR_NSM, "nsm_failed", "the Nitro Security Module failed")                                 \
     X(ERROR_RELAY, "relay_unreachable", "the relay to KMS cannot be reached")                      \
@@ -64,6 +62,8 @@
     X(ERROR_TSK_LENGTH, "tsk_length", "the unwrapped TSK is not 32 bytes")                         \
     /* codecs, network and tools */                                                                \
     X(ERROR_USAGE, "usage", "wrong usage")                                                         \
+    X(ERROR_REGION_MISMATCH, "region_mismatch", "not the region of the pinned KMS key")            \
+    X(ERROR_CONTEXT_MISMATCH, "encryption_context_mismatch", "not the pinned encryption context")  \
     X(ERROR_FORMAT, "bad_format", "malformed data")                                                \
     X(ERROR_ADDRESS, "bad_address", "not an address")                                              \
     X(ERROR_NO_VSOCK, "no_vsock", "this kernel has no AF_VSOCK")                                   \
