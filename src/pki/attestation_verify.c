@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The steps and their order: aws-nitro-enclaves-nsm-api, docs/attestation_process.md. What of X.509
- * OpenSSL does not insist on by itself (curve, hash, keyUsage present, the bundle's order) is
- * checked here besides.
+ * The steps and their order: aws-nitro-enclaves-nsm-api, docs/attestation_process.md. This also
+ * checks what OpenSSL does not require by itself: the curve, the hash, the presence of keyUsage,
+ * and the order of the bundle.
  */
 #include "pki/attestation_verify.h"
 
@@ -17,6 +17,7 @@
 #include "codec/cbor.h"
 #include "formats/cose.h"
 #include "pki/ecdsa.h"
+#include "pki/ecdsa_key.h"
 
 /* The certificates of a document: index 0 is the root, the leaf comes last. */
 struct chain {
@@ -68,7 +69,7 @@ static bool read_certificate(struct chain *chain, struct bytes der, struct error
         return untrusted(err, "chain", chain->count, "is not a certificate");
     chain->certs[chain->count++] = cert;
     return at == der.at + der.len ||
-           untrusted(err, "chain", chain->count - 1, "has bytes behind it");
+           untrusted(err, "chain", chain->count - 1, "has bytes after its end");
 }
 
 static bool read_chain(struct chain *chain, const struct attestation *a, struct error *err)
@@ -79,42 +80,43 @@ static bool read_chain(struct chain *chain, const struct attestation *a, struct 
     return read_certificate(chain, a->certificate, err);
 }
 
-static bool is_p384(X509 *cert)
+/* Basic constraints and key usage must be there and allow what the certificate is used for. */
+static bool check_leaf(uint32_t flags, uint32_t usage, size_t i, struct error *err)
 {
-    char group[32] = "";
-    EVP_PKEY *key = X509_get0_pubkey(cert);
-    return key != NULL && EVP_PKEY_is_a(key, "EC") &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-           strcmp(group, SN_secp384r1) == 0;
+    if ((flags & EXFLAG_CA) != 0)
+        return untrusted(err, "leaf", i, "is the leaf, but an authority's");
+    if ((usage & KU_DIGITAL_SIGNATURE) == 0)
+        return untrusted(err, "leaf", i, "is the leaf, but its keyUsage is not digitalSignature");
+    return true;
 }
 
-/* Basic constraints and key usage must be there and say what the certificate is used for. */
+static bool check_issuer(uint32_t flags, uint32_t usage, size_t i, struct error *err)
+{
+    if ((flags & EXFLAG_BCONS) == 0 || (flags & EXFLAG_CA) == 0)
+        return untrusted(err, "chain", i, "is an issuer's, but its basicConstraints are not");
+    if ((usage & KU_KEY_CERT_SIGN) == 0)
+        return untrusted(err, "chain", i, "is an issuer's, but its keyUsage is not keyCertSign");
+    return true;
+}
+
 static bool check_certificate(struct chain *chain, size_t i, struct error *err)
 {
     X509 *cert = chain->certs[i];
+    const EVP_PKEY *key = X509_get0_pubkey(cert);
     bool is_leaf = i + 1 == chain->count;
     const char *step = is_leaf ? "leaf" : "chain";
     uint32_t flags = X509_get_extension_flags(cert);
     uint32_t usage = (flags & EXFLAG_KUSAGE) != 0 ? X509_get_key_usage(cert) : 0;
     if ((flags & EXFLAG_INVALID) != 0)
         return untrusted(err, step, i, "has malformed extensions");
-    if (!is_p384(cert))
+    if (key == NULL || !ecdsa_is_p384(key))
         return untrusted(err, step, i, "has a key that is not P-384");
     if (X509_get_signature_nid(cert) != NID_ecdsa_with_SHA384)
         return untrusted(err, step, i, "is not signed with ECDSA and SHA-384");
-    if (is_leaf && (flags & EXFLAG_CA) != 0)
-        return untrusted(err, step, i, "is the leaf's but an authority's");
-    if (is_leaf && (usage & KU_DIGITAL_SIGNATURE) == 0)
-        return untrusted(err, step, i, "is the leaf's but its keyUsage is not digitalSignature");
-    if (!is_leaf && ((flags & EXFLAG_BCONS) == 0 || (flags & EXFLAG_CA) == 0))
-        return untrusted(err, step, i, "is an issuer's but its basicConstraints are not");
-    if (!is_leaf && (usage & KU_KEY_CERT_SIGN) == 0)
-        return untrusted(err, step, i, "is an issuer's but its keyUsage is not keyCertSign");
-    return true;
+    return is_leaf ? check_leaf(flags, usage, i, err) : check_issuer(flags, usage, i, err);
 }
 
-/* The path that OpenSSL found must be the one that the document shows, all of it and in its order.
- */
+/* OpenSSL's path must be exactly the document's chain, in its order. */
 static bool check_order(X509_STORE_CTX *ctx, const struct chain *chain, struct error *err)
 {
     STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
@@ -125,7 +127,7 @@ static bool check_order(X509_STORE_CTX *ctx, const struct chain *chain, struct e
                              "chain: the cabundle is not the path from the root to the leaf");
 }
 
-/* Signatures, names, path lengths, critical extensions and validity at at_ms, by OpenSSL. */
+/* OpenSSL checks signatures, names, path lengths, critical extensions and validity at at_ms. */
 static bool check_path(X509_STORE_CTX *ctx, const struct chain *chain, int64_t at_ms,
                        struct error *err)
 {
@@ -168,7 +170,7 @@ static bool check_chain(struct chain *chain, const struct attestation *a, struct
 {
     if (!bytes_equal(a->cabundle[0], root_der))
         return error_set(err, ERROR_CERTIFICATE,
-                         "root: the document's root is not the one that is trusted");
+                         "root: the document's root is not the trusted one");
     if (!read_chain(chain, a, err))
         return false;
     for (size_t i = 0; i < chain->count; i++)
@@ -188,8 +190,8 @@ static bool check_signature(X509 *leaf, const struct cose_sign1 *cose, struct er
               ecdsa_verify_raw(cose->algorithm, bytes_of(spki, (size_t)len),
                                buffer_bytes(&signed_bytes), cose->signature);
     OPENSSL_free(spki);
-    return ok ||
-           error_set(err, ERROR_SIGNATURE, "signature: the document's signature is not the leaf's");
+    return ok || error_set(err, ERROR_SIGNATURE,
+                           "signature: the document is not signed by the leaf's key");
 }
 
 const uint8_t attestation_aws_root[SHA256_SIZE] = {
@@ -197,13 +199,13 @@ const uint8_t attestation_aws_root[SHA256_SIZE] = {
     0x7e, 0xd7, 0xcd, 0xcc, 0x3c, 0x17, 0x56, 0xe0, 0x98, 0x93, 0xf3, 0xc6, 0x8f, 0x79, 0xbb, 0x5b,
 };
 
-/* What is left to do once the shape is right and the root is known. */
+/* The steps after the shape, once the root is known. */
 static bool verify(const struct attestation *claimed, const struct cose_sign1 *cose,
                    struct bytes root_der, int64_t at_ms, struct error *err)
 {
     struct chain chain = {.count = 0};
     if (at_ms == ATTESTATION_OWN_TIME)
-        at_ms = (int64_t)claimed->timestamp_ms; /* the parser refuses larger ones */
+        at_ms = (int64_t)claimed->timestamp_ms; /* the parser refuses larger times */
     bool ok = check_chain(&chain, claimed, root_der, at_ms, err) &&
               check_signature(chain.certs[chain.count - 1], cose, err);
     chain_clear(&chain);
@@ -234,10 +236,10 @@ bool attestation_verify_by_fingerprint(struct attestation *out, struct bytes doc
     if (!check_shape(&claimed, &cose, document, err))
         return false;
     if (!sha256(digest, claimed.cabundle[0]))
-        return error_set(err, ERROR_CRYPTO, "root: its fingerprint cannot be computed");
+        return error_set(err, ERROR_CRYPTO, "root: cannot compute its fingerprint");
     if (memcmp(digest, root_sha256, sizeof digest) != 0)
         return error_set(err, ERROR_CERTIFICATE,
-                         "root: the document's root is not the one that is trusted");
+                         "root: the document's root is not the trusted one");
     if (!verify(&claimed, &cose, claimed.cabundle[0], at_ms, err))
         return false;
     *out = claimed;

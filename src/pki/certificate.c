@@ -41,7 +41,7 @@ void certificate_free(struct certificate *certificate)
     free(certificate);
 }
 
-/* Appends what an i2d function allocated. */
+/* Appends and frees what an i2d function allocated. */
 static void take_der(struct buffer *out, uint8_t *der, int len)
 {
     if (len > 0)
@@ -66,7 +66,7 @@ void certificate_spki(const struct certificate *certificate, struct buffer *out)
     take_der(out, der, len);
 }
 
-/* Appends what was printed to a memory BIO, which is freed. */
+/* Appends what was printed to a memory BIO, and frees it. */
 static void take_text(struct buffer *out, BIO *bio, bool printed)
 {
     char *at = NULL;
@@ -95,7 +95,7 @@ void certificate_issuer(const struct certificate *certificate, struct buffer *ou
     put_name(out, X509_get_issuer_name(certificate->x509));
 }
 
-/* Of entries of one kind the last is shown, so that no member is there twice. */
+/* Of several entries of one kind only the last is shown, so that no member occurs twice. */
 static bool is_last(const X509_NAME *name, int i)
 {
     ASN1_OBJECT *kind = X509_NAME_ENTRY_get_object(X509_NAME_get_entry(name, i));

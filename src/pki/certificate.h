@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a certificate says, for those who show it: no chain is checked here. */
+/* What a certificate says, to show it. No chain is checked. */
 #ifndef PKI_CERTIFICATE_H
 #define PKI_CERTIFICATE_H
 
@@ -8,14 +8,14 @@
 
 struct certificate;
 
-/* The first certificate in pem; what else is there is passed over. ERROR_CERTIFICATE. */
+/* The first certificate in pem; everything else is ignored. ERROR_CERTIFICATE. */
 MUST_USE struct certificate *certificate_from_pem(struct bytes pem, struct error *err);
 void certificate_free(struct certificate *certificate);
 
-/* Each appends, and leaves out->failed to the caller. */
+/* Each appends to out; the caller checks out->failed. */
 void certificate_der(const struct certificate *certificate, struct buffer *out);
 void certificate_spki(const struct certificate *certificate, struct buffer *out); /* DER */
-/* "CN=…,O=…" (RFC 2253), all but printable ASCII escaped. */
+/* "CN=…,O=…" (RFC 2253); everything but printable ASCII is escaped. */
 void certificate_subject(const struct certificate *certificate, struct buffer *out);
 void certificate_issuer(const struct certificate *certificate, struct buffer *out);
 /* {"commonName": "…", …}, as aws-nitro-enclaves-image-format shows an issuer. */
@@ -24,7 +24,7 @@ void certificate_subject_json(const struct certificate *certificate, struct buff
 /* "Nov 25 10:00:00 2026 GMT" */
 void certificate_not_before(const struct certificate *certificate, struct buffer *out);
 void certificate_not_after(const struct certificate *certificate, struct buffer *out);
-/* Of its own signature: "ecdsa-with-SHA384", and "0A:1B:…" */
+/* The issuer's signature: its algorithm, such as "ecdsa-with-SHA384", and its bytes, "0A:1B:…" */
 void certificate_algorithm(const struct certificate *certificate, struct buffer *out);
 void certificate_signature(const struct certificate *certificate, struct buffer *out);
 

@@ -42,7 +42,7 @@ static const uint8_t content_info[] = {0x30, 0x80, 0x06, 0x09, 0x2a, 0x86, 0x48,
 /* The ends of the indefinite levels: content info, EnvelopedData, [0], ContentInfo. */
 static const uint8_t closing[8];
 
-/* A tag and a definite length in the fewest bytes; longest: 65535. */
+/* A tag and a definite length, at most 65535, in the fewest bytes. */
 static void append_header(struct buffer *out, uint8_t tag, size_t len)
 {
     buffer_byte(out, tag);
@@ -128,7 +128,7 @@ bool cms_seal(struct buffer *out, struct bytes spki, struct bytes plaintext, enu
     if (!ok)
         return error_set(err, ERROR_CRYPTO, "%s",
                          key == NULL ? "the recipient's key is not an RSA-2048 public key"
-                                     : "the envelope cannot be made");
+                                     : "cannot make the envelope");
     buffer_append(out, bytes_of(opening, sizeof opening));
     buffer_append(out, bytes_of(recipient_info, sizeof recipient_info));
     buffer_append(out, bytes_of(key_id, sizeof key_id));
@@ -138,5 +138,5 @@ bool cms_seal(struct buffer *out, struct bytes spki, struct bytes plaintext, enu
     buffer_append(out, bytes_of(iv, sizeof iv));
     append_content(out, buffer_bytes(&content), form);
     buffer_append(out, bytes_of(closing, sizeof closing));
-    return out->failed ? error_set(err, ERROR_MEMORY, "no room for the envelope") : true;
+    return out->failed ? error_set(err, ERROR_MEMORY, "no memory for the envelope") : true;
 }

@@ -12,7 +12,7 @@
 #include <openssl/x509.h>
 
 #include "formats/cose.h"
-#include "pki/ecdsa_internal.h"
+#include "pki/ecdsa_key.h"
 
 static const struct ecdsa_algorithm algorithms[] = {
     {COSE_ES256, SN_X9_62_prime256v1, EVP_sha256, 32},
@@ -39,7 +39,13 @@ const struct ecdsa_algorithm *ecdsa_of_key(const EVP_PKEY *key)
     return NULL;
 }
 
-/* The key in spki, if it is one of the algorithm's curve and nothing follows it. */
+bool ecdsa_is_p384(const EVP_PKEY *key)
+{
+    const struct ecdsa_algorithm *algorithm = ecdsa_of_key(key);
+    return algorithm != NULL && algorithm->id == COSE_ES384;
+}
+
+/* The key in spki; NULL if its curve is not that of the algorithm, or something follows it. */
 static EVP_PKEY *read_key(const struct ecdsa_algorithm *algorithm, struct bytes spki)
 {
     if (spki.len > LONG_MAX)
@@ -52,7 +58,7 @@ static EVP_PKEY *read_key(const struct ecdsa_algorithm *algorithm, struct bytes 
     return NULL;
 }
 
-/* r ‖ s as the DER that OpenSSL verifies; NULL on failure, freed with OPENSSL_free. */
+/* r ‖ s as the DER that OpenSSL verifies, to be freed with OPENSSL_free; NULL on failure. */
 static uint8_t *to_der(struct bytes raw, size_t width, int *len)
 {
     uint8_t *der = NULL;
@@ -60,7 +66,7 @@ static uint8_t *to_der(struct bytes raw, size_t width, int *len)
     BIGNUM *s = BN_bin2bn(raw.at + width, (int)width, NULL);
     ECDSA_SIG *signature = ECDSA_SIG_new();
     if (r != NULL && s != NULL && signature != NULL && ECDSA_SIG_set0(signature, r, s) == 1)
-        r = s = NULL; /* now the signature's */
+        r = s = NULL; /* the signature owns them now */
     else
         goto out;
     *len = i2d_ECDSA_SIG(signature, &der);

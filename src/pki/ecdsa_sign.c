@@ -9,7 +9,7 @@
 #include <openssl/x509.h>
 
 #include "pki/ecdsa.h"
-#include "pki/ecdsa_internal.h"
+#include "pki/ecdsa_key.h"
 #include "pki/pem_key.h"
 
 #define DER_MAX 160 /* of a signature: two integers of 67 bytes, and their headers */
@@ -26,8 +26,8 @@ struct signing_key *signing_key_from_pem(struct bytes pem, struct error *err)
     struct signing_key *key = algorithm == NULL ? NULL : calloc(1, sizeof *key);
     if (key == NULL) {
         error_set(err, ERROR_CRYPTO, "%s",
-                  pkey == NULL        ? "no private key in PEM, or one that is encrypted"
-                  : algorithm == NULL ? "a key of another kind than P-256, P-384 or P-521"
+                  pkey == NULL        ? "not a private key in PEM, or one that is encrypted"
+                  : algorithm == NULL ? "the key is not a P-256, P-384 or P-521 key"
                                       : "no memory for a key");
         EVP_PKEY_free(pkey);
         ERR_clear_error();
@@ -60,7 +60,7 @@ bool signing_key_matches(const struct signing_key *key, struct bytes spki)
     return same;
 }
 
-/* DER to r ‖ s of fixed width, appended. */
+/* Appends the signature in DER as r ‖ s of fixed width. */
 static bool append_raw(const uint8_t *der, size_t len, size_t width, struct buffer *out)
 {
     ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &der, (long)len);
@@ -75,16 +75,22 @@ static bool append_raw(const uint8_t *der, size_t len, size_t width, struct buff
     return ok;
 }
 
-bool ecdsa_sign_raw(const struct signing_key *key, struct bytes message, struct buffer *out)
+bool ecdsa_sign_with(EVP_PKEY *key, struct bytes message, struct buffer *out)
 {
     uint8_t der[DER_MAX];
     size_t len = sizeof der;
+    const struct ecdsa_algorithm *algorithm = ecdsa_of_key(key);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL &&
-              EVP_DigestSignInit(ctx, NULL, key->algorithm->hash(), NULL, key->pkey) == 1 &&
+    bool ok = algorithm != NULL && ctx != NULL &&
+              EVP_DigestSignInit(ctx, NULL, algorithm->hash(), NULL, key) == 1 &&
               EVP_DigestSign(ctx, der, &len, message.at, message.len) == 1 &&
-              append_raw(der, len, key->algorithm->width, out);
+              append_raw(der, len, algorithm->width, out);
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     return ok;
+}
+
+bool ecdsa_sign_raw(const struct signing_key *key, struct bytes message, struct buffer *out)
+{
+    return ecdsa_sign_with(key->pkey, message, out);
 }

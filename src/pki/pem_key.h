@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private keys in PEM, for the files of this room that are not part of enclaved. */
+/* Private keys in PEM, for the files of this folder. */
 #ifndef PKI_PEM_KEY_H
 #define PKI_PEM_KEY_H
 
@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-/* An encrypted PEM is refused: OpenSSL would otherwise ask on the terminal. */
+/* Refuses an encrypted PEM; OpenSSL would ask for its passphrase on the terminal. */
 static inline int pem_no_passphrase(char *at, int size, int writing, void *context)
 {
     (void)at;
@@ -20,7 +20,7 @@ static inline int pem_no_passphrase(char *at, int size, int writing, void *conte
     return -1;
 }
 
-/* The key, owned by the caller, or NULL. */
+/* The key, which the caller owns, or NULL. */
 static inline EVP_PKEY *pem_private_key(struct bytes pem)
 {
     BIO *bio = pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.at, (int)pem.len);

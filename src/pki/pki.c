@@ -13,17 +13,19 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "pki/certificate.h"
 #include "pki/ecdsa.h"
+#include "pki/ecdsa_key.h"
 #include "pki/pem_key.h"
 
-/* Whose certificates these are: never to be taken for AWS's. */
+/* In the subject of each certificate, so that nobody takes it for AWS's. */
 #define ORGANIZATION "enclave-sim"
 
 struct pki_key {
     EVP_PKEY *pkey;
 };
 
-/* Clears OpenSSL's queue, so that an old reason is not taken for that of a later failure. */
+/* Clears OpenSSL's error queue, so that a later failure does not report this reason. */
 static void *no_key(struct error *err, const char *what)
 {
     ERR_clear_error();
@@ -31,18 +33,14 @@ static void *no_key(struct error *err, const char *what)
     return NULL;
 }
 
-/* Takes ownership of pkey, which may be NULL. */
+/* Owns pkey, which may be NULL, from now on. */
 static struct pki_key *from_pkey(EVP_PKEY *pkey, struct error *err)
 {
-    char group[32] = "";
     struct pki_key *key = calloc(1, sizeof *key);
-    bool fits = key != NULL && pkey != NULL && EVP_PKEY_is_a(pkey, "EC") &&
-                EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
-                strcmp(group, SN_secp384r1) == 0;
-    if (!fits) {
+    if (key == NULL || pkey == NULL || !ecdsa_is_p384(pkey)) {
         EVP_PKEY_free(pkey);
         free(key);
-        return no_key(err, "no P-384 key");
+        return no_key(err, "not a P-384 private key in PEM");
     }
     key->pkey = pkey;
     return key;
@@ -50,12 +48,8 @@ static struct pki_key *from_pkey(EVP_PKEY *pkey, struct error *err)
 
 struct pki_key *pki_key_new(struct error *err)
 {
-    return from_pkey(EVP_EC_gen(SN_secp384r1), err);
-}
-
-static BIO *reader_of(struct bytes pem)
-{
-    return pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.at, (int)pem.len);
+    EVP_PKEY *pkey = EVP_EC_gen(SN_secp384r1);
+    return pkey != NULL ? from_pkey(pkey, err) : no_key(err, "cannot make a P-384 key");
 }
 
 struct pki_key *pki_key_from_pem(struct bytes pem, struct error *err)
@@ -92,28 +86,13 @@ void pki_key_free(struct pki_key *key)
     free(key);
 }
 
-/* DER to r ‖ s of fixed width. */
-static bool to_raw(const uint8_t *der, size_t len, uint8_t out[ES384_SIZE])
-{
-    ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &der, (long)len);
-    int half = ES384_SIZE / 2;
-    bool ok = signature != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, half) == half &&
-              BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + half, half) == half;
-    ECDSA_SIG_free(signature);
-    return ok;
-}
-
 bool pki_sign_es384(const struct pki_key *key, struct bytes message, uint8_t out[96])
 {
-    uint8_t der[128]; /* at most 104: two integers of 49 bytes and three headers */
-    size_t len = sizeof der;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key->pkey) == 1 &&
-              EVP_DigestSign(ctx, der, &len, message.at, message.len) == 1 && to_raw(der, len, out);
-    EVP_MD_CTX_free(ctx);
-    if (!ok)
-        ERR_clear_error();
-    return ok;
+    BUFFER_AUTO raw = {.limit = ES384_SIZE};
+    if (!ecdsa_sign_with(key->pkey, message, &raw))
+        return false;
+    memcpy(out, raw.at, ES384_SIZE);
+    return true;
 }
 
 static bool add_extension(X509 *cert, X509V3_CTX *ctx, int nid, const char *value)
@@ -143,7 +122,7 @@ static bool add_host_names(X509 *cert, const char *const *names)
     return ok;
 }
 
-/* The extensions that AWS's certificates have, but for the places of revocation lists. */
+/* The extensions of AWS's authorities, except the addresses of revocation lists. */
 static bool add_authority(X509 *cert, X509V3_CTX *ctx, int path_length)
 {
     char constraints[64] = "critical,CA:TRUE";
@@ -155,6 +134,22 @@ static bool add_authority(X509 *cert, X509V3_CTX *ctx, int path_length)
            add_extension(cert, ctx, NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign");
 }
 
+static bool add_nsm_leaf(X509 *cert, X509V3_CTX *ctx)
+{
+    return add_extension(cert, ctx, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(cert, ctx, NID_key_usage, "digitalSignature,nonRepudiation");
+}
+
+static bool add_tls_server(X509 *cert, X509V3_CTX *ctx, const char *const *host_names)
+{
+    return add_extension(cert, ctx, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(cert, ctx, NID_subject_key_identifier, "hash") &&
+           add_extension(cert, ctx, NID_authority_key_identifier, "keyid") &&
+           add_extension(cert, ctx, NID_key_usage, "critical,digitalSignature") &&
+           add_extension(cert, ctx, NID_ext_key_usage, "serverAuth") &&
+           (host_names == NULL || add_host_names(cert, host_names));
+}
+
 static bool add_extensions(X509 *cert, X509 *issuer, const struct pki_subject *subject)
 {
     X509V3_CTX ctx;
@@ -163,15 +158,9 @@ static bool add_extensions(X509 *cert, X509 *issuer, const struct pki_subject *s
     case PKI_AUTHORITY:
         return add_authority(cert, &ctx, subject->path_length);
     case PKI_NSM_LEAF:
-        return add_extension(cert, &ctx, NID_basic_constraints, "critical,CA:FALSE") &&
-               add_extension(cert, &ctx, NID_key_usage, "digitalSignature,nonRepudiation");
+        return add_nsm_leaf(cert, &ctx);
     case PKI_TLS_SERVER:
-        return add_extension(cert, &ctx, NID_basic_constraints, "critical,CA:FALSE") &&
-               add_extension(cert, &ctx, NID_subject_key_identifier, "hash") &&
-               add_extension(cert, &ctx, NID_authority_key_identifier, "keyid") &&
-               add_extension(cert, &ctx, NID_key_usage, "critical,digitalSignature") &&
-               add_extension(cert, &ctx, NID_ext_key_usage, "serverAuth") &&
-               (subject->host_names == NULL || add_host_names(cert, subject->host_names));
+        return add_tls_server(cert, &ctx, subject->host_names);
     }
     return false;
 }
@@ -194,7 +183,7 @@ static bool set_subject(X509 *cert, const struct pki_subject *subject)
 static bool set_serial(X509 *cert)
 {
     BIGNUM *number = BN_new();
-    /* 127 bits: positive in 16 bytes, and never zero, its top bit being set. */
+    /* 127 bits with the top one set: positive in 16 bytes, and never zero. */
     bool ok = number != NULL && BN_rand(number, 127, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
               BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert)) != NULL;
     BN_free(number);
@@ -242,7 +231,7 @@ bool pki_issue(struct buffer *out, const struct pki_subject *subject, const stru
     if (ok)
         return true;
     ERR_clear_error();
-    return error_set(err, ERROR_CRYPTO, "no certificate can be made for %s", subject->common_name);
+    return error_set(err, ERROR_CRYPTO, "cannot make a certificate for %s", subject->common_name);
 }
 
 bool pki_der_to_pem(struct bytes der, struct buffer *out)
@@ -256,13 +245,10 @@ bool pki_der_to_pem(struct bytes der, struct buffer *out)
 
 bool pki_pem_to_der(struct bytes pem, struct buffer *out, struct error *err)
 {
-    BIO *bio = reader_of(pem);
-    X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
-    bool ok = cert != NULL && append_der(cert, out);
-    X509_free(cert);
-    BIO_free(bio);
-    if (ok)
-        return true;
-    ERR_clear_error();
-    return error_set(err, ERROR_CERTIFICATE, "not a certificate in PEM");
+    struct certificate *certificate = certificate_from_pem(pem, err);
+    if (certificate == NULL)
+        return false;
+    certificate_der(certificate, out);
+    certificate_free(certificate);
+    return !out->failed || error_set(err, ERROR_MEMORY, "no memory for a certificate");
 }

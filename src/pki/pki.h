@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * P-384 keys and certificates for the simulators: the chain root → zonal → instance → leaf that the
- * NSM signs with, shaped like AWS's, and the server certificate of the simulated KMS. Not part of
- * enclaved.
+ * P-384 keys and certificates for the simulators: the chain root → regional → zonal → instance →
+ * leaf of the simulated NSM, shaped like AWS's, and the server certificate of the simulated KMS.
  */
 #ifndef PKI_PKI_H
 #define PKI_PKI_H
@@ -29,7 +28,7 @@ struct pki_subject {
     int64_t not_before_s;            /* seconds since 1970 */
     int64_t not_after_s;
     enum pki_role role;
-    int path_length;               /* authorities only; -1: none given */
+    int path_length;               /* authorities only; -1: no limit */
     const char *const *host_names; /* TLS servers: subjectAltName DNS names, NULL-terminated */
 };
 
@@ -39,9 +38,9 @@ MUST_USE bool pki_issue(struct buffer *out, const struct pki_subject *subject,
                         const struct pki_key *key, struct bytes issuer_der,
                         const struct pki_key *issuer_key, struct error *err);
 
-/* Appends der as PEM. */
+/* Appends the certificate der as PEM. */
 MUST_USE bool pki_der_to_pem(struct bytes der, struct buffer *out);
-/* Appends the DER of the first certificate in pem. */
+/* Appends the DER of the first certificate in pem. ERROR_CERTIFICATE. */
 MUST_USE bool pki_pem_to_der(struct bytes pem, struct buffer *out, struct error *err);
 
 #endif

@@ -242,9 +242,9 @@ def test_what_cannot_be_signed(path, tmp_path, signer):
         serialization.BestAvailableEncryption(b"secret")))
     for key, certificate, code, why in [
             (other.key_path, signer.path, 5, "does not belong to the certificate"),
-            (rsa_key, signer.path, 5, "another kind than P-256, P-384 or P-521"),
+            (rsa_key, signer.path, 5, "not a P-256, P-384 or P-521 key"),
             (locked, signer.path, 5, "or one that is encrypted"),
-            (signer.path, signer.path, 5, "no private key in PEM"),
+            (signer.path, signer.path, 5, "not a private key in PEM"),
             (signer.key_path, signer.key_path, 5, "not a certificate in PEM"),
             (tmp_path / "none", signer.path, 5, "No such file")]:
         done = image("image", "sign", path, "--key", key, "--certificate", certificate)

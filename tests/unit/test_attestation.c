@@ -388,16 +388,16 @@ static void chains_with_a_fault_name_the_step(void **state)
          "path length constraint exceeded"},
         {1,
          {.not_before_s = NOW_S - HOUR, .not_after_s = NOW_S + HOUR, .role = PKI_TLS_SERVER},
-         "certificate 1 of the chain is an issuer's but its basicConstraints are not"},
+         "certificate 1 of the chain is an issuer's, but its basicConstraints are not"},
         {2,
          {.not_before_s = NOW_S - HOUR, .not_after_s = NOW_S + HOUR, .role = PKI_TLS_SERVER},
-         "certificate 2 of the chain is an issuer's but its basicConstraints are not"},
+         "certificate 2 of the chain is an issuer's, but its basicConstraints are not"},
         {3,
          {.not_before_s = NOW_S - HOUR,
           .not_after_s = NOW_S + HOUR,
           .role = PKI_AUTHORITY,
           .path_length = -1},
-         "leaf: certificate 3 of the chain is the leaf's but"},
+         "leaf: certificate 3 of the chain is the leaf, but"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct chain chain;
@@ -450,7 +450,7 @@ static void bundles_out_of_shape_are_refused(void **state)
     buffer_append(&longer, claims.cabundle[1]);
     buffer_byte(&longer, 0);
     claims.cabundle[1] = buffer_bytes(&longer);
-    assert_verdict(&chain, &claims, "certificate 1 of the chain has bytes behind it");
+    assert_verdict(&chain, &claims, "certificate 1 of the chain has bytes after its end");
     chain_clear(&chain);
     chain_clear(&other);
 }
