@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 
-/* --- memory that is wiped: the size stands in front of what libcurl gets --- */
+/* --- memory that is wiped when it is freed: its size is kept in front of it --- */
 
 #define HEAD 16 /* keeps the alignment that malloc promises */
 
@@ -81,26 +81,31 @@ static size_t take_body(char *at, size_t size, size_t count, void *context)
     return body->failed ? 0 : size * count;
 }
 
-static bool set_service(CURL *curl, const struct web_request *request, struct curl_slist **to)
+/* Sets an option to a text; NULL leaves it as it is. */
+static bool set_text(CURL *curl, CURLoption option, const char *text)
 {
-    bool good = true;
-    if (request->ca_file != NULL)
-        good = good && curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file) == CURLE_OK;
-    if (request->connect_to != NULL) {
-        char text[256];
-        int len = snprintf(text, sizeof text, "::%s", request->connect_to);
-        *to = len > 0 && (size_t)len < sizeof text ? curl_slist_append(NULL, text) : NULL;
-        good = good && *to != NULL && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, *to) == CURLE_OK;
-    }
-    if (request->sign != NULL)
-        good = good && curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, request->sign) == CURLE_OK &&
-               curl_easy_setopt(curl, CURLOPT_USERNAME, request->access_key_id) == CURLE_OK &&
-               curl_easy_setopt(curl, CURLOPT_PASSWORD, request->secret_access_key) == CURLE_OK;
-    return good;
+    return text == NULL || curl_easy_setopt(curl, option, text) == CURLE_OK;
 }
 
-static bool set_message(CURL *curl, const struct web_request *request, struct buffer *body,
-                        struct curl_slist **headers)
+static bool set_destination(CURL *curl, const struct web_request *request, struct curl_slist **to)
+{
+    char text[256];
+    if (request->connect_to == NULL)
+        return true;
+    int len = snprintf(text, sizeof text, "::%s", request->connect_to);
+    *to = len > 0 && (size_t)len < sizeof text ? curl_slist_append(NULL, text) : NULL;
+    return *to != NULL && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, *to) == CURLE_OK;
+}
+
+static bool set_service(CURL *curl, const struct web_request *request)
+{
+    return set_text(curl, CURLOPT_CAINFO, request->ca_file) &&
+           set_text(curl, CURLOPT_AWS_SIGV4, request->sign) &&
+           set_text(curl, CURLOPT_USERNAME, request->access_key_id) &&
+           set_text(curl, CURLOPT_PASSWORD, request->secret_access_key);
+}
+
+static bool set_headers(CURL *curl, const struct web_request *request, struct curl_slist **headers)
 {
     for (size_t i = 0; i < WEB_HEADERS_MAX && request->headers[i] != NULL; i++) {
         struct curl_slist *more = curl_slist_append(*headers, request->headers[i]);
@@ -108,13 +113,22 @@ static bool set_message(CURL *curl, const struct web_request *request, struct bu
             return false;
         *headers = more;
     }
-    bool good = curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK;
-    if (request->body.at != NULL)
-        good = good &&
-               curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->body.len) == CURLE_OK &&
-               curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.at) == CURLE_OK;
-    return good && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers) == CURLE_OK &&
+    return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers) == CURLE_OK;
+}
+
+static bool set_body(CURL *curl, struct bytes body)
+{
+    return body.at == NULL ||
+           (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len) == CURLE_OK &&
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at) == CURLE_OK);
+}
+
+static bool set_message(CURL *curl, const struct web_request *request, struct buffer *body,
+                        struct curl_slist **headers)
+{
+    return set_text(curl, CURLOPT_URL, request->url) && set_body(curl, request->body) &&
+           set_text(curl, CURLOPT_CUSTOMREQUEST, request->method) &&
+           set_headers(curl, request, headers) &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
 }
@@ -129,19 +143,25 @@ static bool set_limits(CURL *curl, const struct web_request *request)
            curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }
 
-static bool tell(CURLcode result, struct error *err)
+static enum error_code code_of(CURLcode result)
 {
-    enum error_code code = ERROR_FORMAT;
-    if (result == CURLE_OPERATION_TIMEDOUT)
-        code = ERROR_DEADLINE;
-    else if (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST ||
-             result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR ||
-             result == CURLE_GOT_NOTHING || result == CURLE_URL_MALFORMAT)
-        code = ERROR_NETWORK;
-    else if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||
-             result == CURLE_SSL_CACERT_BADFILE)
-        code = ERROR_TLS;
-    return error_set(err, code, "%s", curl_easy_strerror(result));
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return ERROR_DEADLINE;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_URL_MALFORMAT:
+        return ERROR_NETWORK;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+        return ERROR_TLS;
+    default:
+        return ERROR_FORMAT;
+    }
 }
 
 bool web_exchange(const struct web_request *request, long *status, struct buffer *body,
@@ -154,15 +174,15 @@ bool web_exchange(const struct web_request *request, long *status, struct buffer
     if (curl == NULL)
         return error_set(err, ERROR_MEMORY, "libcurl cannot be started");
     bool good = set_limits(curl, request) && set_message(curl, request, body, &headers) &&
-                set_service(curl, request, &to);
+                set_destination(curl, request, &to) && set_service(curl, request);
     if (!good) {
-        error_set(err, ERROR_MEMORY, "libcurl does not take the request");
+        error_set(err, ERROR_MEMORY, "libcurl does not accept the request");
     } else {
         CURLcode result = curl_easy_perform(curl);
         good = result == CURLE_OK &&
                curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK;
         if (!good)
-            tell(result, err);
+            error_set(err, code_of(result), "%s", curl_easy_strerror(result));
     }
     curl_slist_free_all(headers);
     curl_slist_free_all(to);

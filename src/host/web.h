@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One HTTP exchange through libcurl: instance metadata, container credentials, and the KMS calls of
- * `enclavectl dev`. No redirects, no proxy. All memory of libcurl is wiped when it is given back:
- * credentials pass through it.
+ * `enclavectl dev`. No redirects, no proxy. All memory of libcurl is wiped when it is freed,
+ * because credentials pass through it.
  */
 #ifndef HOST_WEB_H
 #define HOST_WEB_H
@@ -19,7 +19,7 @@ struct web_request {
     struct bytes body;                    /* sent if at is not NULL */
     long connect_ms;
     long total_ms;
-    /* For a service of AWS; NULL where not wanted. */
+    /* For a service of AWS; NULL if not wanted. */
     const char *ca_file;
     const char *connect_to; /* HOST:PORT to connect to, whatever the URL says */
     const char *sign;       /* "aws:amz:REGION:SERVICE" */
@@ -28,9 +28,9 @@ struct web_request {
 };
 
 /*
- * Does the exchange; the answer's body is put into body (reset first). ERROR_NETWORK if nobody
- * answers, ERROR_DEADLINE, ERROR_TLS, ERROR_FORMAT (too long for body, not HTTP). A cause names the
- * URL's host at most.
+ * Does the exchange. body is reset and gets the body of the answer. ERROR_NETWORK if there is no
+ * answer, ERROR_DEADLINE, ERROR_TLS, ERROR_FORMAT (too long for body, or not HTTP). Of the URL a
+ * cause names the host at most.
  */
 MUST_USE bool web_exchange(const struct web_request *request, long *status, struct buffer *body,
                            struct error *err);

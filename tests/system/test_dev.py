@@ -202,7 +202,7 @@ def test_children_die_with_it(env):
 @pytest.mark.parametrize("arguments, code, told", [
     (["--tsk-file", "/no/such"], 5, "cannot open /no/such"),
     (["--listen", "tcp:1.2.3.4:1"], 5, "enclaved"),
-    (["--listen", "nonsense"], 2, "no address"),
+    (["--listen", "nonsense"], 2, "not an address"),
     (["--dir", "/proc/none"], 5, "cannot make the folder"),
 ])
 def test_failures(env, arguments, code, told):

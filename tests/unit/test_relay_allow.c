@@ -60,7 +60,7 @@ static void destinations(void **state)
             fail_msg("%s: %s", cases[i].text, ok ? "accepted" : err.cause);
         if (!ok) {
             assert_int_equal(err.code, ERROR_USAGE);
-            assert_true(strstr(err.cause, "is no destination: ") != NULL);
+            assert_true(strstr(err.cause, "is not a destination: ") != NULL);
             continue;
         }
         destination_text(&to, text);
@@ -182,8 +182,8 @@ static void files(void **state)
          2, NULL},
         {"---\nallowlist:\n  - { port: '443', address: \"::1\" } # v6\n", 1, NULL},
         {"-{address:a.com,port:1}", 1, NULL},
-        {"", 0, "names no destination"},
-        {"# nothing\nallowlist:\n", 0, "names no destination"},
+        {"", 0, "does not name a destination"},
+        {"# nothing\nallowlist:\n", 0, "does not name a destination"},
         {"a.com:443\na.com\n", 0, "line 2: "},
         {"a.com:443\n\n\nb.com:0", 0, "line 4: "},
         {"allowlist:\n- address: a.com\n  port: 443\n", 0, "line 2: "},

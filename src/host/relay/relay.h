@@ -6,17 +6,17 @@
  *     relay_loop.c        one thread, one epoll: listeners, signals, time limits
  *     relay_port.c        what epoll watches
  *     relay_connection.c  a connection's life: name, addresses, bytes, end
- *     relay_flow.c        one direction's bytes, and its end
+ *     relay_flow.c        the bytes of one direction, and their end
  *     relay_resolve.c     names, in threads of their own
  *     relay_allow.c       the list of destinations
  *     relay_status.c      counts, the log of failures, the status address
  *     relay_query.c       what --query prints
  *
- * Plain buffers, not splice(2): AF_VSOCK has no splice, so its side would be copied in any case,
- * and two pipes a connection cost four descriptors. What is read goes out at once from one buffer
- * that all share; only what the other side does not take is kept, up to one read a direction, and
- * nothing more is read from that side until it has gone out. So an idle connection holds no buffer
- * at all.
+ * It uses plain buffers and not splice(2): AF_VSOCK has no splice, so one side would be copied in
+ * any case, and two pipes for each connection would cost four descriptors. What is read goes out at
+ * once from one buffer that all connections share. Only bytes that the other side does not accept
+ * are kept, at most one read for each direction, and nothing more is read until they have gone out.
+ * So an idle connection has no buffer.
  */
 #ifndef HOST_RELAY_RELAY_H
 #define HOST_RELAY_RELAY_H
@@ -30,13 +30,13 @@
 #define CIDS_MAX            32
 #define RELAY_READ_SIZE     (64u << 10) /* bytes read at once, and kept at most for a direction */
 #define LOOKUPS_A_ROUTE     2
-#define ACCEPT_PAUSE_MS     100   /* where no descriptor is left, not even to refuse with */
-#define RELAY_CONNECTIONS   512   /* default of --connections */
+#define ACCEPT_PAUSE_MS     100 /* if no descriptor is left, not even one to refuse a client with */
+#define RELAY_CONNECTIONS   512 /* the default of --connections */
 #define CONNECTIONS_CEILING 65536 /* and its maximum */
 
 /* --- what is counted ------------------------------------------------------------------------- */
 
-/* Why a connection was not served, or did not end well: identifier, name in the status, words. */
+/* Why a connection was not served or did not end well: identifier, name in the status, text. */
 #define RELAY_FAILURES(X)                                                \
     X(FAIL_NOT_ALLOWED, "not_allowed", "the destination is not allowed") \
     X(FAIL_CID, "cid", "this CID may not connect")                       \
@@ -54,22 +54,22 @@ enum relay_failure {
 #undef FAILURE_ENUM
         FAILURES
 };
-#define FAILURES_REFUSED FAIL_NAME /* those before it: the client was turned away at once */
+#define FAILURES_REFUSED FAIL_NAME /* with those before it the client was refused at once */
 
-/* At most so many lines of one kind, of one route, in so long; the rest is summed up in one. */
+/* Bounds the log: at most so many lines of one kind and route in so long. The rest is counted. */
 #define LOG_LIMITER_LINES 5
 #define LOG_LIMITER_MS    10000
 
 struct log_limiter {
-    int64_t until_ms; /* 0: closed, nothing told lately */
+    int64_t until_ms; /* 0: nothing logged lately */
     unsigned logged;
     uint64_t withheld;
 };
 
 struct counts {
-    uint64_t accepted; /* all that a client opened, the refused ones among them */
+    uint64_t accepted; /* all that clients opened, including the refused ones */
     uint64_t complete; /* both directions ended, all bytes passed on */
-    uint64_t left;     /* the client was gone first, but one side had ended properly */
+    uint64_t left;     /* the client went first, but one side had ended properly */
     uint64_t failed[FAILURES];
     uint64_t bytes_up; /* to the destination */
     uint64_t bytes_down;
@@ -83,7 +83,7 @@ struct port {
     enum port_kind kind;
     int fd; /* -1: closed */
     bool watched;
-    uint32_t events; /* what epoll watches it for */
+    uint32_t events; /* for which epoll watches it */
     void *owner;     /* a route or a connection */
 };
 
@@ -92,15 +92,15 @@ struct port {
 struct flow {
     struct port *from;
     struct port *to;
-    uint8_t *kept; /* owned: what to has not taken yet; NULL: nothing */
+    uint8_t *kept; /* owned: what was read and not yet sent; NULL: nothing */
     size_t start, end;
     bool ended;  /* from has ended, or failed */
     bool passed; /* the end was passed on; nothing more to do */
     bool dead;   /* to cannot be written to any more */
-    bool broken; /* from failed: its end is not to be taken for a proper one */
+    bool broken; /* from failed: its end is not a proper one */
 };
 
-/* What a connection waits for; each kind has one time limit, so lists are in the order of time. */
+/* What a connection waits for. A kind has one time limit, so its list is in the order of time. */
 enum waiting { WAITING_NAME, WAITING_CONNECT, WAITING_BYTES, WAITING_FLUSH, WAITING_KINDS };
 
 struct route;
@@ -131,7 +131,7 @@ struct route {
     char to_text[DESTINATION_TEXT_SIZE];
     bool allowed; /* by the list in force */
     uint64_t open;
-    uint64_t waiting_for_name; /* of these: wait for the name */
+    uint64_t waiting_for_name; /* of the open ones: those that wait for the name */
     struct counts counts;
     struct log_limiter limiters[FAILURES];
     unsigned lookups;     /* under way */
@@ -163,7 +163,8 @@ struct relay {
     struct port signals, answers, status;
     struct address status_address;
     int epoll_fd;
-    int spare_fd;   /* given up for a moment where there is no descriptor to refuse a client with */
+    int spare_fd;   /* closed for a moment when there is no other descriptor to refuse a client with
+                     */
     uint8_t *inbox; /* RELAY_READ_SIZE bytes */
     uint64_t open, most;
     struct connection_list lists[WAITING_KINDS];
@@ -183,42 +184,42 @@ void port_reset(struct port *port);
 /* Closes a listener and removes its socket file. */
 void port_stop_listening(struct port *port, const struct address *address);
 
-/* relay_loop.c: serves until it is told to stop and has drained. ERROR_SYSTEM. */
+/* relay_loop.c: serves until a signal ends it and open connections have ended. ERROR_SYSTEM. */
 MUST_USE bool relay_run(struct relay *relay, struct error *err);
 /* relay_connection.c. Takes over fd; peer is for the log. */
 void connection_start(struct relay *relay, struct route *route, int fd, const char *peer);
 void connection_on_event(struct relay *relay, struct port *port, uint32_t events);
 void connection_on_time(struct relay *relay, struct relay_connection *c);
-/* Ends those whose last bytes have arrived; to be called now and then while there are any. */
+/* Ends connections whose last bytes have arrived. Called repeatedly while any wait for that. */
 void connection_check_flushed(struct relay *relay);
-/* Begins lookups that are due beside one that hangs; when to do so next, in monotonic ms. */
+/* Begins a second lookup where one hangs; and when to do so next, in monotonic ms. */
 void connection_check_lookups(struct relay *relay);
 int64_t connection_next_lookup(const struct relay *relay);
 /* A lookup has ended. */
 void connection_on_answer(struct relay *relay, const struct resolver_answer *answer);
-/* Breaks it off. */
+/* Ends it with a failure. */
 void connection_cut(struct relay *relay, struct relay_connection *c, enum relay_failure why,
                     const char *cause);
 /*
- * relay_flow.c: carries what there is, up to a few reads, so that others get their turn; *count
- * grows by what was sent. False without memory. flow_is_over: nothing more can pass.
+ * relay_flow.c: carries the bytes there are, at most a few reads, so that others get their turn.
+ * *count grows by the bytes sent. False without memory. flow_is_over: nothing more can pass.
  */
 MUST_USE bool flow_run(struct flow *flow, uint8_t *inbox, uint64_t *count);
 bool flow_is_over(const struct flow *flow);
-/* What epoll shall watch a port for, given the flow that it feeds and the one that feeds it. */
+/* The events of a port that matter: from is the flow that reads from it, to the one that writes. */
 uint32_t flow_events(const struct flow *from, const struct flow *to);
 
 /* relay_status.c */
-/* Counts and, within bounds, logs a failure; the cause may be NULL. */
+/* Counts a failure and, within bounds, logs it. The cause may be NULL. */
 void relay_fail(struct relay *relay, struct route *route, enum relay_failure why, const char *peer,
                 const char *cause);
-/* Tells what was withheld, once its time has come, or at once. */
+/* Logs how many lines were withheld: where the time has come, or (now) everywhere. */
 void relay_log_withheld(struct relay *relay, bool now);
 int64_t relay_next_log(const struct relay *relay); /* in monotonic ms; INT64_MAX: none */
 void relay_log_counts(const struct relay *relay);
 void relay_answer_status(struct relay *relay); /* one client of the status address */
 
-/* relay_query.c: asks a status address and prints what it says; an exit code. */
+/* relay_query.c: asks a status address and prints the answer; returns the exit code. */
 int relay_query(const struct relay_options *options);
 
 #endif

@@ -12,8 +12,10 @@
 #define LABEL_MAX 63 /* bytes; RFC 1035 */
 #define SHOWN     80 /* bytes of a wrong entry that a message repeats */
 
-/* What AWS documents as endpoints of KMS: standard, FIPS, dual-stack, those of other partitions,
- * and interface endpoints of a VPC by their own names. */
+#define WRONG_PORT "the port is a number from 1 to 65535"
+
+/* The endpoints of KMS as AWS documents them: standard, FIPS, dual-stack, those of other
+ * partitions, and interface endpoints of a VPC by their own names. */
 static const char *const kms_endpoints[] = {
     "kms.*.amazonaws.com:443",
     "kms-fips.*.amazonaws.com:443",
@@ -36,11 +38,16 @@ static struct bytes part(struct bytes text, size_t from, size_t to)
 static bool wrong(struct error *err, struct bytes text, const char *why)
 {
     int shown = (int)(text.len < SHOWN ? text.len : SHOWN);
-    return error_set(err, ERROR_USAGE, "\"%.*s\" is no destination: %s", shown,
+    return error_set(err, ERROR_USAGE, "\"%.*s\" is not a destination: %s", shown,
                      text.len > 0 ? (const char *)text.at : "", why);
 }
 
 /* --- destinations ---------------------------------------------------------------------------- */
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
 
 static bool read_port(struct bytes text, uint16_t *out)
 {
@@ -48,7 +55,7 @@ static bool read_port(struct bytes text, uint16_t *out)
     if (text.len == 0 || text.len > 5)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
+        if (!is_digit(text.at[i]))
             return false;
         value = value * 10 + (uint32_t)(text.at[i] - '0');
     }
@@ -56,7 +63,7 @@ static bool read_port(struct bytes text, uint16_t *out)
     return value >= 1 && value <= 65535;
 }
 
-/* An IPv6 address that stands for an IPv4 one is the IPv4 one: it leads there. */
+/* An IPv4 address mapped into IPv6 is stored as the IPv4 address: it leads to the same place. */
 static bool set_address(struct destination *out)
 {
     struct in6_addr in6;
@@ -75,28 +82,31 @@ static bool set_address(struct destination *out)
     return true;
 }
 
-/* One label in letters, digits, '-' and '_', or, in a list, "*". */
+static bool is_label_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+}
+
+/* One label of letters, digits, '-' and '_'. In a pattern it may be "*". */
 static bool is_label(struct bytes label, bool pattern)
 {
     if (label.len == 0 || label.len > LABEL_MAX)
         return false;
     if (pattern && bytes_equal_text(label, "*"))
         return true;
-    for (size_t i = 0; i < label.len; i++) {
-        uint8_t c = label.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+    for (size_t i = 0; i < label.len; i++)
+        if (!is_label_byte(label.at[i]))
             return false;
-    }
     return label.at[0] != '-' && label.at[label.len - 1] != '-';
 }
 
-/* Whether the resolver might take a name that ends so for a number: 127.1, 0x7f000001. */
+/* Whether the resolver might read a name with this last label as a number: 127.1, 0x7f000001. */
 static bool is_like_number(struct bytes last)
 {
     bool hex = last.len >= 2 && last.at[0] == '0' && last.at[1] == 'x';
     for (size_t i = hex ? 2 : 0; i < last.len; i++) {
         uint8_t c = last.at[i];
-        if (!((c >= '0' && c <= '9') || (hex && c >= 'a' && c <= 'f')))
+        if (!is_digit(c) && !(hex && c >= 'a' && c <= 'f'))
             return false;
     }
     return true;
@@ -124,8 +134,7 @@ static const char *check_name(const char *host, bool pattern)
     return NULL;
 }
 
-/* host as it stands between brackets, quotes or at the start of the text. NULL, or what is wrong.
- */
+/* Sets the host from text without brackets and quotes. NULL, or what is wrong. */
 static const char *set_host(struct destination *out, struct bytes host, bool pattern)
 {
     memset(out, 0, sizeof *out);
@@ -142,6 +151,21 @@ static const char *set_host(struct destination *out, struct bytes host, bool pat
     return set_address(out) ? NULL : check_name(out->host, pattern);
 }
 
+/* HOST:PORT, as it was split. NULL, or what is wrong. */
+static const char *set_destination(struct destination *out, struct bytes host, struct bytes port,
+                                   bool pattern)
+{
+    bool bracketed = host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+    if (bracketed)
+        host = part(host, 1, host.len - 1);
+    const char *why = set_host(out, host, pattern);
+    if (why == NULL && bracketed != (text_find(host, ':') < host.len))
+        why = "brackets are for IPv6 addresses, and needed there";
+    if (why == NULL && !read_port(port, &out->port))
+        why = WRONG_PORT;
+    return why;
+}
+
 static bool parse(struct destination *out, struct bytes text, bool pattern, struct error *err)
 {
     size_t colon = text.len;
@@ -149,15 +173,8 @@ static bool parse(struct destination *out, struct bytes text, bool pattern, stru
         colon--;
     if (colon == 0)
         return wrong(err, text, "want HOST:PORT");
-    struct bytes host = part(text, 0, colon - 1);
-    bool bracketed = host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
-    if (bracketed)
-        host = part(host, 1, host.len - 1);
-    const char *why = set_host(out, host, pattern);
-    if (why == NULL && bracketed != (text_find(host, ':') < host.len))
-        why = "brackets are for IPv6 addresses, and needed there";
-    if (why == NULL && !read_port(part(text, colon, text.len), &out->port))
-        why = "the port is a number from 1 to 65535";
+    const char *why =
+        set_destination(out, part(text, 0, colon - 1), part(text, colon, text.len), pattern);
     return why == NULL || wrong(err, text, why);
 }
 
@@ -207,31 +224,40 @@ bool allow_add_kms(struct allow_list *list, struct error *err)
     return true;
 }
 
-/* --- files: HOST:PORT a line, or as the file of vsock-proxy has it --------------------------- */
+/* --- files: lines of HOST:PORT, or in the form of vsock-proxy's file ------------------------- */
+
+/* Takes NAME: VALUE, the name being address or port, each once. */
+static bool take_member(struct bytes text, struct bytes *address, struct bytes *port)
+{
+    size_t colon = text_find(text, ':');
+    struct bytes name = text_trim(bytes_of(text.at, colon));
+    struct bytes *member = bytes_equal_text(name, "address") ? address
+                           : bytes_equal_text(name, "port")  ? port
+                                                             : NULL;
+    if (colon == text.len || member == NULL || member->len != 0)
+        return false;
+    *member = text_unquote(text_trim(part(text, colon + 1, text.len)));
+    return true;
+}
 
 /* {address: HOST, port: PORT}, the members in any order. */
 static bool add_braced(struct allow_list *list, struct bytes item, struct error *err)
 {
     struct destination entry = {0};
     struct bytes address = {0}, port = {0};
-    if (item.at[item.len - 1] != '}')
-        return wrong(err, item, "want {address: HOST, port: PORT} on one line");
     struct bytes inside = part(item, 1, item.len - 1);
-    for (bool more = true; more;) {
-        size_t comma = text_find(inside, ','), colon = text_find(inside, ':');
-        struct bytes name = text_trim(bytes_of(inside.at, colon));
-        struct bytes *member = bytes_equal_text(name, "address") ? &address
-                               : bytes_equal_text(name, "port")  ? &port
-                                                                 : NULL;
-        if (colon >= comma || member == NULL || member->len != 0)
-            return wrong(err, item, "want {address: HOST, port: PORT} on one line");
-        *member = text_unquote(text_trim(part(inside, colon + 1, comma)));
+    bool good = item.at[item.len - 1] == '}';
+    for (bool more = true; good && more;) {
+        size_t comma = text_find(inside, ',');
+        good = take_member(part(inside, 0, comma), &address, &port);
         more = comma < inside.len;
         inside = more ? part(inside, comma + 1, inside.len) : inside;
     }
+    if (!good)
+        return wrong(err, item, "want {address: HOST, port: PORT} on one line");
     const char *why = set_host(&entry, address, true);
     if (why == NULL && !read_port(port, &entry.port))
-        why = "the port is a number from 1 to 65535";
+        why = WRONG_PORT;
     return why == NULL ? append(list, &entry, err) : wrong(err, item, why);
 }
 
@@ -260,7 +286,7 @@ bool allow_add_file(struct allow_list *list, struct bytes text, const char *name
                              "%.200s, line %zu: %s", name, number, cause.cause);
     }
     if (list->count == before)
-        return error_set(err, ERROR_CONFIG, "%.200s names no destination", name);
+        return error_set(err, ERROR_CONFIG, "%.200s does not name a destination", name);
     return true;
 }
 
@@ -315,7 +341,7 @@ static enum reach reach_of_ipv4(const uint8_t at[4])
 {
     if (at[0] == 127)
         return REACH_LOOPBACK;
-    /* this host, link-local (where instance metadata are), multicast and reserved */
+    /* this host, link-local (as instance metadata), multicast and reserved */
     return at[0] == 0 || (at[0] == 169 && at[1] == 254) || at[0] >= 224 ? REACH_LOCAL
                                                                         : REACH_NETWORK;
 }

@@ -3,9 +3,9 @@
  * Where a relay may lead: destinations as users write them, HOST:PORT, and the list of those that
  * are allowed. The list's format is defined in docs/relay.md.
  *
- * A list's entry is a destination too; in its host a label may be "*", which stands for exactly one
- * label. Names are compared without regard to case, addresses by value: a name never matches an
- * entry that is an address, nor the other way round.
+ * An entry of a list is a destination in whose host a label may be "*", which matches exactly one
+ * label. Names are compared without regard to case, addresses by value. A name never matches an
+ * entry that is an address, and an address never one that is a name.
  */
 #ifndef HOST_RELAY_RELAY_ALLOW_H
 #define HOST_RELAY_RELAY_ALLOW_H
@@ -35,7 +35,7 @@ MUST_USE bool destination_parse(struct destination *out, struct bytes text, stru
 /* HOST:PORT again, with brackets where needed. */
 void destination_text(const struct destination *destination, char out[DESTINATION_TEXT_SIZE]);
 
-/* An empty list needs no init but {0}. */
+/* {0} is an empty list. Frees the entries. */
 void allow_clear(struct allow_list *list);
 
 /* Appends the endpoints of KMS in every region, port 443. ERROR_MEMORY. */
@@ -43,15 +43,15 @@ MUST_USE bool allow_add_kms(struct allow_list *list, struct error *err);
 /* Appends one entry. ERROR_USAGE with what is wrong, ERROR_MEMORY. */
 MUST_USE bool allow_add(struct allow_list *list, struct bytes text, struct error *err);
 /*
- * Appends what a file's text names, at least one entry; name is for messages. ERROR_CONFIG with the
- * number of the line that is wrong, ERROR_MEMORY; the list then holds what came before.
+ * Appends the entries of a file's text, at least one; name is for messages. ERROR_CONFIG with the
+ * number of the wrong line, ERROR_MEMORY; the list then holds the entries before it.
  */
 MUST_USE bool allow_add_file(struct allow_list *list, struct bytes text, const char *name,
                              struct error *err);
 
 /*
- * Fills *out with what a file names (NULL: the endpoints of KMS), and with single entries. On
- * failure *out is empty and *err is as above, or ERROR_SYSTEM where the file cannot be read.
+ * Fills *out with the entries of a file (NULL: the endpoints of KMS) and with single entries. On
+ * failure *out is empty and *err is as above, or ERROR_SYSTEM if the file cannot be read.
  */
 MUST_USE bool allow_read(struct allow_list *out, const char *file, const char *const entries[],
                          size_t count, struct error *err);
@@ -59,9 +59,9 @@ MUST_USE bool allow_read(struct allow_list *out, const char *file, const char *c
 bool allow_has(const struct allow_list *list, const struct destination *to);
 
 /*
- * Whether an allowed destination may be connected to at an address that its name led to. Addresses
- * of this machine and its link (loopback, 169.254.0.0/16 and the like) only if they stand in the
- * list as such, whatever the name says; but localhost is loopback by definition (RFC 6761).
+ * Whether an allowed destination may be reached at an address that its name resolved to. Addresses
+ * of this machine and its link (loopback, 169.254.0.0/16 and the like) must be in the list
+ * themselves, whatever the name is; but localhost is loopback by definition (RFC 6761).
  */
 bool allow_has_address(const struct allow_list *list, const struct destination *to,
                        const struct sockaddr *address);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's life: its destination's name, one address after the other, bytes, the end. */
+/* The life of a connection: its destination's name, one address after the other, bytes, the end. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 #include "host/relay/relay.h"
 
-#define HEDGE_MS 1000 /* a lookup older than this is not waited for alone */
+#define HEDGE_MS 1000 /* after this time a second lookup begins beside the first */
 
 /* --- lists of those that wait ---------------------------------------------------------------- */
 
@@ -47,7 +47,7 @@ static void wait_for(struct relay *relay, struct relay_connection *c, enum waiti
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-/* The memory goes at the end of the round: events that were read before may still name it. */
+/* The memory is freed at the end of the round: events that were already read may point to it. */
 static void close_connection(struct relay *relay, struct relay_connection *c, bool hard)
 {
     if (c->closed)
@@ -76,7 +76,7 @@ void connection_cut(struct relay *relay, struct relay_connection *c, enum relay_
     close_connection(relay, c, true);
 }
 
-/* Whether all that was sent to a side has arrived there, as far as its protocol tells. */
+/* Whether all bytes sent to a side have arrived there, as far as its protocol reports that. */
 static bool is_flushed(const struct port *port)
 {
     int unsent = 0;
@@ -94,8 +94,8 @@ static bool has_client_failed(const struct relay_connection *c)
 }
 
 /*
- * TLS clients leave so all the time: who has the answer does not wait for the farewell, or closes
- * with it unread, which is a reset, too.
+ * TLS clients often leave in this way: once they have the answer they do not wait for the other
+ * side's end, or they close without reading it, which is a reset, too.
  */
 static void close_failed(struct relay *relay, struct relay_connection *c)
 {
@@ -109,8 +109,8 @@ static void close_failed(struct relay *relay, struct relay_connection *c)
 }
 
 /*
- * One side failed. The other is reset too, but a reset overtakes what is still on its way: so it
- * waits for that, a little.
+ * One side failed, so the other is reset, too. But a reset would discard bytes that are still on
+ * their way: these get a little time to arrive.
  */
 static void pass_failure_on(struct relay *relay, struct relay_connection *c)
 {
@@ -137,7 +137,7 @@ static void finish(struct relay *relay, struct relay_connection *c)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-/* A side that failed takes both directions with it; what it had sent before is still passed on. */
+/* If a side failed, nothing can be sent to it any more. What it sent before is still passed on. */
 static void note_failures(struct relay_connection *c)
 {
     if (c->down.broken)
@@ -187,12 +187,13 @@ static void note_failed_address(struct relay_connection *c, const char *why)
     snprintf(c->last_failure, sizeof c->last_failure, "%s: %.120s", text, why);
 }
 
-/* Begins to connect to the address that is next. False if it failed at once. */
+/* Begins to connect to the next address. False if it failed at once. */
 static bool try_address(struct relay *relay, struct relay_connection *c)
 {
     const struct sockaddr *at = (const struct sockaddr *)&c->addresses.at[c->tried++];
     if (!allow_has_address(&relay->allow, &c->route->to, at)) {
-        note_failed_address(c, "an address of this machine or its link, to be allowed by itself");
+        note_failed_address(c,
+                            "an address of this machine or its link, which must be allowed itself");
         return false;
     }
     c->server.fd = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -239,8 +240,8 @@ static void on_connected(struct relay *relay, struct relay_connection *c)
 /* --- names ----------------------------------------------------------------------------------- */
 
 /*
- * Whoever comes while a lookup is under way waits for it; its answer is no older than they could
- * have had. But a lookup may hang on a lost datagram: then another begins beside it.
+ * A connection that comes while a lookup runs waits for its answer, which is as new as that of a
+ * lookup of its own. But a lookup may hang on a lost datagram: then another begins beside it.
  */
 static void begin_lookup(struct relay *relay, struct route *route)
 {
@@ -258,7 +259,7 @@ void connection_on_answer(struct relay *relay, const struct resolver_answer *ans
     struct route *route = &relay->routes[answer->asker];
     route->lookups--;
     if (!answer->found && route->lookups > 0)
-        return; /* the other lookup may do better */
+        return; /* the other lookup may succeed */
     for (struct relay_connection *c = relay->lists[WAITING_NAME].first, *next; c != NULL;
          c = next) {
         next = c->next;
@@ -271,7 +272,7 @@ void connection_on_answer(struct relay *relay, const struct resolver_answer *ans
         else if (came_ms - answer->begun_ms < HEDGE_MS)
             connection_cut(relay, c, FAIL_NAME, answer->cause);
     }
-    connection_check_lookups(relay); /* for those who came so late that it is not their failure */
+    connection_check_lookups(relay); /* for those who came too late to share this failure */
 }
 
 void connection_check_lookups(struct relay *relay)
@@ -324,7 +325,7 @@ void connection_start(struct relay *relay, struct route *route, int fd, const ch
 void connection_on_event(struct relay *relay, struct port *port, uint32_t events)
 {
     struct relay_connection *c = port->owner;
-    bool from = (events & ~(uint32_t)EPOLLOUT) != 0; /* errors are found by reading or writing */
+    bool from = (events & ~(uint32_t)EPOLLOUT) != 0; /* an error shows in reading or writing */
     bool to = (events & ~(uint32_t)EPOLLIN) != 0;
     bool client = port->kind == PORT_CLIENT;
     if (c->closed)
@@ -363,7 +364,7 @@ void connection_on_time(struct relay *relay, struct relay_connection *c)
     case WAITING_BYTES:
         connection_cut(relay, c, FAIL_IDLE, NULL);
         break;
-    default: /* what was on its way has had its time */
+    default: /* the last bytes did not arrive in time */
         close_failed(relay, c);
     }
 }

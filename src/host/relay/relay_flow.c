@@ -20,7 +20,7 @@ static void drop_kept(struct flow *flow)
     flow->start = flow->end = 0;
 }
 
-/* Returns how much was taken; less than len where to is full, or dead now. */
+/* Sends bytes; returns how many. Fewer than len: the receiver is full, or dead now. */
 static size_t put(struct flow *flow, const uint8_t *at, size_t len, uint64_t *count)
 {
     size_t taken = 0;
@@ -57,7 +57,7 @@ static bool keep(struct flow *flow, const uint8_t *at, size_t len)
     return true;
 }
 
-/* Reads once and sends it on. *more: it may be worth to read again. */
+/* Reads once and sends on what came. *more: there may be more to read. False without memory. */
 static bool carry(struct flow *flow, uint8_t *inbox, uint64_t *count, bool *more)
 {
     *more = false;
@@ -80,21 +80,31 @@ static bool carry(struct flow *flow, uint8_t *inbox, uint64_t *count, bool *more
     return true;
 }
 
+/* Whether there is room for what a read would bring. */
+static bool may_read(const struct flow *flow)
+{
+    return !flow->ended && !flow->dead && flow->kept == NULL;
+}
+
+/* Passes a proper end on, once all bytes before it have gone out. */
+static void pass_end(struct flow *flow)
+{
+    if (!flow->ended || flow->broken || flow->dead || flow->kept != NULL || flow->passed)
+        return;
+    /* It fails if the other side is gone. Whether that was a reset, the other flow finds out. */
+    (void)shutdown(flow->to->fd, SHUT_WR);
+    flow->passed = true;
+}
+
 bool flow_run(struct flow *flow, uint8_t *inbox, uint64_t *count)
 {
     if (flow->kept != NULL)
         put_kept(flow, count);
     bool more = true;
-    for (int i = 0; i < READS_A_TURN && more; i++)
-        if (flow->ended || flow->dead || flow->kept != NULL)
-            more = false;
-        else if (!carry(flow, inbox, count, &more))
+    for (int i = 0; i < READS_A_TURN && more && may_read(flow); i++)
+        if (!carry(flow, inbox, count, &more))
             return false;
-    if (!flow->ended || flow->broken || flow->dead || flow->kept != NULL || flow->passed)
-        return true;
-    /* It fails where the other side is gone altogether; whether by a reset, its own flow learns. */
-    (void)shutdown(flow->to->fd, SHUT_WR);
-    flow->passed = true;
+    pass_end(flow);
     return true;
 }
 
@@ -106,7 +116,7 @@ bool flow_is_over(const struct flow *flow)
 uint32_t flow_events(const struct flow *from, const struct flow *to)
 {
     uint32_t events = 0;
-    if (!from->ended && !from->dead && from->kept == NULL)
+    if (may_read(from))
         events |= EPOLLIN;
     if (to->kept != NULL && !to->dead)
         events |= EPOLLOUT;

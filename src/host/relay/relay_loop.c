@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread for all connections: what happens, and what runs out. */
+/* The one thread of all connections: events and time limits. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 
 #define EVENTS_A_ROUND  64
 #define ACCEPTS_A_ROUND 64
-#define FLUSH_LOOK_MS   20 /* between looks at connections whose last bytes are on their way */
+#define FLUSH_LOOK_MS   20 /* between looks at connections that wait for their last bytes */
 
 /* --- accepting ------------------------------------------------------------------------------- */
 
@@ -78,8 +78,8 @@ static void watch_listeners(struct relay *relay, bool on)
 }
 
 /*
- * No descriptor is left. Clients that wait without an answer would wait for their time limit: so
- * one descriptor is kept to take and refuse them with.
+ * No descriptor is left. A client that is not accepted would wait until its time limit. So one
+ * descriptor is kept in reserve, with which clients are accepted and refused.
  */
 static void refuse_with_spare(struct relay *relay, struct route *route, int why)
 {
@@ -127,7 +127,7 @@ static void apply_list(struct relay *relay)
         bool allowed = allow_has(&relay->allow, &route->to);
         if (allowed != route->allowed)
             log_warning("%s is %s now%s", route->to_text, allowed ? "allowed" : "not allowed",
-                        allowed ? "" : "; connections that are open may end by themselves");
+                        allowed ? "" : "; open connections are not cut off");
         route->allowed = allowed;
     }
 }
@@ -146,7 +146,7 @@ static void reload(struct relay *relay)
         log_info("%s", status);
         apply_list(relay);
     } else {
-        snprintf(status, sizeof status, "the list could not be read again, the old one stays");
+        snprintf(status, sizeof status, "the list could not be read again; the old one stays");
         log_error("%s: %s", status, err.cause);
     }
     notify_ready(status);
@@ -159,7 +159,7 @@ static void stop_listening(struct relay *relay)
     relay->accept_again_ms = 0;
 }
 
-/* Who has connected already is still served. */
+/* Clients that have connected already are still served. */
 static void begin_drain(struct relay *relay)
 {
     if (relay->drain_until_ms != 0) {
@@ -204,19 +204,31 @@ static void check_limits(struct relay *relay)
     relay_log_withheld(relay, false);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When something is to be done even if nothing happens; INT64_MAX: never. */
+static int64_t next_deadline(const struct relay *relay)
+{
+    int64_t next = earlier(relay_next_log(relay), connection_next_lookup(relay));
+    for (size_t kind = 0; kind < WAITING_KINDS; kind++)
+        if (relay->lists[kind].first != NULL)
+            next = earlier(next, relay->lists[kind].first->until_ms);
+    if (relay->lists[WAITING_FLUSH].first != NULL)
+        next = earlier(next, relay->now_ms + FLUSH_LOOK_MS);
+    if (relay->accept_again_ms != 0)
+        next = earlier(next, relay->accept_again_ms);
+    if (relay->drain_until_ms != 0)
+        next = earlier(next, relay->drain_until_ms);
+    return next;
+}
+
+/* The time limit for epoll_wait. */
 static int next_wake(const struct relay *relay)
 {
-    int64_t next = relay_next_log(relay), lookup = connection_next_lookup(relay);
-    next = lookup < next ? lookup : next;
-    for (size_t kind = 0; kind < WAITING_KINDS; kind++)
-        if (relay->lists[kind].first != NULL && relay->lists[kind].first->until_ms < next)
-            next = relay->lists[kind].first->until_ms;
-    if (relay->lists[WAITING_FLUSH].first != NULL && relay->now_ms + FLUSH_LOOK_MS < next)
-        next = relay->now_ms + FLUSH_LOOK_MS;
-    if (relay->accept_again_ms != 0 && relay->accept_again_ms < next)
-        next = relay->accept_again_ms;
-    if (relay->drain_until_ms != 0 && relay->drain_until_ms < next)
-        next = relay->drain_until_ms;
+    int64_t next = next_deadline(relay);
     if (next == INT64_MAX)
         return -1;
     int64_t left = next - clock_monotonic_ms();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl relay --query: what a relay's status address says, for people or as it came. */
+/* enclavectl relay --query: the answer of a relay's status address, as a table or as it came. */
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static bool receive(const char *where, struct buffer *out, struct error *err)
     return ok;
 }
 
-/* A member as text: strings unescaped, everything else as its JSON. */
+/* Appends a member: strings without quotes and escapes, everything else as JSON. */
 static void append_value(struct buffer *out, const struct json *doc, json_value v)
 {
     if (v != JSON_NONE && json_type(doc, v) != JSON_STRING)
@@ -52,7 +52,7 @@ static void append_row(struct buffer *out, const struct json *doc, json_value ob
     buffer_byte(out, '\n');
 }
 
-/* "2 name, 1 connect": those of an object's counts that are not 0. */
+/* Appends those of an object's counts that are not 0: "2 name, 1 connect". */
 static void append_counts(struct buffer *out, const struct json *doc, json_value object,
                           const char *label)
 {

@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define STACK_SIZE (512u << 10) /* bytes; plug-ins of the name service may take a good part */
+#define STACK_SIZE (512u << 10) /* bytes; plug-ins of the name service may need much of it */
 
 enum stage { STAGE_FREE, STAGE_ASKED, STAGE_RUNNING, STAGE_DONE, STAGE_ENDED };
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a relay tells of itself: failures in the log, counts in the log and at the status address.
- */
+/* What a relay reports: failures in the log, counts in the log and at the status address. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "codec/json_writer.h"
 #include "host/relay/relay.h"
 
-#define STATUS_LIMIT (512u << 10) /* bytes: a list in force at its longest, and counts */
+#define STATUS_LIMIT (512u << 10) /* bytes: the longest list in force, and counts */
 
 static const char *const names[] = {
 #define FAILURE_NAME(id, name, text) name,
@@ -27,7 +26,7 @@ static const char *const texts[] = {
 
 /* --- failures -------------------------------------------------------------------------------- */
 
-/* A gate opens with the first line and closes when its time is over. */
+/* A limiter's time begins with its first line. */
 static bool may_log(const struct relay *relay, struct log_limiter *limiter)
 {
     if (limiter->until_ms == 0)
@@ -49,7 +48,7 @@ void relay_fail(struct relay *relay, struct route *route, enum relay_failure why
              route->to_text, texts[why], cause != NULL ? ": " : "", cause != NULL ? cause : "");
     if (!may_log(relay, &route->limiters[why]))
         return;
-    /* Clients that leave and destinations that close are everyday; what was refused is not. */
+    /* Clients that leave and destinations that close are normal; refusals are not. */
     if (why == FAIL_RESET || why == FAIL_IDLE)
         log_info("%s", relay->failed_text);
     else
@@ -59,7 +58,7 @@ void relay_fail(struct relay *relay, struct route *route, enum relay_failure why
 static void close_limiter(const struct route *route, size_t why, struct log_limiter *limiter)
 {
     if (limiter->withheld > 0)
-        log_warning("to %s: %s: %llu times more, not told one by one", route->to_text, texts[why],
+        log_warning("to %s: %s: %llu more times, not logged one by one", route->to_text, texts[why],
                     (unsigned long long)limiter->withheld);
     *limiter = (struct log_limiter){0};
 }
@@ -113,7 +112,7 @@ void relay_log_counts(const struct relay *relay)
     }
 }
 
-/* Counts stay below 2^63 for longer than any relay runs. */
+/* No relay runs long enough for a count to reach 2^63. */
 static void write_count(struct json_writer *w, const char *name, uint64_t count)
 {
     json_integer(w, name, (int64_t)count);
@@ -189,8 +188,8 @@ static void write_status(struct buffer *out, const struct relay *relay)
 }
 
 /*
- * Sent in one go: the send buffer is made large enough for it, so that a client that does not read
- * holds nothing but the kernel's memory. What does not fit all the same is not sent at all.
+ * Sends the status at once: the send buffer is made large enough for it, so that a client that does
+ * not read holds only memory of the kernel. A status that still does not fit is not sent.
  */
 static void answer(const struct relay *relay, int fd)
 {
