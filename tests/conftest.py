@@ -18,6 +18,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import cmocka  # noqa: E402
 
+# Programs that walk through all of something, with the same outcome each time.
+SLOW_PROGRAMS = ["test_attestation.c", "test_cms.c", "test_deflate.c", "test_faults.c"]
+
 
 def restore_signals():
     """A run in the background ignores these signals, and so would the programs that it starts."""
@@ -60,6 +63,8 @@ def pytest_configure(config):
 
 
 def pytest_collect_file(file_path, parent):
+    if parent.config.getoption("quick") and file_path.name in SLOW_PROGRAMS:
+        return None
     if file_path.suffix == ".c" and file_path.name.startswith("test_"):
         return cmocka.Program.from_parent(parent, path=file_path)
     return None

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the tests of the real binaries."""
+import socket
+
 import pytest
 
 from enclave_tools import Enclaved, World
@@ -56,6 +58,15 @@ def kms(module, tmp_path_factory):
 def env(tmp_path):
     """No credentials but those that a test gives."""
     return clean_environment(tmp_path)
+
+
+@pytest.fixture
+def nobody():
+    """HOST:PORT where connections are refused. The port stays taken: no other program gets it, and no
+    client that connects to it gets it as its own, which TCP would connect with itself."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield "127.0.0.1:{1}".format(*taken.getsockname())
 
 
 @pytest.fixture

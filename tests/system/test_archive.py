@@ -5,12 +5,13 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 
 import pytest
 
 from archive_tools import ARCHITECTURE, Archive, Key, run, script
+
+pytestmark = pytest.mark.slow  # it fetches packages again and again
 
 # A file system of a megabyte over $1 for what follows; users may do that in a space of their own.
 SMALL_DISK = ["unshare", "-rm", "sh", "-c",
@@ -142,11 +143,9 @@ def test_a_package_or_a_suite_that_is_not_there(archive, tmp_path):
     refused(fetch(archive, tmp_path, "tool"), "tool: not in trixie", status=3)
 
 
-def test_an_archive_that_cannot_be_reached(archive, tmp_path):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and nobody listens
-        archive.url = f"http://127.0.0.1:{closed.getsockname()[1]}/debian"
-        result = fetch(archive, tmp_path, "tool")
+def test_an_archive_that_cannot_be_reached(archive, tmp_path, nobody):
+    archive.url = f"http://{nobody}/debian"
+    result = fetch(archive, tmp_path, "tool")
     refused(result, "cannot read trixie from http://127.0.0.1", "refused", "ENCLAVED_DEBIAN_MIRROR")
 
 

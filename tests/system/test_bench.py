@@ -12,6 +12,8 @@ import pytest
 
 from enclave_tools import is_sanitized
 
+pytestmark = pytest.mark.slow  # it measures
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sealed form, against the user's own Python program and Python's cryptography."""
+"""The sealed form, against the reference Python program and Python's cryptography."""
 import datetime
 import json
 import os
@@ -8,11 +8,10 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 import pytest
 
-from enclave_tools import open_state, seal_state
+from enclave_tools import open_state, seal_state, wait_until
 from kms_tools import ROOT
 
 REFERENCE = os.environ.get("PYTHON_REFERENCE",
@@ -20,21 +19,24 @@ REFERENCE = os.environ.get("PYTHON_REFERENCE",
 
 
 class Reference:
-    """The user's program; it takes one request a connection."""
+    """The reference Python program; it takes one request a connection."""
 
     def __init__(self, key):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen([sys.executable, "app.py", str(self.port), key.hex()],
-                                        cwd=REFERENCE, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
+        # Below the ports that the kernel gives to clients; another program may have it all the same.
+        for self.port in random.sample(range(20000, 32000), 5):
+            self.process = subprocess.Popen([sys.executable, "app.py", str(self.port), key.hex()],
+                                            cwd=REFERENCE, stderr=subprocess.DEVNULL)
+            if wait_until(lambda: self.process.poll() is not None or self.listens(),
+                          what="the reference program") and self.process.poll() is None:
                 return
-            except OSError:
-                time.sleep(0.05)
         raise AssertionError("the reference program does not start")
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False
 
     def ask(self, request):
         data = json.dumps(request).encode()

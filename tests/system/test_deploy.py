@@ -339,6 +339,7 @@ def test_what_was_left_is_cleared_first(service):
     assert service.calls()[:3] == ["describe-enclaves", "terminate-enclave", "run-enclave"]
 
 
+@pytest.mark.slow
 @notified
 def test_a_name_that_only_starts_alike_is_another_enclave(service):
     service.env["NAME"] = "enclaved-debug"

@@ -164,6 +164,7 @@ def test_policy_demands_the_measurement(env, tmp_path):
         assert dev.stop()[0] == 0
 
 
+@pytest.mark.slow
 def test_credentials_are_renewed(env, tmp_path):
     with Dev(env, "--credential-seconds", "4") as dev:
         def expiry():

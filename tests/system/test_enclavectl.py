@@ -177,11 +177,8 @@ def test_time_limit(env):
     assert json.loads(done.stdout)["code"] == "deadline"
 
 
-def test_nobody_listens(env, tmp_path):
-    closed = socket.create_server(("127.0.0.1", 0))
-    port = closed.getsockname()[1]
-    closed.close()
-    done = ctl("health", "--to", f"tcp:127.0.0.1:{port}", env=env)
+def test_nobody_listens(env, tmp_path, nobody):
+    done = ctl("health", "--to", f"tcp:{nobody}", env=env)
     assert done.returncode == 3 and b"Connection refused" in done.stderr
     assert ctl("health", "--to", f"unix:{tmp_path}/none", env=env).returncode == 3
 

@@ -2,7 +2,6 @@
 """enclavectl with a real enclaved-dev and the simulators: why KMS refuses, told to the operator."""
 import json
 import os
-import socket
 
 import pytest
 
@@ -64,7 +63,7 @@ def test_configure_and_pipeline(world, env, tmp_path):
     ("relay", "relay_unreachable", "nothing listens"),
     ("name", "tls_failed", "another name"),
 ])
-def test_refusals_are_explained(world, env, tmp_path, change, code, told):
+def test_refusals_are_explained(world, env, tmp_path, nobody, change, code, told):
     kms = {}
     if change == "policy":
         world.kms.admin().ok("PutKeyPolicy", KeyId=world.key_arn, PolicyName="default",
@@ -76,8 +75,7 @@ def test_refusals_are_explained(world, env, tmp_path, change, code, told):
     elif change == "blob":
         env["ENCRYPTED_TSK"] = "AAAA" + world.wrapped[4:]
     elif change == "relay":
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            kms = {"relay": f"tcp:127.0.0.1:{closed.getsockname()[1]}", "total_seconds": 2}
+        kms = {"relay": f"tcp:{nobody}", "total_seconds": 2}
     else:
         kms = {"endpoint": "kms.elsewhere.example", "total_seconds": 2}
     enclaved = Enclaved(world, tmp_path, kms=kms)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -202,8 +203,7 @@ def test_another_user_builds_the_same(files, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     files.build()
-    shared = pathlib.Path("/tmp") / f"image-test-{os.getpid()}"
-    shared.mkdir(mode=0o777)
+    shared = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
     shared.chmod(0o777)
     try:
         program = shared / "enclavectl"
@@ -237,6 +237,7 @@ def peak_of(arguments, limit=None):
     return child.returncode, usage.ru_maxrss
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_image(files):
     small = files.write("small", gzip.compress(b"x"))
     large = files.folder / "large"

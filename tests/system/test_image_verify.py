@@ -98,6 +98,11 @@ def set_at(offset, value):
     return raw(lambda data: data.__setitem__(slice(offset, offset + len(value)), value))
 
 
+def flip_at(offset):
+    """Another byte, whatever it was."""
+    return raw(lambda data: data.__setitem__(offset, data[offset] ^ 0xff))
+
+
 def section_field(i, field, value):
     """A field of a section's own header (0: type, 2: flags, 4: size), with a good CRC."""
     def make():
@@ -114,7 +119,7 @@ def section_field(i, field, value):
 
 CASES = {
     "crc": (set_at(544, b"\0\0\0\0"), ["the CRC in the header is 00000000"]),
-    "content": (set_at(700, b"\1"), ["the CRC in the header is"]),
+    "content": (flip_at(700), ["the CRC in the header is"]),
     "magic": (set_at(0, b".eiF"), ["not an EIF: it begins with 2e 65 69 46"]),
     "empty": (lambda: b"", ["it has 0 bytes; the header alone has 548"]),
     "cut": (lambda: make_eif(PLAIN)[:547], ["it has 547 bytes"]),
@@ -253,7 +258,7 @@ def test_what_cannot_be_signed(path, tmp_path, signer):
         done = image("image", "sign", path, *arguments)
         assert done.returncode == 2 and b"or --remove alone" in done.stderr
     assert path.read_bytes() == before
-    path.write_bytes(set_at(700, b"\1")())
+    path.write_bytes(flip_at(700)())
     done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
     assert done.returncode == 5 and b"is damaged: its CRC is" in done.stderr
     assert sorted(p.name for p in path.parent.iterdir() if "eif" in p.name) == ["image.eif"]
@@ -311,6 +316,7 @@ def reseal(data):
     return data[:544] + struct.pack(">I", zlib.crc32(data[:544] + data[548:])) + data[548:]
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_headers(path, signed):
     """One byte of the header, or of a section's, is never without a meaning, and never a crash."""
     places = list(range(548))
@@ -327,6 +333,7 @@ def test_every_byte_of_the_headers(path, signed):
         assert bool(verify(path, reseal(bytes(data)))) == (at not in free), at
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_signature(path, signed):
     """PEM holds bytes without a meaning (line ends); nothing else does. A sample of each part."""
     start = signed.offsets[5] + 12
@@ -343,6 +350,7 @@ def test_every_byte_of_the_signature(path, signed):
         "the signature does not verify under its certificate's key"]
 
 
+@pytest.mark.slow
 def test_every_length(path, signed):
     """Cut anywhere, or with bytes behind."""
     lengths = sorted({*range(0, 600, 7), *range(len(signed.raw) - 40, len(signed.raw)),

@@ -109,6 +109,7 @@ def test_the_images_of_these_tests_are_images(env, images):
 
 # --- render: what it writes is what KMS makes of it ---
 
+@pytest.mark.slow
 def test_the_image_and_no_other(env, images, key_under):
     path, pcrs = images["a"]
     policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER)
@@ -150,6 +151,7 @@ def test_without_a_provisioner_nobody_wraps(env, images):
                                                                   "AttestedDecrypt"]
 
 
+@pytest.mark.slow
 def test_every_switch(env, images, key_under):
     path, pcrs = images["a"]
     policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--pcr1", "--pcr2", "--pcr3",
@@ -187,6 +189,7 @@ def test_rolling_update(env, images, key_under):
     assert key.allows(old) and key.allows(new) and not key.allows(images["plain"][1])
 
 
+@pytest.mark.slow
 def test_no_image_under_the_other_ones_registers(env, images, key_under):
     """Two lists would let in image A signed by B's certificate."""
     (a, old), (b, new) = images["a"], images["b"]

@@ -306,11 +306,9 @@ def test_a_dead_destination_holds_nobody_and_is_told(run, destination):
             filler.close()
 
 
-def test_nobody_listens(run):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, not listening
-        relay = run(f"127.0.0.1:{taken.getsockname()[1]}")
-        assert relay.turns_away()
+def test_nobody_listens(run, nobody):
+    relay = run(nobody)
+    assert relay.turns_away()
     status = relay.status()
     assert status["routes"][0]["failed"]["connect"] == 1
     assert "Connection refused" in status["last_failure"]["cause"]
@@ -516,13 +514,11 @@ def test_counts_in_the_log(run, destination):
                in relay.log(), what="counts")
 
 
-def test_a_client_in_a_loop_cannot_flood_the_log(run):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        relay = run(f"127.0.0.1:{taken.getsockname()[1]}")
-        for _ in range(300):
-            assert relay.turns_away()
-        relay.wait_for(lambda r: r["failed"]["connect"] == 300, "all counted")
+def test_a_client_in_a_loop_cannot_flood_the_log(run, nobody):
+    relay = run(nobody)
+    for _ in range(300):
+        assert relay.turns_away()
+    relay.wait_for(lambda r: r["failed"]["connect"] == 300, "all counted")
     assert relay.stop() == 0
     lines = [line for line in relay.log().splitlines() if "cannot be reached" in line]
     told = [line for line in lines if "more times" not in line]
@@ -632,6 +628,7 @@ def test_tls_through_it(run, destination, tmp_path):
     assert b"you said: hello" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_an_enclave_gets_its_key_through_it(run, world, tmp_path):
     relay = run(f"localhost:{world.kms.port}")
     enclave = Enclaved(world, tmp_path, kms={"relay": relay.addresses[0]})

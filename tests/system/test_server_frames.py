@@ -78,6 +78,7 @@ def test_answers_not_taken_yet_stay_before_that_of_configure(world, tmp_path):
     assert enclave.stop() == 0
 
 
+@pytest.mark.slow
 def test_earlier_answers_leave_while_configure_waits(world, start, tmp_path):
     silent = socket.create_server(("127.0.0.1", 0))
     enclave = start(listen=f"unix:{tmp_path}/enclaved.sock",
@@ -266,6 +267,7 @@ def test_the_largest_frame_and_the_largest_answer(server):
         assert is_sealed(answer)
 
 
+@pytest.mark.slow
 def test_idle_and_slow_connections_run_out(start):
     enclave = start(limits={"idle_seconds": 1, "frame_seconds": 1, "write_seconds": 1}).ready()
     with enclave.connect() as idle, enclave.connect() as slow, enclave.connect() as deaf:
@@ -284,6 +286,7 @@ def test_idle_and_slow_connections_run_out(start):
     assert is_sealed(enclave.ask(A))
 
 
+@pytest.mark.slow
 def test_a_trickle_does_not_extend_a_frames_time(start):
     enclave = start(limits={"frame_seconds": 2}).ready()
     with enclave.connect() as c:

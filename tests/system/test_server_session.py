@@ -184,6 +184,7 @@ def test_passing_failures_of_kms_are_retried(enclave, world, fault):
     open_state(enclave.agent_a(1), world.tsk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault,codes", [
     ("500", {"kms_unavailable"}),
     ("throttle", {"kms_throttled"}),
@@ -200,6 +201,7 @@ def test_lasting_failures_end_in_time(world, start, fault, codes):
     wait_until(lambda: enclave.configure()["status"] == "success", what="KMS is back")
 
 
+@pytest.mark.slow
 def test_requests_are_served_while_kms_hangs(world, enclave):
     enclave.ready()
     world.kms.write_faults("Decrypt hang 1")
@@ -322,6 +324,7 @@ def test_configure_races_with_requests(enclave, world):
         c.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["error:InternalError:Attestation", "short:Attestation",
                                    "garbage:Attestation", "silent:Attestation"])
 def test_a_failing_module_is_named(world, tmp_path, fault):
@@ -346,6 +349,7 @@ def test_a_failing_module_is_named(world, tmp_path, fault):
         nsm.stop()
 
 
+@pytest.mark.slow
 def test_sigterm_with_configures_queued_while_the_module_is_silent(world, tmp_path):
     """The module is waited for once, not for each of them."""
     nsm = Nsm(tmp_path, "--state", os.path.join(world.folder, "nsm-state"),
@@ -367,6 +371,7 @@ def test_sigterm_with_configures_queued_while_the_module_is_silent(world, tmp_pa
         nsm.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["error:InternalError:GetRandom", "short:GetRandom",
                                    "garbage:GetRandom", "silent:GetRandom"])
 def test_no_start_without_entropy(world, tmp_path, fault):
@@ -430,8 +435,7 @@ def test_keys_and_plaintext_leave_memory(world, start):
         c.socket.sendall(b"\xff" * 4)
         assert c.receive()["code"] == "frame_too_large"
         c.socket.sendall(("behind what ended the connection: " + marker).encode())
-        time.sleep(0.1)
-    time.sleep(0.2)
+    wait_until(lambda: enclave.health()["connections"] == 1, what="the connections' end")
     secrets = {marker.encode(), ENCLAVE["secret_access_key"].encode()}
     found = dict.fromkeys(secrets, 0)
     with open(f"/proc/{enclave.process.pid}/maps") as maps, \

@@ -15,6 +15,8 @@ import vm_tools
 from nsm_tools import verify
 from vm_tools import SECONDS, Image, Vm, children_of, compile_init, read_all
 
+pytestmark = pytest.mark.slow  # it boots images
+
 pytestmark = pytest.mark.skipif(vm_tools.missing() is not None, reason=str(vm_tools.missing()))
 
 
@@ -285,7 +287,8 @@ def test_faults_of_the_module(image, tmp_path):
 def test_a_kept_state_has_the_same_root(image, tmp_path):
     roots = []
     for n in range(2):
-        vm = Vm(tmp_path, image.path, "--state", tmp_path / "state", "--write-nsm-root", tmp_path / f"root{n}")
+        vm = Vm(tmp_path, image.path, "--state", tmp_path / "state",
+                "--write-nsm-root", tmp_path / f"root{n}")
         try:
             vm.wait_ready()
         finally:

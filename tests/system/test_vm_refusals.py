@@ -10,6 +10,8 @@ import pytest
 
 from vm_tools import CMDLINE, SECONDS, SIM, eif, initramfs
 
+pytestmark = pytest.mark.slow  # it waits for what never starts
+
 
 def kernel():
     """The least that a kernel for x86 says of itself (Linux, arch/x86/boot.rst); it does not run."""

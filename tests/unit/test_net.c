@@ -8,6 +8,20 @@
 #include "sockets/any_address.h"
 #include "sockets/frame_io.h"
 
+static char folder[] = "/tmp/test_net_XXXXXX"; /* for sockets */
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
 static void addresses_parse(void **state)
 {
     (void)state;
@@ -117,7 +131,9 @@ static void pair_on(const char *text, int *listener, int *client, int *server)
 static void frames_travel(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"tcp:127.0.0.1:0", "unix:/tmp/enclaved-test-net.sock"};
+    char path[64];
+    snprintf(path, sizeof path, "unix:%s/frames", folder);
+    const char *const texts[] = {"tcp:127.0.0.1:0", path};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         int listener, client, server;
         pair_on(texts[i], &listener, &client, &server);
@@ -139,7 +155,7 @@ static void frames_travel(void **state)
         close(server);
         close(listener);
     }
-    unlink("/tmp/enclaved-test-net.sock");
+    unlink(path + strlen("unix:"));
 }
 
 static void broken_frames_are_named(void **state)
@@ -289,8 +305,10 @@ static void stale_sockets_are_replaced(void **state)
     struct error err = {0};
     int first, second;
     struct stat st;
-    const char *path = "/tmp/enclaved-test-stale.sock";
-    assert_true(any_address_parse(&address, "unix:/tmp/enclaved-test-stale.sock", &err));
+    char text[64];
+    snprintf(text, sizeof text, "unix:%s/stale", folder);
+    const char *path = text + strlen("unix:");
+    assert_true(any_address_parse(&address, text, &err));
     assert_true(address_listen(&address, 8, &first, &err));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
@@ -331,5 +349,5 @@ int main(void)
         cmocka_unit_test(frames_wait_for_their_reader),
         cmocka_unit_test(a_frame_needs_memory),
     };
-    return cmocka_run_group_tests_name("net", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("net", tests, make_folder, remove_folder);
 }

@@ -48,8 +48,8 @@ class FakeService:
         self.requests = []
         self.connections = 0
         self.server = socket.create_server(address)
-        self.port = self.server.getsockname()[1]
-        self.address = f"tcp:127.0.0.1:{self.port}"
+        self.host, self.port = self.server.getsockname()
+        self.address = f"tcp:{self.host}:{self.port}"
         self.open = []
         threading.Thread(target=self.accept, daemon=True).start()
 

@@ -5,7 +5,7 @@ import datetime
 import gzip
 import hashlib
 import json
-import os
+import random
 import struct
 import subprocess
 import zlib
@@ -26,9 +26,14 @@ X86_CMDLINE = ("reboot=k panic=30 pci=off nomodules console=ttyS0 i8042.noaux i8
 ARM_CMDLINE = "reboot=k panic=30 pci=off nomodules console=ttyS0 random.trust_cpu=on root=/dev/ram0"
 
 
+def noise(size):
+    """Bytes without a pattern, the same in each run."""
+    return bytearray(random.Random(size).randbytes(64) * (size // 64 + 1))[:size]
+
+
 def bz_image(version=b"6.1.2-test (someone@somewhere) #1", size=20000):
     """Enough of a bzImage to be taken for one: boot flag, magic, version."""
-    data = bytearray(os.urandom(64) * (size // 64 + 1))[:size]
+    data = noise(size)
     data[0x1fe:0x200] = b"\x55\xaa"
     data[0x202:0x206] = b"HdrS"
     data[0x20e:0x210] = struct.pack("<H", 0x3000)
@@ -37,7 +42,7 @@ def bz_image(version=b"6.1.2-test (someone@somewhere) #1", size=20000):
 
 
 def arm_image(size=20000):
-    data = bytearray(os.urandom(64) * (size // 64 + 1))[:size]
+    data = noise(size)
     data[0x38:0x3c] = b"ARM\x64"
     return bytes(data)
 
