@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 import cmocka  # noqa: E402
 
 # Programs that walk through all of something, with the same outcome each time.
-SLOW_PROGRAMS = ["test_attestation.c", "test_cms.c", "test_deflate.c", "test_faults.c"]
+SLOW_PROGRAMS = ["test_attestation.c", "test_cms.c", "test_deflate.c", "test_faults.c", "test_json.c",
+                 "test_json_portable.c"]
 
 
 def restore_signals():

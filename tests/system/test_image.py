@@ -528,6 +528,7 @@ def test_the_example_is_a_configuration(files):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_two_clones_build_the_same_program(tmp_path):
     """At different paths, in folders of different names, from files of different age."""
     if os.path.basename(os.path.abspath(BUILD)) != "build":

@@ -17,10 +17,8 @@ import eif_tools
 import boot_tools
 from enclave_tools import Connection, open_state, wait_until
 
-pytestmark = pytest.mark.slow  # it boots images
-
 pytestmark = [pytest.mark.skipif(boot_tools.missing() is not None, reason=str(boot_tools.missing())),
-              pytest.mark.timeout(600)]
+              pytest.mark.timeout(600), pytest.mark.slow]
 
 CHANGE = boot_tools.ROOT / "scripts" / "change-image"
 

@@ -179,6 +179,7 @@ def test_a_room_without_lines_is_too_low(runner):
     assert runner.report_coverage(files[1:]) == runner.ROOMS[:1]
 
 
+@pytest.mark.slow
 def test_a_linter_that_cannot_be_installed_fails(runner, tmp_path, monkeypatch):
     """No run without it passes for one that found nothing."""
     for folder in (*runner.SOURCES, "build"):
@@ -191,6 +192,7 @@ def test_a_linter_that_cannot_be_installed_fails(runner, tmp_path, monkeypatch):
         runner.step_lint(runner.Log(tmp_path / "log"))
 
 
+@pytest.mark.slow
 def test_an_order_is_drawn_from_its_seed(tmp_path):
     """Each test runs once, those of a file together; the seed alone decides the order."""
     for name in "abc":

@@ -15,9 +15,8 @@ import vm_tools
 from nsm_tools import verify
 from vm_tools import SECONDS, Image, Vm, children_of, compile_init, read_all
 
-pytestmark = pytest.mark.slow  # it boots images
-
-pytestmark = pytest.mark.skipif(vm_tools.missing() is not None, reason=str(vm_tools.missing()))
+pytestmark = [pytest.mark.skipif(vm_tools.missing() is not None, reason=str(vm_tools.missing())),
+              pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
