@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/secret.h"
+#include "formats/clock_parse.h"
 
 static void hex_round_trip(void **state)
 {

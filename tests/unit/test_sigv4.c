@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "crypto/hash.h"
+#include "formats/clock_parse.h"
 #include "formats/sigv4_canonical.h"
 
 #define HEADER(n, v)                            \

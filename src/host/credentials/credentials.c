@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "formats/clock_parse.h"
 #include "formats/text.h"
 
 void credentials_init(struct credentials *credentials)

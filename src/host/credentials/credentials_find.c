@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "formats/clock_parse.h"
 #include "host/credentials/credentials_internal.h"
 
 #define ENVIRONMENT "the environment"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "formats/clock_parse.h"
 #include "host/client/client.h"
 #include "host/credentials/credentials.h"
 #include "host/doctor/doctor.h"

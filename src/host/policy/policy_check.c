@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "formats/clock_parse.h"
 #include "host/context.h"
 #include "host/policy/policy_evidence.h"
 #include "host/policy/policy_explain.h"

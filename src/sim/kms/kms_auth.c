@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/secret.h"
+#include "formats/clock_parse.h"
 #include "formats/sigv4_canonical.h"
 #include "formats/text.h"
 

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "formats/clock_parse.h"
 #include "system/file.h"
 
 #define FILE_MAX (1u << 20)
