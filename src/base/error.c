@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -24,20 +23,8 @@ const char *error_text(enum error_code code)
     return codes[code].text;
 }
 
-void error_put(struct error *err, enum error_code code, const char *format, ...)
+void error_put(struct error *err, enum error_code code, int number, const char *format, ...)
 {
-    if (err == NULL)
-        return;
-    va_list args;
-    va_start(args, format);
-    err->code = code;
-    vsnprintf(err->cause, sizeof err->cause, format, args);
-    va_end(args);
-}
-
-void error_put_errno(struct error *err, enum error_code code, const char *format, ...)
-{
-    int number = errno;
     if (err == NULL)
         return;
     va_list args;
@@ -45,6 +32,6 @@ void error_put_errno(struct error *err, enum error_code code, const char *format
     err->code = code;
     int len = vsnprintf(err->cause, sizeof err->cause, format, args);
     va_end(args);
-    if (len >= 0 && (size_t)len < sizeof err->cause)
+    if (number != 0 && len >= 0 && (size_t)len < sizeof err->cause)
         snprintf(err->cause + len, sizeof err->cause - (size_t)len, ": %s", strerror(number));
 }

@@ -2,12 +2,14 @@
 /*
  * One way to fail: a function that can fail returns false (or NULL), is marked MUST_USE, and where
  * the reason matters to somebody it fills a struct error: a code for programs and a cause for
- * operators. A cause names what and where, never a secret, a payload or a library's own text about
- * one. What an untrusted client is told is the code and its fixed text below, nothing else, but for
- * the KMS refusals that `configure` reports (docs/protocol.md).
+ * operators. A cause names what failed and where, never a secret, a payload or a library's text
+ * about one. An untrusted client gets the code and its fixed text below; only the answers to
+ * `configure` and `health` add a cause (docs/protocol.md).
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
+
+#include <errno.h>
 
 #include "base/bytes.h"
 
@@ -88,7 +90,7 @@ struct error {
     char cause[ERROR_CAUSE_SIZE]; /* one line, for operators; may be empty */
 };
 
-/* The stable name and the fixed text of a code. */
+/* The name of a code, which is stable, and its fixed text. */
 const char *error_name(enum error_code code);
 const char *error_text(enum error_code code);
 
@@ -103,17 +105,18 @@ static inline bool error_code(struct error *err, enum error_code code)
 }
 
 /*
- * error_set(err, code, format, …) fills *err, unless err is NULL, and is false, which compilers and
- * analysers see: `return error_set(err, ERROR_TLS, "…");`.
+ * error_set(err, code, format, ...) fills *err, unless err is NULL, and is false, which compilers
+ * and analysers see: `return error_set(err, ERROR_TLS, "...");`. A cause that is too long is cut.
  */
-#define error_set(...) (error_put(__VA_ARGS__), error_false())
+#define error_set(err, code, ...) (error_put((err), (code), 0, __VA_ARGS__), error_false())
 
-/* The same, with ": " and the text of errno (as it was on entry) behind the cause. */
-#define error_set_errno(...) (error_put_errno(__VA_ARGS__), error_false())
+/* The same, with ": " and the text of errno after the cause. */
+#define error_set_errno(err, code, ...) \
+    (error_put((err), (code), errno, __VA_ARGS__), error_false())
 
-void error_put(struct error *err, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
-void error_put_errno(struct error *err, enum error_code code, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+/* number: of a system error, whose text is added; 0 for none. */
+void error_put(struct error *err, enum error_code code, int number, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 
 static inline bool error_false(void)
 {

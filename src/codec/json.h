@@ -104,9 +104,6 @@ MUST_USE bool json_copy_string(const struct json *doc, json_value v, char *out, 
 /* Whether v is a string that, unescaped, equals text (ASCII). */
 bool json_string_is(const struct json *doc, json_value v, const char *text);
 
-/* Whether va of a and vb of b are strings that, unescaped, are equal. */
-bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb);
-
 /* Reads an integer; false if v is not one, has a fraction or an exponent, or does not fit. */
 MUST_USE bool json_int64(const struct json *doc, json_value v, int64_t *out);
 

@@ -168,12 +168,6 @@ bool json_string_is(const struct json *doc, json_value v, const char *text)
     return compare(pieces, (struct pieces){.rest = bytes_text(text)}) == 0;
 }
 
-bool json_same_string(const struct json *a, json_value va, const struct json *b, json_value vb)
-{
-    return is(a, va, JSON_STRING) && is(b, vb, JSON_STRING) &&
-           compare(pieces_of(a, va), pieces_of(b, vb)) == 0;
-}
-
 int json_compare_names(const struct json *doc, json_value a, json_value b)
 {
     return compare(pieces_of(doc, a), pieces_of(doc, b));
