@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "enclave/agents.h"
 #include "enclave/answer.h"
 #include "enclave/request.h"
 #include "fuzz/fuzz.h"
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* health and configure need a session: not here */
     if (memmem(data, size, "op", 2) != NULL)
         return 0;
-    (void)request_serve(&service, &workspace, buffer_bytes(&request), &answer);
+    FUZZ_CHECK(request_serve(&service, &workspace, buffer_bytes(&request), &answer));
     /* whatever came in, one whole frame of valid JSON goes out, and no plaintext stays behind */
     struct json doc;
     json_init(&doc, JSON_DEPTH);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/answer.h"
 
+#include "enclave/kms.h"
 #include "net/frame.h"
 
 size_t answer_begin(struct buffer *out)
@@ -37,15 +38,6 @@ void answer_put_failure(struct buffer *out, const struct error *err,
     json_end(&w);
 }
 
-void answer_put_error(struct buffer *out, enum error_code code)
-{
-    static const struct kms_refusal none;
-    struct error err;
-    err.code = code;
-    err.cause[0] = '\0';
-    answer_put_failure(out, &err, &none);
-}
-
 static bool finish(struct buffer *out, size_t frame, size_t frame_bytes)
 {
     if (out->failed || out->len - frame < FRAME_HEADER_SIZE)
@@ -63,17 +55,17 @@ bool answer_end(struct buffer *out, size_t frame, size_t frame_bytes)
         return true;
     enum error_code code = out->failed && !out->full ? ERROR_MEMORY : ERROR_RESPONSE_TOO_LARGE;
     buffer_truncate(out, frame);
-    answer_begin(out);
-    answer_put_error(out, code);
-    if (!finish(out, frame, UINT32_MAX))
-        buffer_truncate(out, frame);
+    answer_error(out, code);
     return false;
 }
 
 void answer_error(struct buffer *out, enum error_code code)
 {
+    static const struct kms_refusal none;
+    struct error err;
+    error_code(&err, code);
     size_t frame = answer_begin(out);
-    answer_put_error(out, code);
+    answer_put_failure(out, &err, &none);
     if (!finish(out, frame, UINT32_MAX))
         buffer_truncate(out, frame);
 }

@@ -7,7 +7,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "codec/json_writer.h"
-#include "enclave/kms.h"
+
+struct kms_refusal;
 
 /* An answer's buffer holds this much more than a frame, so that one too large is told from no
  * memory. */
@@ -22,18 +23,18 @@ size_t answer_begin(struct buffer *out);
  */
 MUST_USE bool answer_end(struct buffer *out, size_t frame, size_t frame_bytes);
 
-/* {"status": "error", "code": …, "error": …}: the code and its fixed text, nothing else. */
-void answer_put_error(struct buffer *out, enum error_code code);
-
 /* Members of an open object: code, error, cause, and what KMS said, if it said something. */
 void answer_put_details(struct json_writer *w, const struct error *err,
                         const struct kms_refusal *refusal);
 
-/* The same with the cause, and with what KMS said: for configure, which operators call. */
+/* {"status": "error", …} with all that is known: for configure, which operators call. */
 void answer_put_failure(struct buffer *out, const struct error *err,
                         const struct kms_refusal *refusal);
 
-/* A whole frame with an error. */
+/*
+ * A whole frame, {"status": "error", "code": …, "error": …}: the code and its fixed text, nothing
+ * else. If it finds no room out is left as it was.
+ */
 void answer_error(struct buffer *out, enum error_code code);
 
 #endif

@@ -1,55 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection's own state, and the lists that bound how long it may stay in each: every connection
- * is in exactly one. A list's connections all have the same time limit and join at its end, so its
- * first is always the next to run out: no timer costs more than a few pointers.
+ * A connection is in exactly one state, and in the list of that state. All connections of a list
+ * have the same time limit and join at its end, so its first is always the next to run out: no
+ * timer costs more than a few pointers. traffic.c moves connections from state to state;
+ * docs/connections.md has a picture of it, and says of each state and reason what it means.
  */
 #ifndef ENCLAVE_CONNECTION_H
 #define ENCLAVE_CONNECTION_H
 
+#include <sys/queue.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum waiting_for {
-    WAITING_REQUEST, /* nothing is under way */
-    WAITING_FRAME,   /* the rest of a frame */
-    WAITING_ANSWER,  /* a job on another thread; no limit here, the job has its own */
-    WAITING_READER,  /* the peer to take what was written */
-    WAITING_END,     /* the peer to close, after an error that ended the connection */
-    WAITING_KINDS,
+#define CONNECTION_STATES(X)                                                 \
+    X(IDLE)         /* nothing is under way */                               \
+    X(FRAME)        /* a frame has begun to arrive */                        \
+    X(SENDING)      /* the client has answers to take before it is read */   \
+    X(JOB)          /* another thread serves a request */                    \
+    X(JOB_LAST)     /* the same; an error follows its answer, then an end */ \
+    X(JOB_ALONE)    /* the same, and nobody is left to answer */             \
+    X(SENDING_LAST) /* the client has an error to take, the last answer */   \
+    X(LINGER)       /* it took the error and has yet to close */             \
+    X(CLOSED)       /* freed at the end of the round */
+
+#define CONNECTION_EVENTS(X) X(READABLE) X(WRITABLE) X(HANGUP) X(ANSWER) X(TIMEOUT)
+
+/* Why a connection ends: its name in health, and the error that is sent first. */
+#define END_REASONS(X)                                              \
+    X(CLOSED, "closed", ERROR_NONE)                                 \
+    X(RESET, "reset", ERROR_NONE)                                   \
+    X(TRUNCATED, "frame_truncated", ERROR_FRAME_TRUNCATED)          \
+    X(TOO_LARGE, "frame_too_large", ERROR_FRAME_TOO_LARGE)          \
+    X(TIMEOUT, "timeout", ERROR_TIMEOUT)                            \
+    X(BUSY, "busy", ERROR_BUSY)                                     \
+    X(MEMORY, "out_of_memory", ERROR_MEMORY)                        \
+    X(IDLE, "idle", ERROR_NONE)                                     \
+    X(SLOW_READER, "slow_reader", ERROR_NONE)                       \
+    X(NO_ROOM, "no_room", ERROR_NONE)                               \
+    X(STOPPED, "stopped", ERROR_NONE)                               \
+    X(CUT_OFF, "cut_off", ERROR_NONE)                               \
+    X(TOO_MANY, "too_many_connections", ERROR_TOO_MANY_CONNECTIONS) \
+    X(PEER, "refused_peer", ERROR_NONE)
+
+#define STATE_ENUM(name)            STATE_##name,
+#define EVENT_ENUM(name)            EVENT_##name,
+#define END_ENUM(name, text, error) END_##name,
+enum state { CONNECTION_STATES(STATE_ENUM) STATE_COUNT };
+enum event { CONNECTION_EVENTS(EVENT_ENUM) EVENT_COUNT };
+enum end_reason { END_NONE, END_REASONS(END_ENUM) END_COUNT };
+#undef STATE_ENUM
+#undef EVENT_ENUM
+#undef END_ENUM
+
+struct end_kind {
+    const char *name;
+    enum error_code error;
 };
+extern const struct end_kind end_kinds[END_COUNT];
 
 struct connection {
-    struct connection *previous, *next;
-    int64_t until_ms;
-    enum waiting_for waiting;
+    TAILQ_ENTRY(connection) link; /* in the list of its state */
+    int64_t until_ms;             /* when its time in this state is over */
+    enum state state;
+    enum end_reason end; /* END_NONE: it goes on */
 
-    int fd;            /* -1: closed, to be freed at the end of the round */
+    int fd;            /* -1 once it is closed */
     uint32_t events;   /* what epoll watches */
     struct buffer in;  /* received, not served yet: at most one frame's beginning, or a backlog */
     struct buffer out; /* to be sent, from out_sent on */
     size_t out_sent;
-    size_t with_job;           /* bytes of the request that a job holds */
-    size_t accounted;          /* bytes of in, out and the job's request in the server's sum */
-    bool answering;            /* a job is under way */
-    enum error_code ends_with; /* what is to be said behind the job's answer, to end with */
-    bool ended_by_peer;        /* nothing more will arrive */
-    bool ending;               /* close once out is sent */
-    bool broken;               /* close once no job needs it */
+    struct job *job;  /* under way on another thread, which owns it; NULL: none */
+    size_t job_bytes; /* of the request that the job holds */
+    size_t accounted; /* bytes of in, out and the job's request in the sum over all connections */
 };
 
 struct connection_list {
-    struct connection *first, *last;
-    int64_t limit_ms; /* INT64_MAX: none */
+    TAILQ_HEAD(connection_head, connection) connections;
+    int64_t limit_ms; /* 0: none */
 };
 
-/* Takes c out of its list, if it is in one, and appends it to the list for kind. */
-void connection_wait(struct connection_list lists[WAITING_KINDS], struct connection *c,
-                     enum waiting_for kind, int64_t now_ms);
-void connection_unlist(struct connection_list lists[WAITING_KINDS], struct connection *c);
-
-MUST_USE struct connection *connection_new(int fd, size_t frame_bytes);
-/* Closes, wipes, frees; c is in no list. */
-void connection_free(struct connection *c);
+/* Whether c holds what its state says, no more and no less; for assertions. */
+bool connection_is_consistent(const struct connection *c);
 
 #endif

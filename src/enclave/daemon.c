@@ -12,7 +12,9 @@
 #include "crypto/hash.h"
 #include "enclave/hardening.h"
 #include "enclave/platform.h"
+#include "enclave/request.h"
 #include "enclave/server.h"
+#include "enclave/session.h"
 
 #define BACKLOG 1024
 

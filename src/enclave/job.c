@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct job *job_new(void *owner, size_t request_limit, size_t answer_limit)
+struct job *job_new(struct connection *connection, size_t request_limit, size_t answer_limit)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
-    job->owner = owner;
+    job->connection = connection;
     buffer_init_secret(&job->request, request_limit);
     buffer_init(&job->answer, answer_limit);
     return job;

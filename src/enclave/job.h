@@ -2,7 +2,7 @@
 /*
  * Requests that are not served on the server's own thread: large ones (worker.h) and `configure`
  * (session.h). A job goes through a queue to the other thread and comes back through a second one,
- * which wakes the server. Its owner is whoever took it last.
+ * which wakes the server. It belongs to whoever took it last.
  */
 #ifndef ENCLAVE_JOB_H
 #define ENCLAVE_JOB_H
@@ -13,14 +13,15 @@
 
 struct job {
     struct job *next;
-    void *owner;           /* the connection that waits for the answer */
-    struct buffer request; /* a whole frame, header included */
-    struct buffer answer;  /* a whole frame, header included; empty: none could be made */
-    bool failed;           /* the answer is an error; for the counts */
+    struct connection *connection; /* which waits for the answer */
+    struct buffer request;         /* a whole frame, header included */
+    struct buffer answer;          /* a whole frame, header included; empty: none could be made */
+    bool failed;                   /* the answer is an error; for the counts */
 };
 
 /* The limits are those of the buffers that request and answer change places with. */
-MUST_USE struct job *job_new(void *owner, size_t request_limit, size_t answer_limit);
+MUST_USE struct job *job_new(struct connection *connection, size_t request_limit,
+                             size_t answer_limit);
 /* Wipes and frees; may be NULL. */
 void job_free(struct job *job);
 

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "codec/json_writer.h"
+#include "enclave/agents.h"
 #include "enclave/answer.h"
+#include "enclave/session.h"
 
 static void put_last_error(struct json_writer *w, const struct session_status *status)
 {
@@ -36,6 +38,24 @@ static void put_measurements(struct json_writer *w, const struct measurements *m
     json_end(w);
 }
 
+static void put_count(struct json_writer *w, const char *name, const atomic_uint_fast64_t *count)
+{
+    json_integer(w, name, (int64_t)atomic_load(count));
+}
+
+static void put_counts(struct json_writer *w, const struct service *service)
+{
+    put_count(w, "connections", &service->connections);
+    put_count(w, "requests", &service->requests);
+    put_count(w, "errors", &service->errors);
+    put_count(w, "refused_connections", &service->ended[END_TOO_MANY]);
+    put_count(w, "refused_peers", &service->ended[END_PEER]);
+    json_object(w, "ended");
+    for (size_t why = END_NONE + 1; why < END_COUNT; why++)
+        put_count(w, end_kinds[why].name, &service->ended[why]);
+    json_end(w);
+}
+
 /* {"op": "health"} */
 static void health(struct service *service, struct buffer *answer)
 {
@@ -47,11 +67,7 @@ static void health(struct service *service, struct buffer *answer)
     json_text(&w, "state", session_state_name(status.state));
     json_text(&w, "version", ENCLAVED_VERSION);
     json_integer(&w, "uptime_seconds", (clock_monotonic_ms() - service->started_ms) / 1000);
-    json_integer(&w, "connections", (int64_t)atomic_load(&service->connections));
-    json_integer(&w, "requests", (int64_t)atomic_load(&service->requests));
-    json_integer(&w, "errors", (int64_t)atomic_load(&service->errors));
-    json_integer(&w, "refused_connections", (int64_t)atomic_load(&service->refused));
-    json_integer(&w, "refused_peers", (int64_t)atomic_load(&service->strangers));
+    put_counts(&w, service);
     json_text(&w, "kms_key", service->config->key_arn);
     json_verbatim(&w, "encryption_context", buffer_bytes(&service->config->encryption_context));
     put_measurements(&w, &status.measurements);
@@ -65,79 +81,67 @@ static void health(struct service *service, struct buffer *answer)
 }
 
 /* {"op": …} */
-static enum request_result serve_op(struct service *service, struct workspace *w, json_value op,
-                                    struct buffer *answer, struct error *err)
+static bool serve_op(struct service *service, struct workspace *w, json_value op,
+                     struct buffer *answer, bool *configure, struct error *err)
 {
-    if (json_string_is(&w->request, op, "configure"))
-        return REQUEST_CONFIGURE;
-    if (json_string_is(&w->request, op, "health")) {
-        health(service, answer);
-        return REQUEST_SERVED;
-    }
-    error_code(err, ERROR_UNKNOWN_OP);
-    return REQUEST_FAILED;
+    *configure = json_string_is(&w->request, op, "configure");
+    if (*configure)
+        return true;
+    if (!json_string_is(&w->request, op, "health"))
+        return error_code(err, ERROR_UNKNOWN_OP);
+    health(service, answer);
+    return true;
 }
 
 /* {"mode": …, "payload": …} */
-static enum request_result serve_agent(struct service *service, struct workspace *w,
-                                       json_value mode, struct buffer *answer, struct error *err)
+static bool serve_agent(struct service *service, struct workspace *w, json_value mode,
+                        struct buffer *answer, struct error *err)
 {
     const struct agent *agent = agent_find(&w->request, mode);
-    if (agent == NULL) {
-        error_code(err, ERROR_UNKNOWN_MODE);
-        return REQUEST_FAILED;
-    }
+    if (agent == NULL)
+        return error_code(err, ERROR_UNKNOWN_MODE);
     keyring_hold(service->ring, &w->keys);
     bool ok = agent->run(w, json_member(&w->request, 0, "payload"), answer, err);
     keyring_release(service->ring, &w->keys);
-    return ok ? REQUEST_SERVED : REQUEST_FAILED;
+    return ok;
 }
 
-static enum request_result dispatch(struct service *service, struct workspace *w,
-                                    struct bytes content, struct buffer *answer, struct error *err)
+static bool dispatch(struct service *service, struct workspace *w, struct bytes content,
+                     struct buffer *answer, bool *configure, struct error *err)
 {
-    if (content.len == 0) {
-        error_code(err, ERROR_FRAME_EMPTY);
-        return REQUEST_FAILED;
-    }
+    if (content.len == 0)
+        return error_code(err, ERROR_FRAME_EMPTY);
     if (!json_parse(&w->request, content, err))
-        return REQUEST_FAILED;
-    if (json_type(&w->request, 0) != JSON_OBJECT) {
-        error_code(err, ERROR_NOT_AN_OBJECT);
-        return REQUEST_FAILED;
-    }
+        return false;
+    if (json_type(&w->request, 0) != JSON_OBJECT)
+        return error_code(err, ERROR_NOT_AN_OBJECT);
     json_value mode = json_member(&w->request, 0, "mode");
     json_value op = json_member(&w->request, 0, "op");
     if (mode != JSON_NONE)
         return serve_agent(service, w, mode, answer, err);
     if (op != JSON_NONE)
-        return serve_op(service, w, op, answer, err);
-    error_code(err, ERROR_MISSING_MODE);
-    return REQUEST_FAILED;
+        return serve_op(service, w, op, answer, configure, err);
+    return error_code(err, ERROR_MISSING_MODE);
 }
 
-enum request_result request_serve(struct service *service, struct workspace *w,
-                                  struct bytes content, struct buffer *answer)
+bool request_serve(struct service *service, struct workspace *w, struct bytes content,
+                   struct buffer *answer)
 {
     struct error err;
+    bool configure = false;
     err.code = ERROR_NONE; /* the cause is written only where it is set: this is the hot path */
     err.cause[0] = '\0';
     atomic_fetch_add_explicit(&service->requests, 1, memory_order_relaxed);
     size_t frame = answer_begin(answer);
-    enum request_result result = dispatch(service, w, content, answer, &err);
+    bool ok = dispatch(service, w, content, answer, &configure, &err);
     workspace_reset(w);
-    if (result == REQUEST_CONFIGURE) {
+    if (configure || !ok)
         buffer_truncate(answer, frame);
-        return result;
-    }
-    if (result == REQUEST_FAILED) {
-        buffer_truncate(answer, frame);
-        answer_begin(answer);
-        answer_put_error(answer, err.code);
-    }
-    if (!answer_end(answer, frame, service->config->limits.frame_bytes))
-        result = REQUEST_FAILED;
-    if (result == REQUEST_FAILED)
+    if (configure)
+        return false;
+    if (!ok)
+        answer_error(answer, err.code);
+    if (!ok || !answer_end(answer, frame, service->config->limits.frame_bytes))
         atomic_fetch_add_explicit(&service->errors, 1, memory_order_relaxed);
-    return result;
+    return true;
 }

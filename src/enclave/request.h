@@ -5,9 +5,13 @@
 
 #include <stdatomic.h>
 
-#include "enclave/agents.h"
-#include "enclave/config.h"
-#include "enclave/session.h"
+#include "base/buffer.h"
+#include "enclave/connection.h"
+
+struct config;
+struct keyring;
+struct session;
+struct workspace;
 
 /* What requests are served with, shared by the threads that serve them. */
 struct service {
@@ -16,21 +20,17 @@ struct service {
     struct session *session;
     int64_t started_ms; /* clock_monotonic_ms */
 
-    /* counts since start, and connections open now */
-    atomic_uint_fast64_t requests, errors, refused, strangers;
-    atomic_uint_fast64_t connections;
-};
-
-enum request_result {
-    REQUEST_SERVED,    /* a frame was appended to the answer */
-    REQUEST_FAILED,    /* an error frame was */
-    REQUEST_CONFIGURE, /* nothing was: the session has to serve it */
+    atomic_uint_fast64_t connections;      /* open now */
+    atomic_uint_fast64_t requests, errors; /* since the start */
+    atomic_uint_fast64_t ended[END_COUNT]; /* connections since the start, by reason */
 };
 
 /*
- * Serves content, appending one whole frame to answer. The workspace is wiped before it returns.
+ * Serves content, appending one whole frame to answer, be it an error; nothing if no memory can be
+ * had. False, with nothing appended: it is a `configure`, which the session has to serve. The
+ * workspace is wiped before it returns.
  */
-enum request_result request_serve(struct service *service, struct workspace *w,
-                                  struct bytes content, struct buffer *answer);
+MUST_USE bool request_serve(struct service *service, struct workspace *w, struct bytes content,
+                            struct buffer *answer);
 
 #endif

@@ -2,22 +2,22 @@
 /*
  * The server: one thread and epoll for all connections. Small requests are served where they are
  * read, in the buffer they were read into; large ones go to the worker, `configure` to the session.
- * Nothing here waits for a client.
+ * Nothing here waits for a client. traffic.h is one connection's part of it.
  */
 #ifndef ENCLAVE_SERVER_H
 #define ENCLAVE_SERVER_H
 
-#include "enclave/request.h"
+#include "base/error.h"
+#include "enclave/job.h"
 
-/* One read takes up to this much, and a longer frame goes to the worker. */
-#define SERVER_READ_SIZE (256u << 10)
+struct service;
 
 /* What main made before the session started, because both use it. */
 struct server_ports {
     int listener;           /* listening, non-blocking; taken over and closed */
-    struct job_queue *done; /* jobs come back here … */
+    struct job_queue *done; /* jobs come back here … (cleared at the end) */
     int done_fd;            /* … and make this eventfd readable */
-    int signal_fd;          /* a signalfd: what arrives there ends the service */
+    int signal_fd;          /* when it is readable the service ends */
     uint32_t peer_cid;      /* who alone may connect over vsock; VMADDR_CID_ANY: anyone */
 };
 

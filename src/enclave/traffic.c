@@ -1,107 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection's bytes: received, served, sent; and what it waits for next. */
-#include "enclave/server_internal.h"
+#include "enclave/traffic.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "enclave/answer.h"
+#include "enclave/request.h"
+#include "enclave/session.h"
 #include "net/frame.h"
 
-/* --- watching and closing -------------------------------------------------------------------- */
+/* --- what is kept and counted ---------------------------------------------------------------- */
 
-static void watch(struct server *s, struct connection *c, uint32_t events)
+static void count_error(struct traffic *t)
 {
-    struct epoll_event event = {.events = events, .data.ptr = c};
-    if (c->events == events)
-        return;
-    if (epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) == 0)
-        c->events = events;
-    else
-        c->broken = true;
+    atomic_fetch_add_explicit(&t->service->errors, 1, memory_order_relaxed);
 }
 
-static void account(struct server *s, struct connection *c)
+void traffic_count(struct traffic *t, enum end_reason why)
 {
-    size_t holds = c->in.cap + c->out.cap + c->with_job;
-    s->buffered = s->buffered - c->accounted + holds;
+    atomic_fetch_add_explicit(&t->service->ended[why], 1, memory_order_relaxed);
+}
+
+static void account(struct traffic *t, struct connection *c)
+{
+    size_t holds = c->in.cap + c->out.cap + c->job_bytes;
+    t->buffered = t->buffered - c->accounted + holds;
     c->accounted = holds;
 }
 
-void traffic_close(struct server *s, struct connection *c)
+/* Whether c may hold more bytes without the sum over all connections passing its limit. */
+static bool may_hold(const struct traffic *t, const struct connection *c, size_t more)
 {
-    connection_unlist(s->lists, c);
+    size_t room = c->in.cap - c->in.len;
+    return more <= room || t->buffered + c->in.cap + more <= t->limits->buffered_bytes;
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+/* Ends c without a word; the first reason counts. A job under way is waited for. */
+static enum state give_up(struct connection *c, enum end_reason why)
+{
+    if (c->end == END_NONE)
+        c->end = why;
+    return c->job == NULL ? STATE_CLOSED : STATE_JOB_ALONE;
+}
+
+static bool is_given_up(enum state state)
+{
+    return state == STATE_CLOSED || state == STATE_JOB_ALONE;
+}
+
+static enum state say_end(struct traffic *t, struct connection *c)
+{
+    answer_error(&t->outbox, end_kinds[c->end].error);
+    count_error(t);
+    return STATE_SENDING_LAST;
+}
+
+/* Ends c with an error. If a job is under way its answer goes first. */
+static enum state end_with(struct traffic *t, struct connection *c, enum end_reason why)
+{
+    c->end = why;
     buffer_clear(&c->in);
-    buffer_clear(&c->out);
-    s->buffered -= c->accounted;
-    c->accounted = 0;
-    close(c->fd);
-    c->fd = -1;
-    c->next = s->closed;
-    s->closed = c;
-    atomic_fetch_sub_explicit(&s->service->connections, 1, memory_order_relaxed);
+    return c->job == NULL ? say_end(t, c) : STATE_JOB_LAST;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* Sends what it can of data; the number of bytes taken. A connection that failed is marked so. */
-static size_t send_some(struct connection *c, struct bytes data)
+/* After a system call on a socket that did nothing: whether it may work later. */
+static bool is_passing(int error)
 {
-    size_t sent = 0;
-    while (sent < data.len) {
-        ssize_t n = send(c->fd, data.at + sent, data.len - sent, MSG_NOSIGNAL);
-        if (n > 0) {
-            sent += (size_t)n;
-        } else if (n < 0 && errno != EINTR) {
-            c->broken = errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS;
-            break;
-        }
-    }
-    return sent;
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
 }
 
-static void send_pending(struct connection *c)
+/* Sends what the client takes of data, *sent bytes. False if the connection failed. */
+static bool send_some(int fd, struct bytes data, size_t *sent)
 {
-    c->out_sent += send_some(c, bytes_from(buffer_bytes(&c->out), c->out_sent));
+    *sent = 0;
+    while (*sent < data.len) {
+        ssize_t n = send(fd, data.at + *sent, data.len - *sent, MSG_NOSIGNAL);
+        if (n > 0)
+            *sent += (size_t)n;
+        else if (n < 0 && errno != EINTR)
+            return is_passing(errno);
+    }
+    return true;
+}
+
+/* Sends what c keeps to be sent. */
+static bool send_kept(struct connection *c)
+{
+    size_t sent;
+    bool ok = send_some(c->fd, bytes_from(buffer_bytes(&c->out), c->out_sent), &sent);
+    c->out_sent += sent;
     if (c->out_sent == c->out.len) {
         buffer_clear(&c->out);
         c->out_sent = 0;
     }
+    return ok;
 }
 
-/* Sends the outbox; what the peer does not take at once is kept for it. */
-static void flush(struct server *s, struct connection *c)
+/* Sends the outbox; what the client does not take at once is kept for it. */
+static enum state flush(struct traffic *t, struct connection *c, enum state next)
 {
-    if (s->outbox.len > 0 && !c->broken) {
-        size_t sent = c->out.len == 0 ? send_some(c, buffer_bytes(&s->outbox)) : 0;
-        buffer_append(&c->out, bytes_from(buffer_bytes(&s->outbox), sent));
-        if (c->out.failed)
-            c->broken = true; /* half an answer is worse than none */
-    }
-    if (s->outbox.cap > 4 * SERVER_READ_SIZE)
-        buffer_clear(&s->outbox);
+    size_t sent = 0;
+    if (!is_given_up(next) && c->out.len == 0 && !send_some(c->fd, buffer_bytes(&t->outbox), &sent))
+        next = give_up(c, END_RESET);
+    if (!is_given_up(next))
+        buffer_append(&c->out, bytes_from(buffer_bytes(&t->outbox), sent));
+    if (c->out.failed)
+        next = give_up(c, END_NO_ROOM); /* half an answer is worse than none */
+    if (t->outbox.cap > 4 * TRAFFIC_READ_SIZE)
+        buffer_clear(&t->outbox);
     else
-        buffer_reset(&s->outbox);
+        buffer_reset(&t->outbox);
+    return next == STATE_IDLE && c->out.len > 0 ? STATE_SENDING : next;
 }
 
-/* An error that ends the connection, once it is sent; behind the answer that a job is to bring. */
-static void end_with(struct server *s, struct connection *c, enum error_code code)
+/* --- where an event leaves a connection ------------------------------------------------------ */
+
+/*
+ * Sends the answers made in this event, and finds the state that c comes to rest in, given the one
+ * that serving led to: STATE_IDLE if the next frame can be served.
+ */
+static enum state settle(struct traffic *t, struct connection *c, enum state next)
 {
-    if (c->answering) {
-        buffer_clear(&c->in);
-        c->ends_with = code;
-        return;
-    }
-    answer_error(&s->outbox, code);
-    atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
-    buffer_clear(&c->in);
-    c->ending = true;
+    uint8_t byte;
+    next = flush(t, c, next);
+    if (is_given_up(next))
+        return next;
+    account(t, c);
+    if (c->out.len > 0)
+        /* It may be kept if there is room for it, or if all that is kept is this. */
+        return t->buffered > t->limits->buffered_bytes && t->buffered > c->accounted
+                   ? give_up(c, END_NO_ROOM)
+                   : next;
+    if (next == STATE_SENDING_LAST)
+        return c->end == END_TRUNCATED ? STATE_CLOSED : STATE_LINGER;
+    if (next == STATE_IDLE && c->in.len > 0)
+        return STATE_FRAME;
+    /* Closing before all that has arrived was read would reset answers away. */
+    if (next == STATE_IDLE && t->stopping && recv(c->fd, &byte, sizeof byte, MSG_PEEK) <= 0)
+        return give_up(c, END_STOPPED);
+    return next;
 }
 
 /* --- serving --------------------------------------------------------------------------------- */
+
+static void swap(struct buffer *one, struct buffer *other)
+{
+    struct buffer old = *one;
+    *one = *other;
+    *other = old;
+}
 
 /* Whether a frame is all that the connection holds: then it need not be copied. */
 static bool is_all(const struct connection *c, struct bytes frame)
@@ -109,309 +165,390 @@ static bool is_all(const struct connection *c, struct bytes frame)
     return frame.at == c->in.at && frame.len == c->in.len;
 }
 
-/* Hands a whole frame to another thread: moved if the connection holds just it, else copied. */
+/* A job for another thread; the frame is moved if the connection holds just it, else copied. */
 static struct job *make_job(struct connection *c, struct bytes frame)
 {
     struct job *job = job_new(c, c->in.limit, c->out.limit);
     if (job == NULL)
         return NULL;
-    if (is_all(c, frame)) {
-        struct buffer empty = job->request;
-        job->request = c->in;
-        c->in = empty;
-        return job;
-    }
-    buffer_append(&job->request, frame);
+    if (is_all(c, frame))
+        swap(&c->in, &job->request);
+    else
+        buffer_append(&job->request, frame);
     if (!job->request.failed)
         return job;
     job_free(job);
     return NULL;
 }
 
-static void serve_elsewhere(struct server *s, struct connection *c, struct bytes frame, bool worker)
+static enum state serve_elsewhere(struct traffic *t, struct connection *c, struct bytes frame,
+                                  bool worker)
 {
-    if (!is_all(c, frame) && s->buffered + frame.len > s->limits->buffered_bytes) {
-        end_with(s, c, ERROR_BUSY);
-        return;
-    }
+    if (!is_all(c, frame) && t->buffered + frame.len > t->limits->buffered_bytes)
+        return end_with(t, c, END_BUSY);
     struct job *job = make_job(c, frame);
     if (job == NULL) {
-        answer_error(&s->outbox, ERROR_MEMORY);
-        return;
+        answer_error(&t->outbox, ERROR_MEMORY);
+        return STATE_IDLE;
     }
-    c->answering = true;
-    c->with_job = job->request.cap;
+    c->job = job;
+    c->job_bytes = job->request.cap;
     if (worker)
-        worker_put(s->worker, job);
+        worker_put(t->worker, job);
     else
-        session_configure(s->service->session, job);
+        session_configure(t->service->session, job);
+    return STATE_JOB;
 }
 
-static void serve_frame(struct server *s, struct connection *c, struct bytes frame)
+static enum state serve_frame(struct traffic *t, struct connection *c, struct bytes frame)
 {
-    if (frame.len > SERVER_READ_SIZE) {
-        serve_elsewhere(s, c, frame, true);
-        return;
-    }
-    struct bytes content = bytes_from(frame, FRAME_HEADER_SIZE);
-    size_t before = s->outbox.len;
-    if (request_serve(s->service, &s->workspace, content, &s->outbox) == REQUEST_CONFIGURE)
-        serve_elsewhere(s, c, frame, false);
-    else if (s->outbox.len == before)
-        c->broken = true; /* no memory even for an error: better no answers than shifted ones */
-    if (s->outbox.len > SERVER_READ_SIZE)
-        flush(s, c);
+    size_t before = t->outbox.len;
+    if (frame.len > TRAFFIC_READ_SIZE)
+        return serve_elsewhere(t, c, frame, true);
+    if (!request_serve(t->service, &t->workspace, bytes_from(frame, FRAME_HEADER_SIZE), &t->outbox))
+        return serve_elsewhere(t, c, frame, false);
+    if (t->outbox.len == before) /* a missing answer would pair later ones with wrong requests */
+        return give_up(c, END_NO_ROOM);
+    return t->outbox.len > TRAFFIC_READ_SIZE ? flush(t, c, STATE_IDLE) : STATE_IDLE;
 }
 
-/* May the next frame be served now? Answers leave in the order the requests came. */
-static bool is_open(const struct connection *c)
+/*
+ * Serves the whole frames at the beginning of input, in order, until one leads to another state
+ * than STATE_IDLE; *used is the number of bytes they took.
+ */
+static enum state serve_frames(struct traffic *t, struct connection *c, struct bytes input,
+                               size_t *used)
 {
-    return !c->answering && !c->ending && !c->broken && c->out.len == 0;
-}
-
-/* Serves the whole frames at the beginning of input; the number of bytes they took. */
-static size_t serve_frames(struct server *s, struct connection *c, struct bytes input)
-{
-    size_t at = 0;
-    while (is_open(c) && input.len - at >= FRAME_HEADER_SIZE) {
-        size_t len = be32_load(input.at + at);
-        if (len > s->limits->frame_bytes) {
-            end_with(s, c, ERROR_FRAME_TOO_LARGE);
-            return input.len;
-        }
-        if (input.len - at - FRAME_HEADER_SIZE < len)
+    enum state next = STATE_IDLE;
+    *used = 0;
+    while (next == STATE_IDLE && input.len - *used >= FRAME_HEADER_SIZE) {
+        size_t len = be32_load(input.at + *used);
+        if (len > t->limits->frame_bytes)
+            return end_with(t, c, END_TOO_LARGE);
+        if (input.len - *used - FRAME_HEADER_SIZE < len)
             break;
-        serve_frame(s, c, bytes_of(input.at + at, FRAME_HEADER_SIZE + len));
-        at += FRAME_HEADER_SIZE + len;
+        next = serve_frame(t, c, bytes_of(input.at + *used, FRAME_HEADER_SIZE + len));
+        *used += FRAME_HEADER_SIZE + len;
+        t->progress = true;
     }
-    return at;
+    return next;
 }
 
-/* --- receiving ------------------------------------------------------------------------------- */
-
-/* One read; false if nothing came, with the connection marked where it ended or failed. */
-static bool receive(struct connection *c, uint8_t *at, size_t size, size_t *got)
+/* Serves what c holds. */
+static enum state serve_kept(struct traffic *t, struct connection *c)
 {
-    ssize_t n = recv(c->fd, at, size, 0);
-    if (n > 0) {
-        *got = (size_t)n;
-        return true;
-    }
-    if (n == 0)
-        c->ended_by_peer = true;
-    else
-        c->broken = errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
-    return false;
+    size_t before = c->in.len, used;
+    enum state next = serve_frames(t, c, buffer_bytes(&c->in), &used);
+    if (c->in.len == before) /* not moved away or dropped meanwhile */
+        buffer_consume(&c->in, used);
+    if (c->in.len == 0)
+        buffer_clear(&c->in);
+    return next;
 }
 
-/* Whether c may hold more bytes without the sum over all connections passing its limit. */
-static bool may_hold(const struct server *s, const struct connection *c, size_t more)
+/* --- actions: what an event makes a connection do; each returns the next state ---------------- */
+
+/* After a read that brought nothing, n as recv returned it. */
+static enum state nothing_read(struct traffic *t, struct connection *c, ssize_t n)
 {
-    size_t room = c->in.cap - c->in.len;
-    return more <= room || s->buffered + c->in.cap + more <= s->limits->buffered_bytes;
+    if (n < 0)
+        return is_passing(errno) ? settle(t, c, STATE_IDLE) : give_up(c, END_RESET);
+    return c->in.len > 0 ? settle(t, c, end_with(t, c, END_TRUNCATED)) : give_up(c, END_CLOSED);
+}
+
+/* Keeps what arrived after the frames that were served. */
+static enum state keep_rest(struct traffic *t, struct connection *c, struct bytes rest,
+                            enum state next)
+{
+    if (rest.len == 0 || next == STATE_SENDING_LAST || is_given_up(next))
+        return next;
+    if (!may_hold(t, c, rest.len))
+        return end_with(t, c, END_BUSY);
+    buffer_append(&c->in, rest);
+    return c->in.failed ? end_with(t, c, END_MEMORY) : next;
 }
 
 /* Into the shared inbox: the common case, where whole frames arrive and nothing is copied. */
-static bool receive_first(struct server *s, struct connection *c)
+static enum state receive_first(struct traffic *t, struct connection *c)
 {
-    size_t got;
-    if (!receive(c, s->inbox, SERVER_READ_SIZE, &got))
-        return false;
-    struct bytes input = bytes_of(s->inbox, got);
-    size_t served = serve_frames(s, c, input);
-    if (!c->ending && may_hold(s, c, got - served)) {
-        buffer_append(&c->in, bytes_from(input, served));
-        if (c->in.failed)
-            end_with(s, c, ERROR_MEMORY);
-    } else if (!c->ending) {
-        end_with(s, c, ERROR_BUSY);
-    }
-    wipe(s->inbox, got);
-    return served > 0;
-}
-
-static bool serve_pending(struct server *s, struct connection *c)
-{
-    size_t before = c->in.len;
-    size_t served = serve_frames(s, c, buffer_bytes(&c->in));
-    if (served > 0 && c->in.len == before) /* not moved away or dropped meanwhile */
-        buffer_consume(&c->in, served);
-    if (c->in.len == 0)
-        buffer_clear(&c->in);
-    return served > 0;
+    ssize_t n = recv(c->fd, t->inbox, TRAFFIC_READ_SIZE, 0);
+    if (n <= 0)
+        return nothing_read(t, c, n);
+    struct bytes input = bytes_of(t->inbox, (size_t)n);
+    size_t used;
+    enum state next = serve_frames(t, c, input, &used);
+    next = keep_rest(t, c, bytes_from(input, used), next);
+    wipe(t->inbox, (size_t)n);
+    return settle(t, c, next);
 }
 
 /* The rest of a frame that has begun: read to its end and no further. */
-static bool receive_rest(struct server *s, struct connection *c)
+static enum state receive_rest(struct traffic *t, struct connection *c)
 {
-    size_t want = FRAME_HEADER_SIZE - c->in.len, got;
+    size_t want = FRAME_HEADER_SIZE - c->in.len;
     if (c->in.len >= FRAME_HEADER_SIZE)
         want = FRAME_HEADER_SIZE + be32_load(c->in.at) - c->in.len;
-    if (want > SERVER_READ_SIZE)
-        want = SERVER_READ_SIZE;
-    if (!may_hold(s, c, want)) {
-        end_with(s, c, ERROR_BUSY);
-        return true;
-    }
+    if (want > TRAFFIC_READ_SIZE)
+        want = TRAFFIC_READ_SIZE;
+    if (!may_hold(t, c, want))
+        return settle(t, c, end_with(t, c, END_BUSY));
     uint8_t *at = buffer_reserve(&c->in, want);
-    if (at == NULL) {
-        end_with(s, c, ERROR_MEMORY);
-        return true;
-    }
-    if (!receive(c, at, want, &got))
+    if (at == NULL)
+        return settle(t, c, end_with(t, c, END_MEMORY));
+    ssize_t n = recv(c->fd, at, want, 0);
+    if (n <= 0)
+        return nothing_read(t, c, n);
+    buffer_commit(&c->in, (size_t)n);
+    return settle(t, c, serve_kept(t, c));
+}
+
+static enum state send_more(struct traffic *t, struct connection *c)
+{
+    return settle(t, c, send_kept(c) ? c->state : give_up(c, END_RESET));
+}
+
+/* Frames that arrived meanwhile are served once all answers have been taken. */
+static enum state send_then_serve(struct traffic *t, struct connection *c)
+{
+    if (!send_kept(c))
+        return give_up(c, END_RESET);
+    return settle(t, c, c->out.len == 0 ? serve_kept(t, c) : STATE_SENDING);
+}
+
+/* Its answer goes after what the client has not taken yet. False: there is none, or no room for it,
+ * or nobody to take it. */
+static bool take_answer(struct traffic *t, struct connection *c)
+{
+    struct job *job = c->job;
+    bool made = job->answer.len > 0;
+    c->job = NULL;
+    c->job_bytes = 0;
+    if (job->failed)
+        count_error(t);
+    if (c->out.len > 0)
+        buffer_append(&c->out, buffer_bytes(&job->answer));
+    else
+        swap(&c->out, &job->answer);
+    job_free(job);
+    account(t, c);
+    return made && !c->out.failed && c->state != STATE_JOB_ALONE;
+}
+
+static enum state end_job(struct traffic *t, struct connection *c)
+{
+    return take_answer(t, c) ? send_then_serve(t, c) : give_up(c, END_NO_ROOM);
+}
+
+static enum state end_last_job(struct traffic *t, struct connection *c)
+{
+    if (!take_answer(t, c) || !send_kept(c))
+        return STATE_CLOSED;
+    return settle(t, c, say_end(t, c));
+}
+
+/* Closing with unread bytes would reset the connection, and the error that was sent with it. */
+static enum state drop_input(struct traffic *t, struct connection *c)
+{
+    ssize_t n = recv(c->fd, t->inbox, TRAFFIC_READ_SIZE, 0);
+    if (n > 0)
+        wipe(t->inbox, (size_t)n);
+    return n > 0 || (n < 0 && is_passing(errno)) ? STATE_LINGER : STATE_CLOSED;
+}
+
+static enum state end_frame(struct traffic *t, struct connection *c)
+{
+    return settle(t, c, end_with(t, c, c->end));
+}
+
+static enum state end_silently(struct traffic *t, struct connection *c)
+{
+    (void)t;
+    return give_up(c, c->end);
+}
+
+/* --- the machine ----------------------------------------------------------------------------- */
+
+/* What an event does in a state, why it ends the connection if it does, and where it may lead. */
+struct transition {
+    enum state (*act)(struct traffic *t, struct connection *c);
+    enum end_reason end;
+    unsigned next;
+};
+
+#define TO(state)  (1u << STATE_##state)
+#define TO_END     (TO(SENDING_LAST) | TO(LINGER) | TO(CLOSED))
+#define TO_SERVING (TO(IDLE) | TO(FRAME) | TO(SENDING) | TO(JOB) | TO(JOB_ALONE) | TO_END)
+
+static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
+    [STATE_IDLE][EVENT_READABLE] = {receive_first, END_NONE, TO_SERVING | TO(JOB_LAST)},
+    [STATE_IDLE][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
+    [STATE_IDLE][EVENT_TIMEOUT] = {end_silently, END_IDLE, TO(CLOSED)},
+    [STATE_FRAME][EVENT_READABLE] = {receive_rest, END_NONE, TO_SERVING},
+    [STATE_FRAME][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
+    [STATE_FRAME][EVENT_TIMEOUT] = {end_frame, END_TIMEOUT, TO_END},
+    [STATE_SENDING][EVENT_WRITABLE] = {send_then_serve, END_NONE, TO_SERVING},
+    [STATE_SENDING][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
+    [STATE_SENDING][EVENT_TIMEOUT] = {end_silently, END_SLOW_READER, TO(CLOSED)},
+    [STATE_JOB][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB) | TO(JOB_ALONE)},
+    [STATE_JOB][EVENT_HANGUP] = {end_silently, END_RESET, TO(JOB_ALONE)},
+    [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_SERVING},
+    [STATE_JOB_LAST][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB_LAST) | TO(JOB_ALONE)},
+    [STATE_JOB_LAST][EVENT_HANGUP] = {end_silently, END_NONE, TO(JOB_ALONE)},
+    [STATE_JOB_LAST][EVENT_ANSWER] = {end_last_job, END_NONE, TO_END},
+    [STATE_JOB_ALONE][EVENT_ANSWER] = {end_job, END_NONE, TO(CLOSED)},
+    [STATE_SENDING_LAST][EVENT_WRITABLE] = {send_more, END_NONE, TO_END},
+    [STATE_SENDING_LAST][EVENT_HANGUP] = {end_silently, END_NONE, TO(CLOSED)},
+    [STATE_SENDING_LAST][EVENT_TIMEOUT] = {end_silently, END_NONE, TO(CLOSED)},
+    [STATE_LINGER][EVENT_READABLE] = {drop_input, END_NONE, TO(LINGER) | TO(CLOSED)},
+    [STATE_LINGER][EVENT_HANGUP] = {drop_input, END_NONE, TO(LINGER) | TO(CLOSED)},
+    [STATE_LINGER][EVENT_TIMEOUT] = {end_silently, END_NONE, TO(CLOSED)},
+};
+
+/* Watches for what c can go on with: room for what is to be sent, nothing while a job is under way,
+ * else input. */
+static bool watch(struct traffic *t, struct connection *c)
+{
+    uint32_t events = c->out.len > 0 ? EPOLLOUT : c->job != NULL ? 0 : EPOLLIN;
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    if (c->events != events && epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) != 0)
         return false;
-    buffer_commit(&c->in, got);
-    return serve_pending(s, c);
+    c->events = events;
+    return true;
 }
 
-/* --- a connection's next state --------------------------------------------------------------- */
-
-static void begin_end(struct server *s, struct connection *c)
+/* Nothing is kept of what was given up; while its job is under way it is not watched. */
+static void leave(struct traffic *t, struct connection *c, enum state next)
 {
-    /* Closing with unread bytes would reset the connection and take the error answer with it. */
-    shutdown(c->fd, SHUT_WR);
-    watch(s, c, EPOLLIN);
-    connection_wait(s->lists, c, WAITING_END, s->now_ms);
-}
-
-/* Whether bytes have arrived that were not read: closing now would reset answers away. */
-static bool has_arrived(const struct connection *c)
-{
-    uint8_t byte;
-    return recv(c->fd, &byte, sizeof byte, MSG_PEEK) > 0;
-}
-
-/* After anything happened: what is c waiting for now? progress: a frame was finished. */
-static void settle(struct server *s, struct connection *c, bool progress)
-{
-    flush(s, c);
-    bool partial = c->in.len > 0 && is_open(c);
-    if (partial && c->ended_by_peer) {
-        end_with(s, c, ERROR_FRAME_TRUNCATED);
-        flush(s, c);
-        partial = false;
-    }
-    account(s, c);
-    if (c->out.len > 0 && s->buffered > s->limits->buffered_bytes && s->buffered > c->accounted)
-        c->broken = true; /* no room to keep an answer until it is taken */
-    bool idle = c->out.len == 0 && !c->answering && !c->broken && !partial && !c->ending;
-    bool drained = s->drain_until_ms != 0 && idle && !has_arrived(c);
-    bool over = c->broken || drained || (c->out.len == 0 && c->ended_by_peer);
-    if (c->answering) {
-        /* Earlier answers go on leaving meanwhile. */
-        watch(s, c, c->out.len > 0 && !c->broken ? EPOLLOUT : 0);
-        connection_wait(s->lists, c, WAITING_ANSWER, s->now_ms);
-    } else if (over) {
-        traffic_close(s, c);
-    } else if (c->out.len > 0) {
-        watch(s, c, EPOLLOUT);
-        if (progress || c->waiting != WAITING_READER)
-            connection_wait(s->lists, c, WAITING_READER, s->now_ms);
-    } else if (c->ending) {
-        begin_end(s, c);
-    } else {
-        watch(s, c, EPOLLIN);
-        if (!partial)
-            connection_wait(s->lists, c, WAITING_REQUEST, s->now_ms);
-        else if (progress || c->waiting != WAITING_FRAME)
-            connection_wait(s->lists, c, WAITING_FRAME, s->now_ms);
-    }
-}
-
-void traffic_on_event(struct server *s, struct connection *c, uint32_t events)
-{
-    bool progress = false;
-    if (c->fd < 0)
+    (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    buffer_clear(&c->in);
+    buffer_clear(&c->out);
+    account(t, c);
+    if (next != STATE_CLOSED)
         return;
-    if (c->waiting == WAITING_ANSWER && (events & (EPOLLERR | EPOLLHUP)) != 0) {
-        /* Nobody is left to answer. */
-        c->broken = true;
-        epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-        return;
-    }
-    if (c->waiting == WAITING_ANSWER) {
-        send_pending(c);
-        settle(s, c, false);
-        return;
-    }
-    if (c->waiting == WAITING_END) {
-        size_t got;
-        if (receive(c, s->inbox, SERVER_READ_SIZE, &got))
-            wipe(s->inbox, got);
-        else if (c->ended_by_peer || c->broken)
-            traffic_close(s, c);
-        return;
-    }
-    if ((events & EPOLLIN) == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0)
-        c->broken = true;
-    if (!c->broken && c->out.len > 0) {
-        send_pending(c);
-        if (c->out.len == 0)
-            progress = serve_pending(s, c);
-    } else if (!c->broken) {
-        progress = c->in.len == 0 ? receive_first(s, c) : receive_rest(s, c);
-    }
-    settle(s, c, progress);
+    close(c->fd);
+    c->fd = -1;
+    traffic_count(t, c->end);
+    atomic_fetch_sub_explicit(&t->service->connections, 1, memory_order_relaxed);
 }
 
-/* The answer goes behind what the peer has not taken yet of earlier ones. */
-static void take_answer(struct connection *c, struct buffer *answer)
+static void join(struct traffic *t, struct connection *c, enum state state)
 {
-    if (c->out.len > 0) {
-        buffer_append(&c->out, buffer_bytes(answer));
-        c->broken = c->broken || c->out.failed;
-        return;
-    }
-    struct buffer empty = c->out;
-    c->out = *answer;
-    *answer = empty;
+    struct connection_list *list = &t->lists[state];
+    c->state = state;
+    c->until_ms = list->limit_ms == 0 ? INT64_MAX : t->now_ms + list->limit_ms;
+    TAILQ_INSERT_TAIL(&list->connections, c, link);
 }
 
-void traffic_on_done(struct server *s)
+static void enter(struct traffic *t, struct connection *c, enum state next)
 {
-    uint64_t count;
-    ssize_t n = read(s->ports.done_fd, &count, sizeof count);
-    (void)n;
-    for (struct job *job = job_take_all(s->ports.done), *next; job != NULL; job = next) {
-        struct connection *c = job->owner;
+    if (!is_given_up(next) && !watch(t, c))
+        next = give_up(c, END_RESET);
+    if (is_given_up(next))
+        leave(t, c, next);
+    if (next == STATE_LINGER && c->state != STATE_LINGER)
+        shutdown(c->fd, SHUT_WR);
+    if (next == c->state && next != STATE_IDLE && !t->progress)
+        return;
+    TAILQ_REMOVE(&t->lists[c->state].connections, c, link);
+    join(t, c, next);
+}
+
+void traffic_on_event(struct traffic *t, struct connection *c, enum event event)
+{
+    if (c->state == STATE_CLOSED)
+        return;
+    const struct transition *transition = &transitions[c->state][event];
+    assert(transition->act != NULL || event <= EVENT_HANGUP);
+    if (transition->act == NULL)
+        return;
+    if (c->end == END_NONE)
+        c->end = transition->end;
+    t->progress = false;
+    enum state next = transition->act(t, c);
+    assert((transition->next >> next & 1) != 0);
+    enter(t, c, next);
+    assert(connection_is_consistent(c) && t->outbox.len == 0);
+}
+
+void traffic_on_done(struct traffic *t, struct job *jobs)
+{
+    for (struct job *job = jobs, *next; job != NULL; job = next) {
         next = job->next;
-        if (job->failed)
-            atomic_fetch_add_explicit(&s->service->errors, 1, memory_order_relaxed);
-        c->answering = false;
-        c->with_job = 0;
-        if (job->answer.len == 0)
-            c->broken = true;
-        take_answer(c, &job->answer);
-        job_free(job);
-        account(s, c);
-        if (c->ends_with != ERROR_NONE)
-            end_with(s, c, c->ends_with);
-        bool progress = true;
-        if (!c->broken)
-            send_pending(c);
-        if (!c->broken && c->out.len == 0)
-            progress = serve_pending(s, c);
-        settle(s, c, progress);
+        traffic_on_event(t, job->connection, EVENT_ANSWER);
     }
 }
 
-void traffic_on_timeout(struct server *s, struct connection *c)
+/* --- beginning and end ----------------------------------------------------------------------- */
+
+#define LINGER_MS 2000 /* for a client to close after an error that ends its connection */
+
+bool traffic_init(struct traffic *t, struct service *service, int epoll_fd, struct error *err)
 {
-    end_with(s, c, ERROR_TIMEOUT);
-    settle(s, c, false);
+    const struct limits *limits = &service->config->limits;
+    *t = (struct traffic){.service = service, .limits = limits, .epoll_fd = epoll_fd};
+    for (size_t state = 0; state < STATE_COUNT; state++)
+        TAILQ_INIT(&t->lists[state].connections);
+    t->lists[STATE_IDLE].limit_ms = limits->idle_ms;
+    t->lists[STATE_FRAME].limit_ms = limits->frame_ms;
+    t->lists[STATE_SENDING].limit_ms = limits->write_ms;
+    t->lists[STATE_SENDING_LAST].limit_ms = limits->write_ms;
+    t->lists[STATE_LINGER].limit_ms = LINGER_MS;
+    workspace_init(&t->workspace, KEYRING_LOOP, limits);
+    buffer_init(&t->outbox, limits->frame_bytes + ANSWER_SLACK + TRAFFIC_READ_SIZE);
+    t->inbox = secret_alloc(TRAFFIC_READ_SIZE);
+    return t->inbox != NULL || error_set(err, ERROR_MEMORY, "no locked memory for the server");
 }
 
-void traffic_refuse(struct server *s, int fd)
+void traffic_clear(struct traffic *t)
 {
-    struct connection c = {.fd = fd};
-    answer_error(&s->outbox, ERROR_TOO_MANY_CONNECTIONS);
-    (void)send_some(&c, buffer_bytes(&s->outbox));
-    buffer_reset(&s->outbox);
+    for (size_t state = 0; state < STATE_CLOSED; state++)
+        for (struct connection *c; (c = TAILQ_FIRST(&t->lists[state].connections)) != NULL;) {
+            c->job = NULL;
+            c->job_bytes = 0;
+            enter(t, c, give_up(c, END_CUT_OFF));
+        }
+    traffic_free_closed(t);
+    workspace_clear(&t->workspace);
+    buffer_clear(&t->outbox);
+    secret_free(t->inbox, TRAFFIC_READ_SIZE);
+}
+
+void traffic_admit(struct traffic *t, int fd)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    if (c == NULL || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        free(c);
+        traffic_refuse(t, fd);
+        return;
+    }
+    c->fd = fd;
+    c->events = EPOLLIN;
+    /* A frame's beginning and what one read may bring after it. */
+    buffer_init_secret(&c->in, t->limits->frame_bytes + FRAME_HEADER_SIZE + TRAFFIC_READ_SIZE);
+    buffer_init(&c->out, t->limits->frame_bytes + ANSWER_SLACK + 2 * TRAFFIC_READ_SIZE);
+    atomic_fetch_add_explicit(&t->service->connections, 1, memory_order_relaxed);
+    join(t, c, STATE_IDLE);
+}
+
+void traffic_refuse(struct traffic *t, int fd)
+{
+    size_t sent;
+    answer_error(&t->outbox, end_kinds[END_TOO_MANY].error);
+    (void)send_some(fd, buffer_bytes(&t->outbox), &sent);
+    buffer_reset(&t->outbox);
     /* What has arrived is taken first: bytes left unread would reset the answer away. */
     shutdown(fd, SHUT_WR);
-    ssize_t n = recv(fd, s->inbox, SERVER_READ_SIZE, MSG_DONTWAIT);
+    ssize_t n = recv(fd, t->inbox, TRAFFIC_READ_SIZE, MSG_DONTWAIT);
     if (n > 0)
-        wipe(s->inbox, (size_t)n);
+        wipe(t->inbox, (size_t)n);
     close(fd);
-    atomic_fetch_add_explicit(&s->service->refused, 1, memory_order_relaxed);
+    traffic_count(t, END_TOO_MANY);
+}
+
+void traffic_free_closed(struct traffic *t)
+{
+    struct connection_head *closed = &t->lists[STATE_CLOSED].connections;
+    for (struct connection *c; (c = TAILQ_FIRST(closed)) != NULL; free(c))
+        TAILQ_REMOVE(closed, c, link);
 }

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "enclave/agents.h"
+#include "enclave/request.h"
+#include "enclave/session.h"
 #include "net/frame.h"
 
 struct worker {
@@ -20,12 +23,10 @@ static void *run(void *context)
     struct job *job;
     while ((job = job_take(&worker->queue)) != NULL) {
         struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
-        enum request_result result =
-            request_serve(worker->service, &worker->workspace, content, &job->answer);
-        if (result == REQUEST_CONFIGURE)
-            session_configure(worker->service->session, job);
-        else
+        if (request_serve(worker->service, &worker->workspace, content, &job->answer))
             job_put(worker->done, job);
+        else
+            session_configure(worker->service->session, job);
     }
     return NULL;
 }

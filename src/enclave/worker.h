@@ -6,8 +6,10 @@
 #ifndef ENCLAVE_WORKER_H
 #define ENCLAVE_WORKER_H
 
-#include "enclave/request.h"
+#include "base/error.h"
+#include "enclave/job.h"
 
+struct service;
 struct worker;
 
 MUST_USE struct worker *worker_start(struct service *service, struct job_queue *done,

@@ -31,6 +31,45 @@ def test_every_error_code_is_documented_and_the_other_way_round():
     assert documented <= known, documented - known
 
 
+def table_after(text, heading):
+    """The cells of the rows of the first table after a heading, without the table's own heading."""
+    rows = [line for line in text.split(heading, 1)[1].split("\n## ")[0].splitlines()
+            if line.startswith("| `")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def names_of(macro, pattern):
+    """What an X-macro of connection.h lists."""
+    text = read("src/enclave/connection.h").split(f"#define {macro}(X)")[1]
+    return re.findall(pattern, re.split(r"(?<!\\)\n", text)[0])
+
+
+def test_the_page_on_connections_has_every_state_and_reason():
+    page = read("docs/connections.md")
+    states = [name.lower() for name in names_of("CONNECTION_STATES", r"X\((\w+)\)")]
+    assert len(states) == 9
+    assert [row[0].strip("`") for row in table_after(page, "## States")] == states
+    for state in states:
+        assert re.search(rf"\b{state}\b", page.split("## States")[0]), f"{state} is not in the picture"
+    reasons = names_of("END_REASONS", r'X\(\w+,\s*"(\w+)",\s*(\w+)\)')
+    errors = dict(re.findall(r'X\((ERROR_\w+),\s*"(\w+)"', read("src/base/error.h")))
+    assert len(reasons) > 10
+    assert [row[:2] for row in table_after(page, "## Why connections end")] == [
+        [f"`{name}`", "" if error == "ERROR_NONE" else f"`{errors[error]}`"] for name, error in reasons]
+
+
+def test_the_page_on_connections_has_the_table_of_the_code():
+    table = read("src/enclave/traffic.c").split("transitions[STATE_CLOSED][EVENT_COUNT] = {")[1]
+    code = [(state.lower(), event.lower(), [word.lower() for word in re.findall(r"TO[(_](\w+)", to)])
+            for state, event, to in re.findall(
+                r"\[STATE_(\w+)\]\[EVENT_(\w+)\] =\s*\{\w+,\s*\w+,\s*([^}]+)\}", table.split("};")[0])]
+    assert len(code) > 20
+    groups = {"*served*": "serving", "*ended*": "end"}
+    page = [(state.strip("`"), event, [groups.get(word, word.strip("`")) for word in to.split(", ")])
+            for state, event, _, to in table_after(read("docs/connections.md"), "## Events")]
+    assert page == code
+
+
 def test_every_setting_is_documented():
     settings = re.findall(r'\{"(\w*)", "(\w+)", \w+, AT', read("src/enclave/config.c"))
     assert len(settings) > 15

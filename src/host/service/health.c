@@ -46,6 +46,30 @@ static void append_row(struct buffer *out, const char *label, const struct json 
     buffer_byte(out, '\n');
 }
 
+/* How many connections have ended, by reason; reasons that did not occur are left out. */
+static void append_ended(struct buffer *out, const struct json *doc)
+{
+    json_value ended = json_member(doc, 0, "ended");
+    bool any = false;
+    if (ended == JSON_NONE || json_type(doc, ended) != JSON_OBJECT)
+        return;
+    for (json_value name = json_first(doc, ended); name != JSON_NONE;
+         name = json_next(doc, ended, name)) {
+        if (bytes_equal_text(json_raw(doc, name + 1), "0"))
+            continue;
+        if (any)
+            buffer_text(out, ", ");
+        else
+            buffer_printf(out, "%-20s ", "ended");
+        any = true;
+        append_json_text(out, doc, name);
+        buffer_byte(out, ' ');
+        append_value(out, doc, name + 1);
+    }
+    if (any)
+        buffer_byte(out, '\n');
+}
+
 static void append_last_error(struct buffer *out, const struct json *doc)
 {
     json_value last = json_member(doc, 0, "last_error");
@@ -96,6 +120,7 @@ static void append_all(struct buffer *out, const struct json *doc)
     append_state(out, doc);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         append_row(out, rows[i].label, doc, rows[i].name);
+    append_ended(out, doc);
     append_last_error(out, doc);
 }
 
