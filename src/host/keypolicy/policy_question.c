@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_question.h. */
 #include "host/keypolicy/policy_question.h"
 
 #include "formats/text.h"
@@ -19,7 +18,7 @@ void policy_question_clear(struct policy_question *q)
     policy_attributes_clear(&q->attributes);
 }
 
-/* The first principal of a statement, unless that is anybody. */
+/* Takes the first principal of a statement, unless it is "*". */
 static bool take_principal(const struct json *doc, json_value statement, struct buffer *out)
 {
     json_value principal = json_member(doc, statement, "Principal");
@@ -33,7 +32,7 @@ static bool take_principal(const struct json *doc, json_value statement, struct 
     return false;
 }
 
-/* Whom the policy is about: of a condition on a register, or else of any condition. */
+/* The first principal of a statement with a condition: on a register (attested), or on anything. */
 static bool find_principal(const struct json *doc, bool attested, struct buffer *out)
 {
     json_value list = json_member(doc, 0, "Statement");

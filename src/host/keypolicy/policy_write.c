@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_write.h. */
 #include "host/keypolicy/policy_write.h"
 
 #include <stdio.h>
@@ -9,9 +8,9 @@
 #include "formats/text.h"
 
 /*
- * No kms:* and no kms:Create*: what the account's root may do, IAM policies of the account may hand
- * on, and CreateGrant would hand on Decrypt past every condition. PutKeyPolicy is among them, for
- * else nobody could ever change the policy again.
+ * Neither kms:* nor kms:Create*: IAM policies of the account can pass on what its root may do, and
+ * CreateGrant would pass on Decrypt without any of the conditions. PutKeyPolicy is included,
+ * because without it the policy could never be changed again.
  */
 static const char *const administration[] = {
     "kms:CancelKeyDeletion",
@@ -108,7 +107,7 @@ static void put_condition(struct json_writer *w, unsigned index, const uint8_t *
         json_end(w);
 }
 
-/* What register index shall be: of the images, of the instance's role, of the instances. */
+/* The values that a register may have: of the images, of the instance's role, of the instances. */
 static size_t wanted(const struct policy_plan *plan, unsigned index,
                      const struct policy_image *images, size_t count, const uint8_t **values)
 {
@@ -124,7 +123,7 @@ static size_t wanted(const struct policy_plan *plan, unsigned index,
     return n;
 }
 
-/* Decrypt for count images, of which more than one only if nothing but PCR0 is taken of them. */
+/* Decrypt for count images. More than one only if nothing but their PCR0 counts. */
 static void put_decrypt(const struct policy_plan *plan, struct json_writer *w, const char *sid,
                         const struct policy_image *images, size_t count)
 {

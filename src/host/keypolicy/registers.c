@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* registers.h. */
 #include "host/keypolicy/registers.h"
 
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include "image/registers.h"
 #include "system/file.h"
 
-/* The object that holds PCR0: the document, its Measurements, or the first of a list of these. */
+/* The object with PCR0: the document, its Measurements, or that of the first item of a list. */
 static json_value measurements(const struct json *doc)
 {
     json_value v = json_type(doc, 0) == JSON_ARRAY ? json_first(doc, 0) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registers of an enclave as the host learns of them: from an image file, from measurements in
- * nitro-cli's JSON, or from a document that was verified.
+ * The registers of an enclave as the host knows them: from an image file, from measurements in
+ * nitro-cli's JSON, or from a verified attestation document.
  */
 #ifndef HOST_KEYPOLICY_REGISTERS_H
 #define HOST_KEYPOLICY_REGISTERS_H
@@ -18,9 +18,10 @@ struct registers {
 };
 
 /*
- * From {"PCR0": hex, "PCR1": …}: plain, under Measurements (nitro-cli build-enclave, describe-eif)
- * or measurements (an answer to health), or the first of a list of these (describe-enclaves).
- * ERROR_FORMAT unless PCR0 is there and every register that is has 96 hex digits.
+ * Reads {"PCR0": hex, "PCR1": …}, which may be the whole document, its member Measurements
+ * (nitro-cli build-enclave, describe-eif) or measurements (an answer to health), or in the first
+ * item of a list of these (describe-enclaves). ERROR_FORMAT unless PCR0 is there and every register
+ * has 96 hex digits.
  */
 MUST_USE bool registers_from_json(struct registers *out, const struct json *doc, struct error *err);
 
@@ -31,17 +32,17 @@ MUST_USE bool registers_from_measurements(struct registers *out, const char *pat
 /* PCR0, 1, 2 and 8 of an image file; PCR8 is zeros if it is not signed, as in an enclave. */
 MUST_USE bool registers_from_image(struct registers *out, const char *path, struct error *err);
 
-/* Those that a verified document lists. */
+/* The registers in a verified document. */
 void registers_from_document(struct registers *out, const struct attestation *document);
 
-/* Sets PCRn to SHA384(0⁴⁸ ‖ text): 3 of a role's ARN, 4 of an instance's id. */
+/* Sets a register to SHA384(0⁴⁸ ‖ text): PCR3 from a role's ARN, PCR4 from an instance's id. */
 MUST_USE bool registers_set_text(struct registers *out, unsigned index, const char *text,
                                  struct error *err);
 
 bool registers_has(const struct registers *r, unsigned index);
 /* Whether a register is known and all zero. */
 bool registers_is_zero(const struct registers *r, unsigned index);
-/* Whether those of 0, 1 and 2 that are known are zero: an enclave in debug mode. */
+/* Whether PCR0 is zero, and PCR1 and PCR2 too if they are known: an enclave in debug mode. */
 bool registers_is_debug(const struct registers *r);
 
 void registers_attributes(const struct registers *r, struct policy_attributes *out);

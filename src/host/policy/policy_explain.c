@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_explain.h. */
 #include "host/policy/policy_explain.h"
 
 #include <stdio.h>
@@ -8,7 +7,7 @@
 #include "host/report.h"
 
 #define NAME_SHOWN_MAX 60  /* bytes of a Sid in a sentence, each of at most four characters */
-#define SHOWN_MAX      400 /* longest value in text; JSON has it whole */
+#define SHOWN_MAX      400 /* longest value in text; JSON has the whole value */
 
 void policy_explainer_init(struct policy_explainer *e)
 {
@@ -23,7 +22,8 @@ void policy_explainer_clear(struct policy_explainer *e)
     buffer_clear(&e->failing);
 }
 
-/* The number of the register that a condition key names, or -1. Keys compare without case. */
+/* The number of the register in a condition key, or -1. Keys are compared without regard to case.
+ */
 static int register_of(struct bytes key)
 {
     const size_t prefix = sizeof POLICY_REGISTER_PREFIX - 1;
@@ -59,6 +59,14 @@ static bool is_single(uint32_t set)
     return (set & (set - 1)) == 0;
 }
 
+static void put_failing_registers(const struct policy_explainer *e, struct buffer *out)
+{
+    buffer_text(out, e->same != 0 ? ", " : "");
+    put_registers(out, e->other);
+    buffer_text(out, is_single(e->other) ? " does not" : " do not");
+    buffer_text(out, e->same != 0 ? "" : " match");
+}
+
 /* "PCR1 matches, PCR0 does not; kms:EncryptionContext:purpose does not match" */
 static void put_why(const struct policy_explainer *e, struct buffer *out)
 {
@@ -66,12 +74,8 @@ static void put_why(const struct policy_explainer *e, struct buffer *out)
     put_registers(out, e->same);
     if (e->same != 0)
         buffer_text(out, is_single(e->same) ? " matches" : " match");
-    if (e->other != 0) {
-        buffer_text(out, e->same != 0 ? ", " : "");
-        put_registers(out, e->other);
-        buffer_text(out, is_single(e->other) ? " does not" : " do not");
-        buffer_text(out, e->same != 0 ? "" : " match");
-    }
+    if (e->other != 0)
+        put_failing_registers(e, out);
     if (e->unheld != 0) {
         buffer_text(out, out->len > before ? ", " : "");
         put_registers(out, e->unheld);
@@ -83,7 +87,7 @@ static void put_why(const struct policy_explainer *e, struct buffer *out)
     }
 }
 
-/* One line, if this statement has a part in the decision. */
+/* Adds one line if this statement matters for the decision. */
 static void put_reason(struct policy_explainer *e)
 {
     struct buffer *out = e->reasons;
@@ -148,17 +152,27 @@ static void open_statement(struct policy_explainer *e, const struct policy_findi
     json_array(e->w, "elements");
 }
 
-/* What put_why will say of it. */
-static void remember(struct policy_explainer *e, const struct policy_finding *f)
+/* Notes how the condition on a register came out. */
+static void note_register(struct policy_explainer *e, const struct policy_finding *f,
+                          unsigned index)
+{
+    uint32_t bit = UINT32_C(1) << index;
+    e->attested = true;
+    if (f->matched)
+        e->same |= bit;
+    else if (f->actual.at != NULL)
+        e->other |= bit;
+    else
+        e->unheld |= bit;
+    e->same &= ~(e->other | e->unheld); /* of two conditions on one register both must match */
+}
+
+/* Notes what put_why will report of this element. */
+static void note(struct policy_explainer *e, const struct policy_finding *f)
 {
     int index = register_of(f->key);
     if (index >= 0) {
-        uint32_t bit = UINT32_C(1) << index;
-        e->attested = true;
-        e->same |= f->matched ? bit : 0;
-        e->other |= !f->matched && f->actual.at != NULL ? bit : 0;
-        e->unheld |= !f->matched && f->actual.at == NULL ? bit : 0;
-        e->same &= ~(e->other | e->unheld); /* of two conditions on one register both count */
+        note_register(e, f, (unsigned)index);
     } else if (!f->matched && f->key.len > 0) {
         buffer_text(&e->failing, e->failing.len > 0 ? ", " : "");
         append_escaped(&e->failing, f->key);
@@ -209,7 +223,7 @@ static void explain(void *context, const struct policy_finding *f)
         open_statement(e, f);
     policy_cursor_next(&e->cursor, f);
     e->matches = e->matches && f->matched;
-    remember(e, f);
+    note(e, f);
     if (e->json)
         put_json(e, f);
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Explaining a decision by a key policy: every statement in order, every element of it with what
- * was wanted and what there was, then why it came out as it did. As text, or as members of JSON.
+ * Explains the decision of a key policy: every statement in order, each of its elements with the
+ * wanted and the actual value, then the reasons for the result. As text, or as members of JSON.
  */
 #ifndef HOST_POLICY_POLICY_EXPLAIN_H
 #define HOST_POLICY_POLICY_EXPLAIN_H
@@ -14,29 +14,29 @@
 struct policy_explainer {
     /* set by the caller */
     bool json;
-    bool colour;            /* of text */
-    const char *unknown;    /* why a register may be unknown, as "not known of an image" */
-    struct buffer *out;     /* of text */
-    struct json_writer *w;  /* of JSON: within the array of statements */
-    struct buffer *reasons; /* gets a line for each statement that decides, or fails to;
-                               failed, if memory or a limit did not suffice */
+    bool colour;           /* of text */
+    const char *unknown;   /* why a register may be unknown, such as "not known of an image" */
+    struct buffer *out;    /* of text */
+    struct json_writer *w; /* of JSON: within the array of statements */
+    struct buffer
+        *reasons; /* gets a line for each statement that matters; failed: no memory, or too long */
 
-    /* of the statement under way */
+    /* of the current statement */
     struct policy_cursor cursor;
     bool open;
     bool matches;
     bool deny;
     bool attested;                /* has a condition on a register */
-    uint32_t same, other, unheld; /* registers by how their condition came out */
+    uint32_t same, other, unheld; /* registers: condition met, not met, value unknown */
     char name[256];
     struct buffer lines;   /* its elements, as text */
-    struct buffer failing; /* conditions on anything but registers that fail */
+    struct buffer failing; /* failing conditions on anything but registers */
 };
 
 void policy_explainer_init(struct policy_explainer *e);
 void policy_explainer_clear(struct policy_explainer *e);
 
-/* Evaluates and explains. */
+/* Evaluates the policy and explains the result. */
 enum policy_effect policy_explain_all(struct policy_explainer *e, const struct policy *policy,
                                       const struct policy_question *question);
 

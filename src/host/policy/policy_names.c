@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_names.h. */
 #include "host/policy/policy_names.h"
 
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #define UPPER        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define ACCOUNT_LEN  (POLICY_ACCOUNT_SIZE - 1)
 #define NAME_MAX_LEN 64  /* of a role or user (IAM User Guide, "IAM and AWS STS quotas") */
-#define PATH_MAX_LEN 512 /* of what stands before it */
+#define PATH_MAX_LEN 512 /* of the path before the name */
 
 bool policy_names_partition(struct policy_names *names, const char *text, struct error *err)
 {
@@ -19,8 +18,8 @@ bool policy_names_partition(struct policy_names *names, const char *text, struct
     if (strncmp(text, "aws", 3) != 0 || (len > 3 && text[3] != '-') ||
         strspn(text, LOWER DIGITS "-") != len || len >= POLICY_PARTITION_SIZE ||
         text[len - 1] == '-')
-        return error_set(err, ERROR_USAGE, "%.60s is no partition: aws, aws-cn, aws-us-gov, …",
-                         text);
+        return error_set(err, ERROR_USAGE,
+                         "%.60s is not a partition: want aws, aws-cn, aws-us-gov, …", text);
     memcpy(names->partition, text, len + 1);
     return true;
 }
@@ -28,12 +27,12 @@ bool policy_names_partition(struct policy_names *names, const char *text, struct
 bool policy_names_account(struct policy_names *names, const char *text, struct error *err)
 {
     if (strlen(text) != ACCOUNT_LEN || strspn(text, DIGITS) != ACCOUNT_LEN)
-        return error_set(err, ERROR_USAGE, "%.60s is no account: twelve digits", text);
+        return error_set(err, ERROR_USAGE, "%.60s is not an account id: want 12 digits", text);
     memcpy(names->account, text, ACCOUNT_LEN + 1);
     return true;
 }
 
-/* [PATH/]NAME, as IAM lets roles and users be named. */
+/* [PATH/]NAME, by IAM's rules for roles and users. */
 static bool is_name(const char *text)
 {
     const char *slash = strrchr(text, '/');
@@ -45,7 +44,7 @@ static bool is_name(const char *text)
            strstr(text, "//") == NULL;
 }
 
-/* What stands behind the account: role/[PATH/]NAME and, where allowed, user/… or root. */
+/* The part of an ARN after the account: role/[PATH/]NAME and, where allowed, user/… or root. */
 static bool is_resource(const char *text, enum policy_principal allowed)
 {
     if (strncmp(text, "role/", 5) == 0)
@@ -98,8 +97,8 @@ bool policy_names_arn(struct policy_names *names, const char *what, const char *
     if (!is_name(text))
         return not_a_principal(what, text, err);
     if (names->account[0] == '\0')
-        return error_set(err, ERROR_USAGE, "%s is given by name: give --account, too, or its ARN",
-                         what);
+        return error_set(err, ERROR_USAGE,
+                         "%s is given by name: also give --account, or give its ARN", what);
     if (names->partition[0] == '\0')
         memcpy(names->partition, "aws", sizeof "aws");
     snprintf(out, POLICY_ARN_SIZE, "arn:%s:iam::%s:role/%s", names->partition, names->account,
@@ -112,8 +111,8 @@ bool policy_instance_check(const char *text, struct error *err)
     size_t len = strlen(text);
     if (strncmp(text, "i-", 2) != 0 || (len != 2 + 8 && len != 2 + 17) ||
         strspn(text + 2, DIGITS "abcdef") != len - 2)
-        return error_set(err, ERROR_USAGE, "%.60s is no instance id like i-0123456789abcdef0",
-                         text);
+        return error_set(err, ERROR_USAGE,
+                         "%.60s is not an instance id: want one like i-0123456789abcdef0", text);
     return true;
 }
 

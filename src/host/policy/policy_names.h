@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts, partitions, roles and instances, as users write them and as policies name them. */
+/* Accounts, partitions, roles and instances: from the form that users write to that of policies. */
 #ifndef HOST_POLICY_POLICY_NAMES_H
 #define HOST_POLICY_POLICY_NAMES_H
 
@@ -9,18 +9,18 @@
 #define POLICY_PARTITION_SIZE 32
 #define POLICY_ACCOUNT_SIZE   13 /* twelve digits and a terminator */
 
-/* Whose key it is. Empty texts: not said (yet). */
+/* The owner of the key. A text is empty until it is known. */
 struct policy_names {
     char partition[POLICY_PARTITION_SIZE]; /* aws, aws-cn, aws-us-gov, … */
     char account[POLICY_ACCOUNT_SIZE];
 };
 
-/* Each refuses with ERROR_USAGE what cannot be one. */
+/* Each sets a field, or fails with ERROR_USAGE. */
 MUST_USE bool policy_names_partition(struct policy_names *names, const char *text,
                                      struct error *err);
 MUST_USE bool policy_names_account(struct policy_names *names, const char *text, struct error *err);
 
-/* What of these may be meant where a role is asked for. */
+/* Which kinds of principal an option accepts. */
 enum policy_principal {
     POLICY_ROLE_ONLY,
     POLICY_ROLE_USER_OR_ROOT, /* an administrator */
@@ -28,8 +28,8 @@ enum policy_principal {
 
 /*
  * Writes the ARN of a principal given as NAME, PATH/NAME (a role of names->account) or ARN. An ARN
- * settles the partition and the account where they were not said; another partition is refused,
- * another account is not: a key may serve a role of another account. what is for messages.
+ * sets the partition and the account if they are unknown. A different partition is refused, a
+ * different account is not: a key can serve a role of another account. what is for messages.
  */
 MUST_USE bool policy_names_arn(struct policy_names *names, const char *what, const char *text,
                                enum policy_principal allowed, char out[POLICY_ARN_SIZE],
