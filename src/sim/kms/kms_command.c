@@ -135,7 +135,7 @@ static bool serve(struct kms_service *service, const struct kms_options *o,
     fflush(stdout);
     log_info("kms: serving %s, account %s, on %s", service->region, service->account, address.text);
     wait_for(stop_fd);
-    log_info("kms: ending");
+    log_info("kms: stopping");
     kms_server_stop(server);
     return true;
 }

@@ -5,8 +5,8 @@
 
 #include "formats/cose.h"
 
-#define LEAF_LIFE_S  10800L /* three hours, as AWS's */
-#define LEAF_RENEW_S 600L   /* left of a leaf's life when a new one is made */
+#define LEAF_LIFE_S  10800L /* three hours, like AWS's */
+#define LEAF_RENEW_S 600L   /* remaining validity at which a new leaf is made */
 
 void nsm_leaf_init(struct nsm_leaf *leaf)
 {

@@ -12,9 +12,9 @@
 #include "sim/nsm/nsm_request.h"
 
 #define LOCKED_AT_BOOT 0xffffu /* registers 0..15 */
-#define RANDOM_SIZE    256     /* bytes one GetRandom gives */
+#define RANDOM_SIZE    256     /* bytes that one GetRandom returns */
 #define EXTEND_MAX     512
-#define USER_DATA_MAX  512 /* and of a nonce */
+#define USER_DATA_MAX  512 /* bytes, also of a nonce */
 #define PUBLIC_KEY_MAX 1024
 #define MODULE_ID_SIZE 40
 
@@ -29,7 +29,7 @@ struct nsm_engine {
     struct nsm_leaf leaf;
 };
 
-/* NULL is success; otherwise the error's name. */
+/* NULL: success; otherwise the name of an error. */
 typedef const char *verdict;
 
 static const char INVALID_ARGUMENT[] = "InvalidArgument";
@@ -189,7 +189,8 @@ static struct attestation claims_of(const struct nsm_engine *engine,
     struct attestation claims = {
         .module_id = bytes_text(engine->module_id),
         .timestamp_ms = (uint64_t)now_ms,
-        .pcr_present = engine->locked, /* a document lists what can no longer change */
+        .pcr_present =
+            engine->locked, /* a document lists the registers that can no longer change */
         .certificate = buffer_bytes(&engine->leaf.der),
         .cabundle_count = NSM_CERT_COUNT,
         .public_key = claim(arguments->public_key),
@@ -229,7 +230,7 @@ static verdict attestation(struct nsm_engine *engine, const struct nsm_arguments
 
 static const struct operation {
     const char *name;
-    bool bare; /* a text alone, without arguments */
+    bool bare; /* only a text, without arguments */
     verdict (*run)(struct nsm_engine *engine, const struct nsm_arguments *arguments, int64_t now_ms,
                    struct buffer *out);
 } operations[] = {
@@ -337,7 +338,7 @@ struct nsm_engine *nsm_engine_new(const struct nsm_identity *identity,
 {
     struct nsm_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
-        error_set(err, ERROR_MEMORY, "no memory for a module");
+        error_set(err, ERROR_MEMORY, "no memory for the module");
         return NULL;
     }
     engine->identity = identity;
@@ -347,7 +348,7 @@ struct nsm_engine *nsm_engine_new(const struct nsm_identity *identity,
     if (make_module_id(engine) && set_registers(engine, config))
         return engine;
     nsm_engine_free(engine);
-    error_set(err, ERROR_CRYPTO, "no random numbers or no SHA-384");
+    error_set(err, ERROR_CRYPTO, "no random bytes, or SHA-384 failed");
     return NULL;
 }
 

@@ -4,7 +4,7 @@
 #include "sim/nsm/nsm_engine.h"
 #include "sim/nsm/nsm_request.h"
 
-/* The text up to the next colon, which is passed over. */
+/* The text up to the next colon, which is skipped. */
 static struct bytes next_part(const char **text)
 {
     const char *end = strchrnul(*text, ':');
@@ -15,7 +15,7 @@ static struct bytes next_part(const char **text)
 
 static void copy_name(char out[32], struct bytes name)
 {
-    memcpy(out, name.at, name.len); /* the names that are known are shorter */
+    memcpy(out, name.at, name.len); /* all known names are shorter than 32 bytes */
     out[name.len] = '\0';
 }
 
@@ -39,18 +39,21 @@ bool nsm_fault_parse(struct nsm_fault *fault, const char *text, struct error *er
     const char *rest = text;
     *fault = (struct nsm_fault){.kind = kind_of(next_part(&rest))};
     if (fault->kind == NSM_FAULT_NONE)
-        return error_set(err, ERROR_USAGE, "no such fault: %s", text);
+        return error_set(err, ERROR_USAGE,
+                         "%s is not a fault: it begins with error, short, silent or garbage", text);
     if (fault->kind == NSM_FAULT_ERROR) {
         struct bytes name = next_part(&rest);
         if (!nsm_engine_knows_error(name))
-            return error_set(err, ERROR_USAGE, "no such error of the module: %s", text);
+            return error_set(err, ERROR_USAGE, "%s names an error that the module does not have",
+                             text);
         copy_name(fault->error, name);
     }
     if (*rest == '\0')
         return true;
     struct bytes request = bytes_text(rest);
     if (!nsm_engine_knows_request(request))
-        return error_set(err, ERROR_USAGE, "no such request of the module: %s", text);
+        return error_set(err, ERROR_USAGE, "%s names a request that the module does not have",
+                         text);
     copy_name(fault->request, request);
     return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults that the simulated module commits when told to, to test how an enclave takes them. */
+/* Faults that the simulated module commits on request, to test how an enclave handles them. */
 #ifndef SIM_NSM_NSM_FAULT_H
 #define SIM_NSM_NSM_FAULT_H
 
@@ -17,16 +17,16 @@ enum nsm_fault_kind {
 struct nsm_fault {
     enum nsm_fault_kind kind;
     char error[32];   /* with NSM_FAULT_ERROR: the module's error */
-    char request[32]; /* only for requests of this name; empty: for all */
+    char request[32]; /* only for requests with this name; empty: for all */
 };
 
 /* Parses error:NAME|short|silent|garbage[:REQUEST]. ERROR_USAGE. */
 MUST_USE bool nsm_fault_parse(struct nsm_fault *fault, const char *text, struct error *err);
 
-/* Whether request is to be met with the fault. */
+/* Whether the fault applies to request. */
 bool nsm_fault_hits(const struct nsm_fault *fault, struct bytes request);
 
-/* Spoils the true response to a request that is hit. False: nothing is to be sent at all. */
+/* Spoils the correct response to such a request. False: send nothing at all. */
 bool nsm_fault_apply(const struct nsm_fault *fault, struct buffer *response);
 
 #endif

@@ -10,7 +10,7 @@
 #define YEARS_20 (20LL * 365 * 24 * 3600)
 #define SKEW     300 /* seconds before now at which certificates begin to be valid */
 
-/* len random hex digits and a terminator. */
+/* Writes len random hex digits and a terminator. */
 static bool random_digits(char *out, size_t len)
 {
     uint8_t bytes[16];
@@ -23,7 +23,7 @@ static bool random_digits(char *out, size_t len)
     return true;
 }
 
-/* As in the cabundles of documents that AWS signed. */
+/* The names are like those in the cabundles of documents that AWS signed. */
 static bool name_all(struct nsm_identity *identity, char names[NSM_CERT_COUNT][64])
 {
     char regional[17], zonal[17], instance[18];
@@ -43,7 +43,7 @@ static bool issue_all(struct nsm_identity *identity, struct pki_key *const keys[
 {
     char names[NSM_CERT_COUNT][64];
     if (!name_all(identity, names))
-        return error_set(err, ERROR_CRYPTO, "no random numbers");
+        return error_set(err, ERROR_CRYPTO, "no random bytes");
     for (int i = 0; i < NSM_CERT_COUNT; i++) {
         int issuer = i == 0 ? 0 : i - 1;
         struct pki_subject subject = {
@@ -52,7 +52,7 @@ static bool issue_all(struct nsm_identity *identity, struct pki_key *const keys[
             .not_before_s = now_s - SKEW,
             .not_after_s = now_s + YEARS_20,
             .role = PKI_AUTHORITY,
-            .path_length = i == 0 ? -1 : NSM_CERT_INSTANCE - i, /* 2, 1 and 0, as AWS has them */
+            .path_length = i == 0 ? -1 : NSM_CERT_INSTANCE - i, /* 2, 1 and 0, like AWS's */
         };
         struct bytes issuer_der =
             i == 0 ? bytes_of(NULL, 0) : buffer_bytes(&identity->certs[issuer]);

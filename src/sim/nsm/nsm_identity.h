@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who the simulated module is: an instance under a chain root → regional → zonal → instance, shaped
- * and named like AWS's but under the organization enclave-sim. The leaf that signs documents is the
- * engine's (nsm_engine.h): it lives three hours.
+ * The identity of the simulated module: an instance under a chain root → regional → zonal →
+ * instance, with the shape and the names of AWS's, but in the organization enclave-sim. The leaf
+ * that signs documents belongs to the engine (nsm_engine.h): it is valid for three hours.
  */
 #ifndef SIM_NSM_NSM_IDENTITY_H
 #define SIM_NSM_NSM_IDENTITY_H
@@ -34,13 +34,13 @@ struct nsm_identity {
 MUST_USE bool nsm_identity_new(struct nsm_identity *identity, int64_t now_s, struct error *err);
 
 /*
- * Reads what nsm_identity_save wrote into folder. *found is false, and nothing else changes, if
- * there is no identity yet; one that cannot be read is an error, never silently replaced.
+ * Reads what nsm_identity_save wrote into folder. If there is no identity yet, *found is false and
+ * *identity is zeroed. An identity that cannot be read is an error; it is never replaced.
  */
 MUST_USE bool nsm_identity_load(struct nsm_identity *identity, const char *folder, bool *found,
                                 struct error *err);
 
-/* Writes it into folder (made 0700 if missing), each file 0600. */
+/* Writes identity into folder (made with mode 0700 if missing), each file with mode 0600. */
 MUST_USE bool nsm_identity_save(const struct nsm_identity *identity, const char *folder,
                                 struct error *err);
 

@@ -36,7 +36,7 @@ static bool obtain_identity(struct nsm_identity *identity, const char *folder, s
            (folder == NULL || nsm_identity_save(identity, folder, err));
 }
 
-/* The document in an answer to Attestation; empty if it is another answer. */
+/* The document in an answer to Attestation; empty if the answer is not one. */
 static struct bytes document_in(struct bytes response)
 {
     struct cbor_reader r = cbor_reader(response);
@@ -48,8 +48,8 @@ static struct bytes document_in(struct bytes response)
     return is_document ? document : bytes_of(NULL, 0);
 }
 
-/* A first document must verify under the root: a state folder may hold what does not belong
- * together. */
+/* A first document must verify under the root: the files of a state folder may not belong together.
+ */
 static bool check_engine(struct nsm_engine *engine, struct bytes root_der, struct error *err)
 {
     BUFFER_AUTO request = {.limit = 64};
@@ -71,7 +71,7 @@ static bool write_root(const char *path, struct bytes der, struct error *err)
 {
     BUFFER_AUTO pem = {.limit = 65536};
     if (!pki_der_to_pem(der, &pem))
-        return error_set(err, ERROR_CRYPTO, "the root certificate cannot be written as PEM");
+        return error_set(err, ERROR_CRYPTO, "cannot write the root certificate as PEM");
     /* Not renamed into place: path may be a device such as /dev/null. */
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && file_write_all(fd, buffer_bytes(&pem));

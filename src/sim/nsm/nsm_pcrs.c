@@ -40,7 +40,7 @@ bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct e
                      text);
 }
 
-/* A member of the object: PCR<n> with its value, or another, which is passed over. */
+/* A member of the object: PCR<n> with its value, or another one, which is ignored. */
 static bool read_member(struct nsm_engine_config *config, const struct json *doc, json_value name,
                         struct error *err)
 {
@@ -70,7 +70,7 @@ bool nsm_pcrs_from_json(struct nsm_engine_config *config, struct bytes text, str
              n = json_next(&doc, object, n))
             ok = read_member(config, &doc, n, err);
         ok = ok && (config->pcr_given != 0 ||
-                    error_set(err, ERROR_FORMAT, "there is no register PCR0 to PCR31"));
+                    error_set(err, ERROR_FORMAT, "it contains none of PCR0 to PCR31"));
     }
     json_clear(&doc);
     return ok;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers as users give them: N=HEX, or a file of JSON as nitro-cli prints it. */
+/* Registers as users give them: N=HEX, or JSON as nitro-cli prints it. */
 #ifndef SIM_NSM_NSM_PCRS_H
 #define SIM_NSM_NSM_PCRS_H
 
@@ -9,8 +9,8 @@
 MUST_USE bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct error *err);
 
 /*
- * {"PCR0": "hex", …}, alone or as "Measurements" of another object; members of other names are not
- * looked at. ERROR_FORMAT, ERROR_NOT_JSON.
+ * {"PCR0": "hex", …}, alone or as "Measurements" of another object; members with other names are
+ * ignored. ERROR_FORMAT, ERROR_NOT_JSON.
  */
 MUST_USE bool nsm_pcrs_from_json(struct nsm_engine_config *config, struct bytes text,
                                  struct error *err);

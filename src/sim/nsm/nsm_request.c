@@ -9,7 +9,7 @@ static struct bytes read_optional(struct cbor_reader *r)
     return cbor_null(r) ? bytes_of(NULL, 0) : cbor_bytes(r);
 }
 
-/* Data to extend with may be text as well, as QEMU has it. */
+/* The data to extend with may also be text, as in QEMU. */
 static struct bytes read_data(struct cbor_reader *r)
 {
     return cbor_peek(r) == CBOR_TEXT ? cbor_text(r) : cbor_bytes(r);
@@ -40,9 +40,8 @@ static void read_arguments(struct nsm_arguments *out, struct cbor_reader *r)
     }
 }
 
-/* A request is its name, or a map of one entry, its name; then the reader stands before its
- * arguments.
- */
+/* A request is a name, or a map with one entry whose key is the name; the reader then stands before
+ * the arguments. */
 static struct bytes open_request(struct cbor_reader *r, bool *bare)
 {
     *bare = cbor_peek(r) == CBOR_TEXT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated module's identity in a folder: two keys, four certificates and the instance's id.
+/* The identity of the simulated module in a folder: two keys, four certificates, the instance's id.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,13 +13,14 @@
 
 static const char *const cert_files[NSM_CERT_COUNT] = {"root.pem", "regional.pem", "zonal.pem",
                                                        "instance.pem"};
-/* Written last: a folder without it holds no whole identity. */
+/* Written last: without it the folder does not hold a complete identity. */
 #define ID_FILE "instance-id"
 
 static bool path_of(char path[4096], const char *folder, const char *name, struct error *err)
 {
     int len = snprintf(path, 4096, "%s/%s", folder, name);
-    return (len > 0 && len < 4096) || error_set(err, ERROR_SYSTEM, "the folder's name is too long");
+    return (len > 0 && len < 4096) ||
+           error_set(err, ERROR_SYSTEM, "the path of the folder is too long");
 }
 
 static bool read_file(struct buffer *out, const char *folder, const char *name, struct error *err)
@@ -41,21 +42,21 @@ static bool save_key(const struct pki_key *key, const char *folder, const char *
     struct buffer pem __attribute__((cleanup(buffer_clear)));
     buffer_init_secret(&pem, FILE_MAX);
     if (!pki_key_to_pem(key, &pem))
-        return error_set(err, ERROR_CRYPTO, "a key cannot be written as PEM");
+        return error_set(err, ERROR_CRYPTO, "cannot write a key as PEM");
     return write_file(buffer_bytes(&pem), folder, name, err);
 }
 
 bool nsm_identity_save(const struct nsm_identity *identity, const char *folder, struct error *err)
 {
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return error_set_errno(err, ERROR_SYSTEM, "%s cannot be made", folder);
+        return error_set_errno(err, ERROR_SYSTEM, "cannot make the folder %s", folder);
     if (!save_key(identity->root_key, folder, "root.key", err) ||
         !save_key(identity->instance_key, folder, "instance.key", err))
         return false;
     for (int i = 0; i < NSM_CERT_COUNT; i++) {
         BUFFER_AUTO pem = {.limit = FILE_MAX};
         if (!pki_der_to_pem(buffer_bytes(&identity->certs[i]), &pem))
-            return error_set(err, ERROR_CRYPTO, "a certificate cannot be written as PEM");
+            return error_set(err, ERROR_CRYPTO, "cannot write a certificate as PEM");
         if (!write_file(buffer_bytes(&pem), folder, cert_files[i], err))
             return false;
     }
@@ -66,7 +67,13 @@ static struct pki_key *load_key(const char *folder, const char *name, struct err
 {
     struct buffer pem __attribute__((cleanup(buffer_clear)));
     buffer_init_secret(&pem, FILE_MAX);
-    return read_file(&pem, folder, name, err) ? pki_key_from_pem(buffer_bytes(&pem), err) : NULL;
+    struct error why = {0};
+    if (!read_file(&pem, folder, name, err))
+        return NULL;
+    struct pki_key *key = pki_key_from_pem(buffer_bytes(&pem), &why);
+    if (key == NULL)
+        error_set(err, why.code, "%s/%s: %s", folder, name, why.cause);
+    return key;
 }
 
 static bool is_hex_digit(uint8_t c)
@@ -84,7 +91,8 @@ static bool load_instance_id(struct nsm_identity *identity, const char *folder, 
     for (size_t i = 2; ok && i < id.len; i++)
         ok = is_hex_digit(id.at[i]);
     if (!ok)
-        return error_set(err, ERROR_FORMAT, "%s/" ID_FILE " holds no instance id", folder);
+        return error_set(err, ERROR_FORMAT, "%s/" ID_FILE " does not contain an instance id",
+                         folder);
     memcpy(identity->instance_id, id.at, id.len);
     identity->instance_id[id.len] = '\0';
     return true;
@@ -99,9 +107,11 @@ static bool load_all(struct nsm_identity *identity, const char *folder, struct e
     for (int i = 0; i < NSM_CERT_COUNT; i++) {
         BUFFER_AUTO pem = {.limit = FILE_MAX};
         buffer_init(&identity->certs[i], FILE_MAX);
-        if (!read_file(&pem, folder, cert_files[i], err) ||
-            !pki_pem_to_der(buffer_bytes(&pem), &identity->certs[i], err))
+        struct error why = {0};
+        if (!read_file(&pem, folder, cert_files[i], err))
             return false;
+        if (!pki_pem_to_der(buffer_bytes(&pem), &identity->certs[i], &why))
+            return error_set(err, why.code, "%s/%s: %s", folder, cert_files[i], why.cause);
     }
     return true;
 }

@@ -81,7 +81,7 @@ static bool serve(struct nsm_engine *engine, const struct nsm_options *from, int
     if (!nsm_server_listen(&from->listen, &listener, err))
         return false;
     if (from->fault.kind != NSM_FAULT_NONE)
-        log_warning("nsm: requests are met with a fault, as asked for");
+        log_warning("nsm: requests are answered with a fault, by --fault");
     log_info("nsm: module %s", nsm_engine_module_id(engine));
     printf("ready %s\n", from->listen.text);
     fflush(stdout);

@@ -13,7 +13,7 @@
 #define CLIENTS_MAX 64
 #define BACKLOG     64
 
-/* The first two of the descriptors that are waited for; the clients follow. */
+/* The first two of the descriptors to wait for; the clients follow. */
 enum { STOP, LISTENER, FIRST_CLIENT };
 
 struct server {
@@ -52,7 +52,7 @@ bool nsm_server_listen(const struct address *address, int *fd, struct error *err
         unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
     *fd = new_socket();
     if (*fd < 0)
-        return error_set_errno(err, ERROR_SYSTEM, "no socket");
+        return error_set_errno(err, ERROR_SYSTEM, "cannot make a socket");
     mode_t before = umask(0177); /* 0600 from the start */
     bool bound = bind(*fd, (const struct sockaddr *)&address->storage, address->len) == 0;
     int number = errno;
@@ -71,14 +71,14 @@ static void admit(struct server *server)
     if (fd < 0)
         return;
     if (server->count == ARRAY_LEN(server->fds)) {
-        log_warning("nsm: more than %d clients: one is turned away", CLIENTS_MAX);
+        log_warning("nsm: a client is closed: there are %d already", CLIENTS_MAX);
         close(fd);
         return;
     }
     server->fds[server->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
-/* Sends the whole packet or gives the client up: a reader that does not read is not waited for. */
+/* Sends the whole packet, without waiting. False: the client does not read and must be closed. */
 static bool send_packet(int fd, struct bytes packet)
 {
     ssize_t sent;
@@ -97,10 +97,10 @@ static bool answer(struct server *server, int fd, struct bytes request)
     return response.len > 0 && send_packet(fd, buffer_bytes(&response));
 }
 
-/* One request of a client. False: it is gone, or to be given up. */
+/* Serves one request. False: the client is gone or must be closed. */
 static bool serve(struct server *server, int fd)
 {
-    /* One byte more than a request may have: the engine then says that it is too large. */
+    /* One byte more than a request may have, so that the engine sees one that is too large. */
     uint8_t request[NSM_ENGINE_REQUEST_MAX + 1];
     ssize_t got = recv(fd, request, sizeof request, 0);
     if (got < 0)
@@ -108,7 +108,7 @@ static bool serve(struct server *server, int fd)
     return got > 0 && answer(server, fd, bytes_of(request, (size_t)got));
 }
 
-/* The client that comes last takes the place of one that left. */
+/* The last client takes the place of one that left. */
 static void serve_ready(struct server *server)
 {
     for (nfds_t i = FIRST_CLIENT; i < server->count;) {

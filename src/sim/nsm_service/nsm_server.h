@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An NSM engine behind a unix socket: SOCK_SEQPACKET, a packet a message, many clients. */
+/* Serves an NSM engine on a unix socket: SOCK_SEQPACKET, each packet is a message, many clients. */
 #ifndef SIM_NSM_SERVICE_NSM_SERVER_H
 #define SIM_NSM_SERVICE_NSM_SERVER_H
 
@@ -8,8 +8,8 @@
 #include "sockets/any_address.h"
 
 /*
- * A listening socket at a unix address, mode 0600; a stale one that nobody answers on is replaced.
- * ERROR_ADDRESS, ERROR_SYSTEM.
+ * A listening socket at a unix address, with mode 0600. A socket on which nobody listens is
+ * replaced. ERROR_ADDRESS, ERROR_SYSTEM.
  */
 MUST_USE bool nsm_server_listen(const struct address *address, int *fd, struct error *err);
 

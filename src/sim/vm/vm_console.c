@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 
-/* Whether the line is what Linux prints when it panics, behind the time of the message. */
-static bool tells_of_panic(const char *line)
+/* Whether Linux prints this line when it panics; the message may follow a time stamp. */
+static bool is_panic(const char *line)
 {
     if (*line == '[') {
         line += strcspn(line, "]");
@@ -19,7 +19,7 @@ static bool tells_of_panic(const char *line)
     return strncmp(line, "Kernel panic - not syncing", 26) == 0;
 }
 
-/* Writes only if it does not wait: a pipe that poll(2) calls writable takes PIPE_BUF bytes. */
+/* Writes only if that does not block: a pipe that is writable by poll(2) takes PIPE_BUF bytes. */
 static bool write_now(const char *text, size_t len)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -43,7 +43,7 @@ static void show(struct vm_lines *lines)
         lines->left_out++;
 }
 
-static void tell_left_out(struct vm_lines *lines)
+static void report_left_out(struct vm_lines *lines)
 {
     char text[128];
     int len = snprintf(text, sizeof text, "%s(%llu lines left out)\n", lines->prefix,
@@ -59,7 +59,7 @@ static void show_within_rate(struct vm_lines *lines)
         lines->second_ms = now;
         lines->in_second = 0;
         if (lines->left_out > 0)
-            tell_left_out(lines);
+            report_left_out(lines);
     }
     if (lines->in_second++ < VM_LINES_PER_SECOND)
         show(lines);
@@ -74,7 +74,7 @@ static void end_line(struct vm_lines *lines)
         memcpy(lines->last, lines->line, lines->len + 1);
     if (lines->shown)
         show_within_rate(lines);
-    bool first = lines->panic[0] == '\0' && lines->panicked != NULL && tells_of_panic(lines->line);
+    bool first = lines->panic[0] == '\0' && lines->panicked != NULL && is_panic(lines->line);
     if (first)
         memcpy(lines->panic, lines->line, lines->len + 1);
     lines->len = 0;
@@ -92,7 +92,7 @@ static void take(struct vm_lines *lines, const char *at, size_t len)
     }
 }
 
-/* At most VM_CONSOLE_PER_EVENT bytes, so that others get their turn. False at the end. */
+/* Reads at most VM_CONSOLE_PER_EVENT bytes in one turn. False at the end. */
 static bool read_some(struct vm_lines *lines)
 {
     char chunk[4096];
@@ -140,5 +140,5 @@ void vm_lines_finish(struct vm_lines *lines)
     if (lines->len > 0)
         end_line(lines);
     if (lines->shown && lines->left_out > 0)
-        tell_left_out(lines);
+        report_left_out(lines);
 }

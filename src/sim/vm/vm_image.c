@@ -8,34 +8,35 @@
 #include "base/log.h"
 #include "image/kernel.h"
 
-#define TOLD_MAX 8 /* reasons that are logged */
+#define LOGGED_MAX 8 /* findings */
 
-struct verdict {
+struct findings {
     const char *path;
-    size_t told;
+    size_t count;
     char first[256];
 };
 
-static void take_reason(void *context, const char *text)
+/* The first finding goes into the error, the following ones to the log. */
+static void take_finding(void *context, const char *text)
 {
-    struct verdict *verdict = context;
-    if (verdict->told == 0)
-        snprintf(verdict->first, sizeof verdict->first, "%s", text);
-    else if (verdict->told < TOLD_MAX)
-        log_warning("vm: %s: %s", verdict->path, text);
-    verdict->told++;
+    struct findings *findings = context;
+    if (findings->count == 0)
+        snprintf(findings->first, sizeof findings->first, "%s", text);
+    else if (findings->count < LOGGED_MAX)
+        log_warning("vm: %s: %s", findings->path, text);
+    findings->count++;
 }
 
 static bool verify(const char *path, struct error *err)
 {
-    struct verdict verdict = {.path = path};
+    struct findings findings = {.path = path};
     size_t count;
-    if (!eif_verify(path, take_reason, &verdict, &count, err))
+    if (!eif_verify(path, take_finding, &findings, &count, err))
         return false;
     if (count == 0)
         return true;
-    return error_set(err, ERROR_FORMAT, "%.120s is no valid image (%zu disagreement%s): %s", path,
-                     count, count == 1 ? "" : "s", verdict.first);
+    return error_set(err, ERROR_FORMAT, "%.120s is not a valid image (%zu finding%s): %s", path,
+                     count, count == 1 ? "" : "s", findings.first);
 }
 
 static bool read_cmdline(struct vm_image *image, const struct eif_file *file, size_t section,
@@ -50,7 +51,7 @@ static bool read_cmdline(struct vm_image *image, const struct eif_file *file, si
     if (text.len == 0)
         return true;
     if (memchr(text.at, '\0', text.len) != NULL)
-        return error_set(err, ERROR_FORMAT, "the command line of %.120s holds a zero byte",
+        return error_set(err, ERROR_FORMAT, "the command line of %.120s contains a zero byte",
                          file->path);
     memcpy(image->cmdline, text.at, text.len);
     return true;
@@ -66,7 +67,7 @@ static bool extract(const struct eif_file *file, size_t section, const char *nam
     return eif_file_extract(file, section, *fd, err);
 }
 
-/* An image may hold whatever its builder took for a kernel; QEMU would try to boot it. */
+/* Without this check QEMU would try to boot whatever the builder took for a kernel. */
 static bool take_kernel(struct vm_image *image, const struct eif_file *file, size_t section,
                         struct error *err)
 {
@@ -81,8 +82,7 @@ static bool take_kernel(struct vm_image *image, const struct eif_file *file, siz
         return error_set(err, ERROR_FORMAT, "the kernel of %.120s: %.300s", file->path, why.cause);
     if (kernel.machine != MACHINE_X86_64)
         return error_set(err, ERROR_FORMAT,
-                         "the kernel of %.120s is for %s: only x86-64 is booted "
-                         "here",
+                         "the kernel of %.120s is for %s; only x86-64 can be booted here",
                          file->path, machine_name(kernel.machine));
     return extract(file, section, "kernel", &image->kernel, err);
 }
@@ -98,7 +98,7 @@ static bool take_section(struct vm_image *image, const struct eif_file *file, si
     case EIF_RAMDISK:
         return extract(file, i, "ramdisk", &image->ramdisk, err);
     default:
-        return true; /* metadata and signature are not for the guest */
+        return true; /* the guest does not get metadata and signature */
     }
 }
 
@@ -107,11 +107,13 @@ static bool take_apart(struct vm_image *image, const struct eif_file *file, stru
     image->bytes = file->bytes;
     if ((file->header.flags & EIF_FLAG_ARM64) != 0)
         return error_set(err, ERROR_FORMAT,
-                         "%.120s is for aarch64: only x86-64 images are booted here", file->path);
+                         "%.120s is for aarch64; only x86-64 images can be booted here",
+                         file->path);
     for (size_t i = 0; i < file->section_count; i++)
         if (!take_section(image, file, i, err))
             return false;
-    return image->kernel >= 0 || error_set(err, ERROR_FORMAT, "%.120s holds no kernel", file->path);
+    return image->kernel >= 0 ||
+           error_set(err, ERROR_FORMAT, "%.120s contains no kernel", file->path);
 }
 
 bool vm_image_load(struct vm_image *image, const char *path, struct error *err)

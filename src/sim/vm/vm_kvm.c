@@ -17,8 +17,8 @@
 
 #define CODE_AT  0x1000
 #define ROOM     0x4000
-#define LIMIT_US 100000 /* for the loop: about 1 ms in hardware, 2 s where it is interpreted */
-#define GRACE_MS 2000   /* then the child must be gone even if the kernel holds it */
+#define LIMIT_US 100000 /* for the loop: it takes about 1 ms in hardware, 2 s if interpreted */
+#define GRACE_MS 2000   /* to wait for the child, even if the kernel holds it */
 
 /* 32-bit code without paging: a million rounds of a loop that writes to memory, then halt. */
 static const uint8_t code[] = {
@@ -45,7 +45,7 @@ static bool set_state(int vcpu)
     return ioctl(vcpu, KVM_SET_SREGS, &s) == 0 && ioctl(vcpu, KVM_SET_REGS, &regs) == 0;
 }
 
-/* In a child, which ends with all that it opened. */
+/* Runs in a child, whose end closes everything it opened. */
 static bool run_loop(void)
 {
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -63,7 +63,7 @@ static bool run_loop(void)
     struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     if (run == MAP_FAILED || !set_state(vcpu))
         return false;
-    /* Its default action ends the child, also out of KVM_RUN. */
+    /* The default action ends the child, also during KVM_RUN. */
     struct itimerval limit = {.it_value.tv_usec = LIMIT_US};
     signal(SIGALRM, SIG_DFL);
     setitimer(ITIMER_REAL, &limit, NULL);
@@ -79,7 +79,7 @@ static bool wait_for(pid_t child)
             return WIFEXITED(status) && WEXITSTATUS(status) == 0;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
-    kill(child, SIGKILL); /* collected by the kernel, at the latest when we end */
+    kill(child, SIGKILL); /* init collects it at the latest when we end */
     return false;
 }
 

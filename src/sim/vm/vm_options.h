@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What enclave-sim vm is asked to do. */
+/* The options of enclave-sim vm. */
 #ifndef SIM_VM_VM_OPTIONS_H
 #define SIM_VM_VM_OPTIONS_H
 
@@ -9,7 +9,7 @@
 #include "sim/vsock/vsock.h"
 
 #define VM_PORTS_MAX        16 /* of each of --listen and --connect */
-#define VM_CPUS_MAX         64 /* as many as the kernel of this project can use */
+#define VM_CPUS_MAX         64 /* the most that the kernel of this project can use */
 #define VM_MEMORY_MIN_MIB   64 /* nitro-cli's smallest */
 #define VM_MEMORY_MAX_MIB   (1u << 20)
 #define VM_MEMORY_DEFAULT   128 /* MiB, or four times the image if that is more */
@@ -17,21 +17,21 @@
 #define VM_BOOT_TIMEOUT_MAX 3600
 #define VM_CID_DEFAULT      16
 #define VM_ENCLAVE_PORT     5000 /* where enclaved serves */
-#define VM_HEARTBEAT_PORT   9000 /* where nitro-cli waits for the enclave to say that it lives */
+#define VM_HEARTBEAT_PORT   9000 /* where nitro-cli waits for the heartbeat */
 
 enum vm_accel { VM_ACCEL_AUTO, VM_ACCEL_KVM, VM_ACCEL_TCG };
 
 /* A host address whose connections arrive at a port of the enclave. */
 struct vm_listen {
     uint32_t port;
-    uint64_t cid; /* where they seem to come from */
+    uint64_t cid; /* of the parent, as the enclave sees it */
     struct address address;
 };
 
 struct vm_options {
     const char *image;
-    const char *qemu;    /* NULL: to be found */
-    uint32_t memory_mib; /* 0: by the image's size */
+    const char *qemu;    /* NULL: search for it */
+    uint32_t memory_mib; /* 0: chosen by the size of the image */
     uint32_t cpus;
     uint32_t cid;
     uint32_t boot_timeout_s;

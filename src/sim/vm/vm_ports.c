@@ -19,7 +19,7 @@ static void accept_some(struct event_source *source, uint32_t events)
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
         int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
-            return; /* edge-triggered, and tried again with every tick */
+            return; /* edge-triggered; every tick tries again */
         if (address_is_tcp(&port->bound))
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         vsock_offer(port->ports->vsock, fd, port->listen->cid, port->listen->port);
@@ -93,8 +93,8 @@ static void heartbeat_ready(struct event_source *source, uint32_t events)
     if (right)
         right = send(source->fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
     else if (n == 1)
-        log_warning("vm: the guest's heartbeat is 0x%02x, not 0x%02x: it is not answered", byte,
-                    VM_HEARTBEAT);
+        log_warning("vm: the guest's heartbeat is 0x%02x instead of 0x%02x and is not answered",
+                    byte, VM_HEARTBEAT);
     close_heartbeat(ports);
     if (right) {
         ports->started = true;
@@ -106,7 +106,7 @@ int vm_heartbeat_open(void *context)
 {
     struct vm_ports *ports = context;
     int pair[2];
-    /* Once, as with nitro-cli: afterwards nobody is at the port. */
+    /* Only once, as with nitro-cli: afterwards nobody listens at the port. */
     if (ports->started || ports->heartbeat.fd >= 0) {
         errno = ECONNREFUSED;
         return -1;

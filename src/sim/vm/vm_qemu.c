@@ -17,7 +17,7 @@
 
 #define ARGS_MAX 64
 
-/* The descriptors that QEMU is given, beside the three that every program has. */
+/* The descriptors that QEMU gets, besides the three standard ones. */
 enum { NSM_FD = 3, VSOCK_FD, KERNEL_FD, RAMDISK_FD, END_FD };
 
 static bool is_program(const char *path)
@@ -72,17 +72,20 @@ bool vm_qemu_find(struct vm_qemu *qemu, const char *named, struct error *err)
         return put_path(qemu->program, named, "") ||
                error_set_errno(err, ERROR_SYSTEM, "%s: %.200s cannot be run", from, named);
     return find_cached(qemu->program) || find_in_path(qemu->program) ||
-           error_set(err, ERROR_SYSTEM,
-                     "no QEMU here: run scripts/fetch-qemu, which keeps one in a cache folder and "
-                     "installs nothing, or name one (11.1 or newer) with --qemu FILE");
+           error_set(
+               err, ERROR_SYSTEM,
+               "QEMU was not found: run scripts/fetch-qemu, which keeps it in a cache folder and "
+               "installs nothing, or give QEMU 11.1 or newer with --qemu FILE");
 }
 
 /*
- * Added to the image's command line where the CPU is emulated, for what KVM and Nitro tell a guest
- * in other ways. On a busy machine QEMU's timer thread does not always get its turn, and then Linux
- *   - panics at boot, where it waits a few ticks for its timer ("IO-APIC + timer doesn't work!");
- *   - cannot find out how fast its time stamp counter runs, or trusts its lost ticks more than that
- *     counter, and its clock falls behind: by a seventh was seen. The counter is this machine's.
+ * Added to the image's command line if the CPU is emulated, because KVM and Nitro give a guest this
+ * information in other ways. On a busy machine QEMU's timer thread is sometimes late, and then
+ * Linux
+ *   - panics at boot, when it waits a few ticks for its timer ("IO-APIC + timer doesn't work!");
+ *   - cannot measure the rate of its time stamp counter, or trusts its lost ticks more than that
+ *     counter, and its clock is slow: by a seventh in one measurement. The counter is this
+ * machine's.
  */
 static void added_words(char *out, size_t size, bool kvm)
 {
@@ -113,8 +116,8 @@ static void put(struct arguments *args, const char *one, const char *two)
 }
 
 /*
- * The machine is Nitro's as an enclave sees it: no PCI, no ACPI, two virtio-mmio devices that QEMU
- * announces at the end of the kernel's command line. The i8042 is there to be told to reboot
+ * The machine looks like Nitro's to an enclave: no PCI, no ACPI, two virtio-mmio devices that QEMU
+ * announces at the end of the kernel's command line. The i8042 takes the request to reboot
  * (reboot=k), on which QEMU ends.
  */
 static void machine_arguments(struct arguments *args, const struct vm_options *options,
@@ -129,13 +132,13 @@ static void machine_arguments(struct arguments *args, const struct vm_options *o
     put(args, "-m", args->memory);
     put(args, "-smp", args->cpus);
     put(args, "-accel", kvm ? "kvm" : "tcg");
-    /* Emulated, modular exponentiation (RSA keys) takes the same with every model that was
-     * measured, from qemu64 to max; AES-GCM is three times as fast with those that have AES-NI. */
+    /* In emulation, modular exponentiation (RSA keys) takes the same time with every model
+     * measured, from qemu64 to max; AES-GCM is three times as fast with models that have AES-NI. */
     put(args, "-cpu", kvm ? "host" : "max");
     put(args, "-nodefaults", "-no-user-config");
     put(args, "-no-reboot", NULL);
     put(args, "-display", "none");
-    /* Nothing that QEMU would have to do for this guest, it may not do. */
+    /* The sandbox denies only what this guest never needs. */
     put(args, "-sandbox",
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 }
@@ -152,7 +155,7 @@ static void device_arguments(struct arguments *args)
     put(args, "-device", "vhost-user-test-device,chardev=nsm,virtio-id=33,num_vqs=1");
 }
 
-/* Puts each descriptor in its place, from places that none of them will take. */
+/* Moves each descriptor to its number, by way of numbers that none of them will take. */
 static bool place_descriptors(const int from[END_FD])
 {
     int high[END_FD];
@@ -164,7 +167,7 @@ static bool place_descriptors(const int from[END_FD])
     return true;
 }
 
-/* QEMU has no business with what else stands in the environment, such as credentials. */
+/* QEMU must not see the rest of the environment, which may contain credentials. */
 static bool clear_environment(void)
 {
     const char *path = getenv("PATH");
@@ -173,7 +176,7 @@ static bool clear_environment(void)
     return clearenv() == 0 && len < (int)sizeof kept && setenv("PATH", kept, 1) == 0;
 }
 
-/* In the child: never returns. Tells errno through report if the program cannot be executed. */
+/* In the child; never returns. Sends errno through report if the program cannot be executed. */
 static _Noreturn void become(const struct vm_qemu *qemu, const struct arguments *args, pid_t parent,
                              const int from[END_FD], int report)
 {
@@ -192,7 +195,7 @@ static _Noreturn void become(const struct vm_qemu *qemu, const struct arguments 
     _exit(n == (ssize_t)sizeof reason ? 127 : 126);
 }
 
-/* Waits until the child runs QEMU, or could not. */
+/* Waits until the child runs QEMU. False, with errno: it could not. */
 static bool await_exec(int report)
 {
     int reason = 0;
@@ -204,6 +207,19 @@ static bool await_exec(int report)
     return n == 0;
 }
 
+/* Read ends first; -1: closed, or passed on. */
+struct pipes {
+    int console[2];
+    int messages[2];
+    int report[2];
+};
+
+static bool open_pipes(struct pipes *pipes)
+{
+    return pipe2(pipes->console, O_CLOEXEC) == 0 && pipe2(pipes->messages, O_CLOEXEC) == 0 &&
+           pipe2(pipes->report, O_CLOEXEC) == 0;
+}
+
 static void close_pair(int pair[2])
 {
     for (int i = 0; i < 2; i++)
@@ -211,40 +227,50 @@ static void close_pair(int pair[2])
             close(pair[i]);
 }
 
+static bool start_child(struct vm_qemu *qemu, const struct arguments *args, const int from[END_FD],
+                        struct pipes *pipes)
+{
+    pid_t parent = getpid();
+    pid_t child = fork();
+    if (child == 0)
+        become(qemu, args, parent, from, pipes->report[1]);
+    if (child < 0)
+        return false;
+    qemu->pid = child;
+    setpgid(child, child); /* here, too: it must be set before anybody signals the group */
+    close(pipes->report[1]);
+    pipes->report[1] = -1;
+    qemu->pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    return qemu->pidfd >= 0 && await_exec(pipes->report[0]);
+}
+
+static bool take_outputs(struct vm_qemu *qemu, struct pipes *pipes)
+{
+    if (fcntl(pipes->console[0], F_SETFL, O_NONBLOCK) != 0 ||
+        fcntl(pipes->messages[0], F_SETFL, O_NONBLOCK) != 0)
+        return false;
+    qemu->console = pipes->console[0];
+    qemu->messages = pipes->messages[0];
+    pipes->console[0] = pipes->messages[0] = -1;
+    return true;
+}
+
+/* from: the descriptors for the child, of which this fills in the standard ones. */
 static bool spawn(struct vm_qemu *qemu, const struct arguments *args, int from[END_FD])
 {
-    int console[2] = {-1, -1}, messages[2] = {-1, -1}, report[2] = {-1, -1};
-    pid_t parent = getpid();
-    bool ok = false;
-    if (pipe2(console, O_CLOEXEC) != 0 || pipe2(messages, O_CLOEXEC) != 0 ||
-        pipe2(report, O_CLOEXEC) != 0 || (from[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-        goto out;
-    from[1] = console[1];
-    from[2] = messages[1];
-    if ((qemu->pid = fork()) == 0)
-        become(qemu, args, parent, from, report[1]);
-    if (qemu->pid < 0) {
-        qemu->pid = 0;
-        goto out;
-    }
-    setpgid(qemu->pid, qemu->pid); /* also here: it must hold before anybody signals the group */
-    close(report[1]);
-    report[1] = -1;
-    qemu->pidfd = (int)syscall(SYS_pidfd_open, qemu->pid, 0);
-    ok = qemu->pidfd >= 0 && await_exec(report[0]) && fcntl(console[0], F_SETFL, O_NONBLOCK) == 0 &&
-         fcntl(messages[0], F_SETFL, O_NONBLOCK) == 0;
-    if (ok) {
-        qemu->console = console[0];
-        qemu->messages = messages[0];
-        console[0] = messages[0] = -1;
-    }
-out:;
+    struct pipes pipes = {{-1, -1}, {-1, -1}, {-1, -1}};
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool ok = null >= 0 && open_pipes(&pipes);
+    from[0] = null;
+    from[1] = pipes.console[1];
+    from[2] = pipes.messages[1];
+    ok = ok && start_child(qemu, args, from, &pipes) && take_outputs(qemu, &pipes);
     int reason = errno;
-    close_pair(console);
-    close_pair(messages);
-    close_pair(report);
-    if (from[0] >= 0)
-        close(from[0]);
+    close_pair(pipes.console);
+    close_pair(pipes.messages);
+    close_pair(pipes.report);
+    if (null >= 0)
+        close(null);
     errno = reason;
     return ok;
 }
@@ -270,10 +296,10 @@ bool vm_qemu_start(struct vm_qemu *qemu, const struct vm_options *options,
     log_info("vm: %s, %u MiB, %u CPU%s, %s", qemu->program, memory_mib, options->cpus,
              options->cpus == 1 ? "" : "s",
              qemu->kvm ? "hardware acceleration" : "software emulation");
-    log_info(
-        "vm: to the command line are added, not measured: %s%svirtio_mmio.device=... for each of "
-        "the two devices",
-        args.added, space);
+    log_info("vm: added to the command line, not measured: %s%svirtio_mmio.device=... for each of "
+             "the two "
+             "devices",
+             args.added, space);
     if (spawn(qemu, &args, from))
         return true;
     (void)error_set_errno(err, ERROR_SYSTEM, "cannot start %.200s", qemu->program);
@@ -294,7 +320,7 @@ bool vm_qemu_ended(struct vm_qemu *qemu)
 void vm_qemu_stop(struct vm_qemu *qemu)
 {
     if (qemu->pid > 0) {
-        kill(-qemu->pid, SIGKILL); /* there is nothing of the guest's that it would have to save */
+        kill(-qemu->pid, SIGKILL); /* the guest has nothing to save */
         while (waitpid(qemu->pid, &qemu->status, 0) < 0 && errno == EINTR)
             continue;
         qemu->pid = 0;

@@ -18,7 +18,7 @@
 #include "sim/vm/vm_qemu.h"
 #include "system/signals.h"
 
-#define LEAVE_MS        5000 /* for QEMU to end after it has closed a device */
+#define LEAVE_MS        5000 /* for QEMU to end after it closed a device */
 #define DESCRIPTORS_MIN (2 * VSOCK_STREAMS_MAX + 64)
 
 struct vm {
@@ -35,14 +35,14 @@ struct vm {
     struct vm_lines console;
     struct vm_lines messages;
     char folder[VM_PATH_MAX]; /* for sockets of our own; empty: none */
-    bool started;             /* the heartbeat has come */
+    bool started;             /* the heartbeat has arrived */
     bool over;
     bool ok;
     int64_t deadline_ms; /* for the heartbeat, or for QEMU to end */
     struct error why;
 };
 
-/* The first reason counts. */
+/* Ends the loop; only the first call decides the result. */
 static void finish(struct vm *vm, bool ok)
 {
     if (!vm->over)
@@ -56,7 +56,8 @@ static void on_stop(struct event_source *source, uint32_t events)
     finish((struct vm *)((char *)source - offsetof(struct vm, stop)), true);
 }
 
-static const char *look_at_console(const struct vm *vm)
+/* Advice for messages. */
+static const char *console_hint(const struct vm *vm)
 {
     return vm->options->engine.debug_mode ? "" : "; --debug-mode shows its console";
 }
@@ -66,14 +67,14 @@ static void on_panic(void *context)
     struct vm *vm = context;
     if (vm->over)
         return;
-    /* Outside debug mode not even this line of the console is shown. */
+    /* Without debug mode not even this line of the console is shown. */
     bool debug = vm->options->engine.debug_mode;
     (void)error_set(&vm->why, ERROR_CLOSED, "the guest's kernel panicked%s%.300s",
-                    debug ? ": " : "", debug ? vm->console.panic : look_at_console(vm));
+                    debug ? ": " : "", debug ? vm->console.panic : console_hint(vm));
     finish(vm, false);
 }
 
-/* A device cannot go on: QEMU is ending, or somebody broke the rules. */
+/* A device has ended: QEMU is ending, or it or the guest broke the rules. */
 static void on_device_end(void *context, const struct error *err)
 {
     struct vm *vm = context;
@@ -110,14 +111,14 @@ static void on_exit_of_qemu(struct event_source *source, uint32_t events)
     (void)events;
     if (vm->over || !vm_qemu_ended(&vm->qemu))
         return;
-    vm_lines_finish(&vm->console); /* which may tell of a panic */
+    vm_lines_finish(&vm->console); /* which may report a panic */
     vm_lines_finish(&vm->messages);
     bool rebooted = WIFEXITED(vm->qemu.status) && WEXITSTATUS(vm->qemu.status) == 0;
     if (!rebooted)
         describe_exit(vm, &vm->why);
     else if (!vm->started)
         (void)error_set(&vm->why, ERROR_CLOSED, "the guest ended before its heartbeat%s",
-                        look_at_console(vm));
+                        console_hint(vm));
     else
         log_info("vm: the guest has ended");
     finish(vm, rebooted && vm->started);
@@ -141,7 +142,7 @@ static void on_start(void *context)
     fflush(stdout);
 }
 
-/* A socket of our own for the enclave's port, in a folder of our own. */
+/* Without --listen: a socket for the enclave's port in a new folder. */
 static bool default_listen(struct vm *vm, struct error *err)
 {
     struct vm_options *options = vm->options;
@@ -155,7 +156,7 @@ static bool default_listen(struct vm *vm, struct error *err)
     int len = snprintf(vm->folder, sizeof vm->folder, "%s/enclave-sim-vm.XXXXXX", base);
     if (len < 0 || (size_t)len >= sizeof vm->folder || mkdtemp(vm->folder) == NULL) {
         vm->folder[0] = '\0';
-        return error_set_errno(err, ERROR_SYSTEM, "no folder can be made in %.200s", base);
+        return error_set_errno(err, ERROR_SYSTEM, "cannot make a folder in %.200s", base);
     }
     char text[VM_PATH_MAX + 32];
     snprintf(text, sizeof text, "unix:%s/vsock-%d.sock", vm->folder, VM_ENCLAVE_PORT);
@@ -181,7 +182,7 @@ static bool choose_memory(const struct vm *vm, uint32_t *mib, struct error *err)
                      VM_MEMORY_MIN_MIB);
 }
 
-/* The registers as Nitro fills them; in debug mode the engine shows them as zeros. */
+/* Fills the registers as Nitro does; in debug mode the engine shows them as zeros. */
 static void take_registers(struct vm *vm)
 {
     struct nsm_engine_config *config = &vm->options->engine;
@@ -293,12 +294,12 @@ static void check_time(struct vm *vm, int64_t now)
     if (vm->over || now < vm->deadline_ms)
         return;
     if (vm->started)
-        (void)error_set(&vm->why, ERROR_DEADLINE, "QEMU left its devices and does not end");
+        (void)error_set(&vm->why, ERROR_DEADLINE, "QEMU closed its devices but does not end");
     else
         (void)error_set(&vm->why, ERROR_DEADLINE,
                         "the guest gave no heartbeat within %u s (--boot-timeout)%s%s",
-                        vm->options->boot_timeout_s, look_at_console(vm),
-                        vm->qemu.kvm ? "; --accel tcg goes without KVM" : "");
+                        vm->options->boot_timeout_s, console_hint(vm),
+                        vm->qemu.kvm ? "; --accel tcg runs without KVM" : "");
     finish(vm, false);
 }
 
@@ -307,7 +308,7 @@ static bool serve(struct vm *vm, struct error *err)
     vm->deadline_ms = clock_monotonic_ms() + 1000 * (int64_t)vm->options->boot_timeout_s;
     int64_t tick = 0;
     while (!vm->over) {
-        /* An idle enclave is looked at twice a second: for time limits, nothing else. */
+        /* Twice a second time limits are checked; an idle enclave costs nothing else. */
         if (!event_loop_turn(&vm->loop, VSOCK_TICK_MS, err))
             return false;
         int64_t now = clock_monotonic_ms();
@@ -342,7 +343,7 @@ bool vm_run(struct vm_options *options, struct error *err)
 {
     struct vm *vm = calloc(1, sizeof *vm);
     if (vm == NULL)
-        return error_set(err, ERROR_MEMORY, "out of memory");
+        return error_set(err, ERROR_MEMORY, "no memory for a virtual machine");
     vm->options = options;
     vm->loop.fd = vm->image.kernel = vm->image.ramdisk = -1;
     vm->qemu.pidfd = vm->qemu.console = vm->qemu.messages = -1;

@@ -22,7 +22,7 @@ static int64_t now_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Both clocks at once: of several tries the one that nothing came between. */
+/* Reads both clocks at once: of several tries, the one that took least. */
 static struct moment look(void)
 {
     struct moment best = {0};

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* In kHz, measured in a twentieth of a second, to about 20 millionths; 0: this machine has none. */
+/* In kHz, measured for a twentieth of a second, accurate to about 20 ppm; 0: there is no counter.
+ */
 uint32_t vm_tsc_khz(void);
 
 #endif
