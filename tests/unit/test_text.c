@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text that people write, files of it, and the encryption context in it. */
+#include "tests/unit/check.h"
+
+#include <unistd.h>
+
+#include "formats/text.h"
+#include "host/context.h"
+#include "system/file.h"
+
+static void trims_blanks_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"", ""},    {" ", ""},   {"a", "a"},         {" \t\r\na b\n\r\t ", "a b"},
+        {"a ", "a"}, {" a", "a"}, {"\va\f", "\va\f"}, {"\n\n", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_bytes(text_trim(bytes_text(rows[i].text)), rows[i].want);
+}
+
+static void takes_line_after_line(void **state)
+{
+    (void)state;
+    struct bytes rest = bytes_text("one\n\ntwo\r\nthree"), line;
+    assert_true(text_line(&rest, &line));
+    assert_bytes(line, "one");
+    assert_true(text_line(&rest, &line));
+    assert_bytes(line, "");
+    assert_true(text_line(&rest, &line));
+    assert_bytes(line, "two\r");
+    assert_true(text_line(&rest, &line));
+    assert_bytes(line, "three");
+    assert_false(text_line(&rest, &line));
+    rest = bytes_text("end\n"); /* the line feed ends a line and begins none */
+    assert_true(text_line(&rest, &line));
+    assert_false(text_line(&rest, &line));
+}
+
+static void unquotes_pairs_of_quotes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"\"a\"", "a"}, {"'a'", "a"}, {"''", ""},       {"a", "a"}, {"'", "'"},
+        {"'a", "'a"},   {"a'", "a'"}, {"'a\"", "'a\""}, {"", ""},   {"'a'b'", "a'b"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_bytes(text_unquote(bytes_text(rows[i].text)), rows[i].want);
+}
+
+static void splits_pairs_at_the_first_sign(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name, *value;
+    } rows[] = {
+        {"a=b", "a", "b"},
+        {"a=", "a", ""},
+        {"a=b=c", "a", "b=c"},
+        {" a = b ", " a ", " b "},
+    };
+    struct text_pair pair;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_true(text_pair(&pair, rows[i].text));
+        assert_bytes(pair.name, rows[i].name);
+        assert_bytes(pair.value, rows[i].value);
+    }
+    assert_false(text_pair(&pair, ""));
+    assert_false(text_pair(&pair, "a"));
+    assert_false(text_pair(&pair, "=b"));
+}
+
+static void checks_encryption_context(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a=b", "a=", "wh\u00e4t=\u00fc", "a=b=c", "a=${x}"};
+    static const char *const bad[] = {"",      "a",      "=b",     "a=\x01",
+                                      "a\n=b", "a=\x7f", "a=\xff", "\xc3=b"};
+    struct error err;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(context_check("--context", good[i], &err));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(context_check("--context", bad[i], &err));
+        assert_int_equal(err.code, ERROR_USAGE);
+    }
+}
+
+/* A file of exactly the limit is read; one byte more is refused. */
+static void reads_files_up_to_the_limit(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test_text.XXXXXX";
+    struct error err;
+    struct buffer out;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_true(file_replace(path, bytes_text("12345678"), 0600, &err));
+    for (size_t limit = 0; limit < 12; limit++) {
+        buffer_init(&out, limit);
+        assert_int_equal(file_read(path, &out, &err), limit >= 8);
+        if (limit >= 8)
+            assert_bytes(buffer_bytes(&out), "12345678");
+        else
+            assert_int_equal(err.code, ERROR_USAGE);
+        buffer_clear(&out);
+    }
+    assert_int_equal(unlink(path), 0);
+    buffer_init(&out, 8);
+    assert_false(file_read(path, &out, &err));
+    assert_int_equal(err.code, ERROR_SYSTEM);
+    assert_non_null(strstr(err.cause, path));
+    buffer_clear(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trims_blanks_only),
+        cmocka_unit_test(takes_line_after_line),
+        cmocka_unit_test(unquotes_pairs_of_quotes),
+        cmocka_unit_test(splits_pairs_at_the_first_sign),
+        cmocka_unit_test(checks_encryption_context),
+        cmocka_unit_test(reads_files_up_to_the_limit),
+    };
+    return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
