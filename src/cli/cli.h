@@ -34,8 +34,8 @@ enum cli_kind {
     CLI_KIND_TEXT,    /* const char *, which points into argv */
     CLI_KIND_INTEGER, /* int64_t, uint32_t or size_t */
     CLI_KIND_SECONDS, /* int64_t, milliseconds; given in seconds */
-    CLI_KIND_CHOICE,  /* an enum: the index of the name that was given */
-    CLI_KIND_PARSED,  /* whatever the row's function makes of the text */
+    CLI_KIND_CHOICE, /* an enum: the first value, and one more for each name before the given one */
+    CLI_KIND_PARSED, /* whatever the row's function makes of the text */
 };
 
 /* Where a value goes, and which values may. The CLI_ macros below fill it. */
@@ -45,8 +45,8 @@ struct cli_place {
     size_t size;      /* of the field or element */
     size_t most;      /* elements of a list; 0: not a list */
     size_t count;     /* a list: offset of its size_t, how many there are */
-    int64_t min, max; /* of an integer, or of seconds */
-    const char *const *choices; /* by value, NULL-terminated */
+    int64_t min, max; /* of an integer, or of seconds; min: a choice's first value */
+    const char *const *choices; /* NULL-terminated */
     bool (*parse)(void *place, const char *option, const char *text, struct error *err);
 };
 
@@ -129,14 +129,15 @@ struct cli_option {
                .max = (greatest)},                                   \
         __VA_ARGS__                                                  \
     }
-#define CLI_CHOICE(option, label, type, field, names, text, ...) \
-    {                                                            \
-        .name = (option), .argument = (label), .help = (text),   \
-        .to = {.kind = CLI_KIND_CHOICE,                          \
-               .offset = CLI_FIELD(type, field, unsigned),       \
-               .size = sizeof(unsigned),                         \
-               .choices = (names)},                              \
-        __VA_ARGS__                                              \
+#define CLI_CHOICE(option, label, type, field, names, first, text, ...) \
+    {                                                                   \
+        .name = (option), .argument = (label), .help = (text),          \
+        .to = {.kind = CLI_KIND_CHOICE,                                 \
+               .offset = CLI_FIELD(type, field, unsigned),              \
+               .size = sizeof(unsigned),                                \
+               .choices = (names),                                      \
+               .min = (first)},                                         \
+        __VA_ARGS__                                                     \
     }
 #define CLI_PARSED(option, label, type, field, function, text, ...) \
     {                                                               \
@@ -223,8 +224,5 @@ extern const struct cli_command *const cli_built_in[CLI_BUILT_IN];
 /* Reads a decimal integer of min..max. ERROR_USAGE names what. */
 MUST_USE bool cli_integer(const char *what, const char *text, int64_t min, int64_t max,
                           int64_t *out, struct error *err);
-
-/* NAME=VALUE, the name not empty. ERROR_USAGE. */
-MUST_USE bool cli_check_pair(const char *option, const char *text, struct error *err);
 
 #endif

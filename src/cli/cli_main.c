@@ -187,8 +187,8 @@ static const struct cli_command version_command = {
     .run = run_version,
 };
 
-static const struct cli_option completion_operand =
-    CLI_CHOICE(NULL, "SHELL", struct built_in, shell, shells, "bash, zsh or fish", .needed = true);
+static const struct cli_option completion_operand = CLI_CHOICE(
+    NULL, "SHELL", struct built_in, shell, shells, SHELL_BASH, "bash, zsh or fish", .needed = true);
 static const struct cli_command completion_command = {
     .name = "completion",
     .summary = "print the completion of these commands for a shell",

@@ -34,12 +34,6 @@ bool cli_integer(const char *what, const char *text, int64_t min, int64_t max, i
     return true;
 }
 
-bool cli_check_pair(const char *option, const char *text, struct error *err)
-{
-    return (text[0] != '=' && strchr(text, '=') != NULL) ||
-           error_set(err, ERROR_USAGE, "%s takes NAME=VALUE", option);
-}
-
 static bool store_integer(const struct cli_place *to, void *place, const char *name,
                           const char *text, struct error *err)
 {
@@ -67,9 +61,10 @@ static bool store_choice(const struct cli_place *to, void *place, const char *na
                          const char *text, struct error *err)
 {
     for (unsigned i = 0; to->choices[i] != NULL; i++) {
+        const unsigned value = (unsigned)to->min + i;
         if (strcmp(text, to->choices[i]) != 0)
             continue;
-        memcpy(place, &i, sizeof i);
+        memcpy(place, &value, sizeof value);
         return true;
     }
     BUFFER_AUTO choices;
@@ -196,6 +191,9 @@ static bool read_operand(struct reading *reading, const char *text, struct error
         reading->operand_given = true;
         return take(reading, row, row->argument, text, err);
     }
+    if (command->private_operands && row != NULL)
+        return error_set(err, ERROR_USAGE, "unexpected argument: %s takes one %s", command->name,
+                         row->argument);
     if (command->private_operands)
         return error_set(err, ERROR_USAGE, "unexpected argument: %s takes options only",
                          command->name);

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The commands of enclavectl: one file each, listed in main.c. A command gets the arguments behind
- * the program's name, its own name first, and returns an exit code (host/exit.h).
- */
+/* The commands of enclavectl, listed in command.c. A command returns an exit code (host/exit.h). */
 #ifndef HOST_COMMAND_H
 #define HOST_COMMAND_H
 
-typedef int (*command_function)(int argc, char **argv);
+#include "cli/cli.h"
 
-int command_invoke(int argc, char **argv);
-int command_pipeline(int argc, char **argv);
-int command_configure(int argc, char **argv);
-int command_health(int argc, char **argv);
-int command_dev(int argc, char **argv);
-int command_doctor(int argc, char **argv);
-int command_image(int argc, char **argv);
-int command_policy(int argc, char **argv);
-int command_relay(int argc, char **argv);
+extern const struct cli_command command_invoke;
+extern const struct cli_command command_pipeline;
+extern const struct cli_command command_configure;
+extern const struct cli_command command_health;
+extern const struct cli_command command_dev;
+extern const struct cli_command command_doctor;
+extern const struct cli_command command_image;
+extern const struct cli_command command_policy;
+extern const struct cli_command command_relay;
+
+extern const struct cli_program enclavectl;
 
 #endif

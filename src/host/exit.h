@@ -16,7 +16,7 @@
     X(EXIT_NETWORK, 3, "no connection, or it was lost before an answer")                \
     X(EXIT_TIMEOUT, 4, "the time limit was reached")                                    \
     X(EXIT_LOCAL, 5, "a local file, the credentials or the system failed")              \
-    X(EXIT_ANSWER, 6, "the answer is not one of this protocol")
+    X(EXIT_ANSWER, 6, "the answer of the service is malformed")
 
 enum exit_code {
 #define EXIT_ENUM(id, code, text) id = (code),

@@ -80,7 +80,7 @@ static const struct {
     {"encryption_context_mismatch", "leave --encryption-context out, or give the pinned one"},
     {"key_mismatch", "wrap the TSK under the KMS key that the configuration pins"},
     {"nsm_failed", "run enclavectl doctor inside the enclave"},
-    {"relay_unreachable", "on the parent: enclavectl relay --listen vsock:any:8000 --to "
+    {"relay_unreachable", "on the parent: enclavectl relay --listen vsock:any:8000 --destination "
                           "kms.REGION.amazonaws.com:443"},
     {"tls_failed", "see enclavectl doctor: the relay's target, the roots, the clock"},
     {"kms_denied", "see enclavectl doctor: it tells the conditions apart"},

@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 #include "codec/json.h"
+#include "host/common.h"
 #include "host/exit.h"
-#include "host/options.h"
 
 /* Tells the failure, with the remedy that belongs to its code, and returns its exit code. */
 int report_failure(const struct common *common, const struct error *err);

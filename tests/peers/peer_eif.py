@@ -91,14 +91,14 @@ def test_it_reads_ours(files):
 
 def test_it_accepts_our_signature(files, signer):
     files.build()
-    ours("sign", files.output, "--key", signer.key_path, "--certificate", signer.path)
+    ours("sign", files.output, "--private-key", signer.key_path, "--certificate", signer.path)
     agree(files.output)
 
 
 def test_it_reads_one_without_its_signature(files, signer):
     files.build()
     before = files.output.read_bytes()
-    ours("sign", files.output, "--key", signer.key_path, "--certificate", signer.path)
+    ours("sign", files.output, "--private-key", signer.key_path, "--certificate", signer.path)
     ours("sign", files.output, "--remove")
     assert files.output.read_bytes() == before
     agree(files.output)
@@ -119,14 +119,14 @@ def test_each_signs_the_others(files, ramdisks, signer):
     peer("sign", files.output, signer.key_path, signer.path)
     agree(files.output)
     peer_build(files, *ramdisks)
-    ours("sign", files.output, "--key", signer.key_path, "--certificate", signer.path)
+    ours("sign", files.output, "--private-key", signer.key_path, "--certificate", signer.path)
     agree(files.output)
 
 
 def test_we_replace_its_signature(files, ramdisks, signer, tmp_path):
     other = Certificate(tmp_path, "other")
     peer_build(files, *ramdisks, signer=other)
-    ours("sign", files.output, "--key", signer.key_path, "--certificate", signer.path)
+    ours("sign", files.output, "--private-key", signer.key_path, "--certificate", signer.path)
     agree(files.output)
     assert Eif(files.output).signer() == signer.certificate
 
@@ -134,7 +134,7 @@ def test_we_replace_its_signature(files, ramdisks, signer, tmp_path):
 def test_it_sees_a_changed_byte_as_we_do(files, signer):
     """Both say that the CRC is wrong, and that the signature is over another PCR0."""
     files.build()
-    ours("sign", files.output, "--key", signer.key_path, "--certificate", signer.path)
+    ours("sign", files.output, "--private-key", signer.key_path, "--certificate", signer.path)
     data = bytearray(files.output.read_bytes())
     data[2000] ^= 1
     files.output.write_bytes(data)

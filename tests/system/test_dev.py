@@ -96,7 +96,7 @@ def test_ready_used_and_gone(env, number):
 def test_given_key_opens_what_is_sealed(env, tmp_path):
     tsk = os.urandom(32)
     (tmp_path / "tsk").write_text(tsk.hex() + "\n")
-    with Dev(env, "--tsk-file", tmp_path / "tsk", "--dir", tmp_path / "kept") as dev:
+    with Dev(env, "--tsk-file", tmp_path / "tsk", "--state", tmp_path / "kept") as dev:
         done = ctl("pipeline", "--to", dev.address, "--payload", "[1.50]", "--json", env=env)
         sealed = bytes.fromhex(json.loads(done.stdout)["agent_b"])
         code, _, err = dev.stop()
@@ -115,7 +115,7 @@ def test_given_key_opens_what_is_sealed(env, tmp_path):
 
 
 def test_secrets_on_no_command_line(env, tmp_path):
-    with Dev(env, "--dir", tmp_path / "kept") as dev:
+    with Dev(env, "--state", tmp_path / "kept") as dev:
         secrets = [value for entry in json.loads((tmp_path / "kept/credentials.json").read_text())
                    for name, value in entry.items() if name in ("secret_access_key",
                                                                  "session_token")]
@@ -131,7 +131,7 @@ def test_kept_folder_is_used_again(env, tmp_path):
     kept = tmp_path / "kept"
     sealed, arns = [], []
     for _ in range(2):
-        with Dev(env, "--dir", kept, "--json") as dev:
+        with Dev(env, "--state", kept, "--json") as dev:
             told = json.loads(dev.first)
             arns.append(told["kms_key"])
             measured = json.loads((kept / "measurements.json").read_text())["Measurements"]["PCR0"]
@@ -150,8 +150,8 @@ def test_kept_folder_is_used_again(env, tmp_path):
 
 
 def test_policy_demands_the_measurement(env, tmp_path):
-    with Dev(env, "--dir", tmp_path / "kept") as dev:
-        arguments = ["doctor", "--policy", tmp_path / "kept/policy.json", "--pcrs"]
+    with Dev(env, "--state", tmp_path / "kept") as dev:
+        arguments = ["doctor", "--policy", tmp_path / "kept/policy.json", "--measurements"]
         good = ctl(*arguments, tmp_path / "kept/measurements.json", "--to", dev.address, "--json",
                    env=env)
         checks = {c["check"]: c for c in json.loads(good.stdout)["checks"]}
@@ -204,7 +204,7 @@ def test_children_die_with_it(env):
     (["--tsk-file", "/no/such"], 5, "cannot open /no/such"),
     (["--listen", "tcp:1.2.3.4:1"], 5, "enclaved"),
     (["--listen", "nonsense"], 2, "not an address"),
-    (["--dir", "/proc/none"], 5, "cannot make the folder"),
+    (["--state", "/proc/none"], 5, "cannot make the folder"),
 ])
 def test_failures(env, arguments, code, told):
     done = ctl("dev", *arguments, env=env)
@@ -213,9 +213,9 @@ def test_failures(env, arguments, code, told):
 
 
 def test_kept_folder_is_used_by_one_at_a_time(env, tmp_path):
-    with Dev(env, "--dir", tmp_path / "kept") as dev:
+    with Dev(env, "--state", tmp_path / "kept") as dev:
         before = (tmp_path / "kept" / "credentials.json").read_text()
-        done = ctl("dev", "--dir", tmp_path / "kept", env=env)
+        done = ctl("dev", "--state", tmp_path / "kept", env=env)
         assert done.returncode == 5 and b"is in use" in done.stderr
         assert (tmp_path / "kept" / "credentials.json").read_text() == before
         assert dev.stop()[0] == 0

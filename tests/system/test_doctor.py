@@ -61,7 +61,7 @@ def tree(root, files):
     ({"dev/nsm": ""}, "fail", "not a device"),
 ])
 def test_nsm(env, tmp_path, files, result, told):
-    check = find(doctor(env, "--root", tree(tmp_path / "root", files)), "nsm")
+    check = find(doctor(env, "--sysroot", tree(tmp_path / "root", files)), "nsm")
     assert check["result"] == result and told in check["cause"]
 
 
@@ -72,7 +72,7 @@ def test_nsm_is_there(env, tmp_path):
         os.close(os.open(tmp_path / "dev/nsm", os.O_RDWR))
     except OSError:
         pytest.skip("no right to make devices here")
-    assert find(doctor(env, "--root", tmp_path), "nsm")["result"] == "ok"
+    assert find(doctor(env, "--sysroot", tmp_path), "nsm")["result"] == "ok"
 
 
 # --- the service and why KMS refused ---
@@ -232,7 +232,7 @@ def equals(**conditions):
 def test_policy(env, tmp_path, statements, pcrs, result, conditions):
     (tmp_path / "policy").write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
     (tmp_path / "pcrs").write_text(json.dumps(pcrs))
-    checks = doctor(env, "--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs",
+    checks = doctor(env, "--policy", tmp_path / "policy", "--measurements", tmp_path / "pcrs",
                     "--principal", ROLE)
     assert find(checks, "policy")["result"] == result
     told = [c["cause"] for c in checks if c["check"] == "condition"]
@@ -246,7 +246,7 @@ def test_policy_allows_what_does_not_run(env, tmp_path):
     (tmp_path / "policy").write_text(json.dumps(
         {"Version": "2012-10-17", "Statement": [statement(**equals(ImageSha384=PCR0))]}))
     (tmp_path / "pcrs").write_text(json.dumps({"PCR0": PCR0}))
-    arguments = ["--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs"]
+    arguments = ["--policy", tmp_path / "policy", "--measurements", tmp_path / "pcrs"]
     with FakeEnclaved() as fake:
         fake.last_error = {"error": "text", "code": "kms_denied", "cause": "AccessDeniedException"}
         checks = doctor(env, "--to", fake.address, *arguments)
@@ -262,7 +262,7 @@ def test_policy_finds_the_principal_and_uses_the_context(env, tmp_path):
         statement(Condition={"StringEquals": {"kms:EncryptionContext:app": "pay=1"}})]}
     (tmp_path / "policy").write_text(json.dumps(policy))
     (tmp_path / "pcrs").write_text(json.dumps({"PCR0": PCR0}))
-    arguments = ["--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs"]
+    arguments = ["--policy", tmp_path / "policy", "--measurements", tmp_path / "pcrs"]
     check = find(doctor(env, *arguments, "--encryption-context", "app=pay=1"), "policy")
     assert check["result"] == "ok" and ROLE in check["cause"]
     assert find(doctor(env, *arguments), "policy")["result"] == "fail"
@@ -279,12 +279,12 @@ def test_policy_finds_the_principal_and_uses_the_context(env, tmp_path):
 def test_files_that_are_none(env, tmp_path, policy, pcrs):
     (tmp_path / "policy").write_text(policy)
     (tmp_path / "pcrs").write_text(pcrs)
-    checks = doctor(env, "--policy", tmp_path / "policy", "--pcrs", tmp_path / "pcrs")
+    checks = doctor(env, "--policy", tmp_path / "policy", "--measurements", tmp_path / "pcrs")
     assert find(checks, "policy")["result"] == "fail"
 
 
 def test_table(env, tmp_path):
-    done = ctl("doctor", "--root", tree(tmp_path / "r", {"dev/nsm": "x"}), env=env)
+    done = ctl("doctor", "--sysroot", tree(tmp_path / "r", {"dev/nsm": "x"}), env=env)
     assert done.returncode == 1 and b"\x1b" not in done.stdout
     assert done.stdout.startswith(b"fail  nsm          /dev/nsm is not a device\n")
     assert b"remedy: remove the file" in done.stdout

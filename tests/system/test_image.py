@@ -44,7 +44,7 @@ def left_over(files):
 # --- what is in it --------------------------------------------------------------------------------
 
 def test_sections_and_registers(files):
-    done = files.build("--measurements", files.folder / "pcrs.json")
+    done = files.build("--write-measurements", files.folder / "pcrs.json")
     eif = Eif(files.output)
     assert [kind for kind, _ in eif.sections] == [KERNEL, CMDLINE, METADATA, RAMDISK, RAMDISK]
     assert eif.one(KERNEL) == files.kernel.read_bytes() and eif.flags == 0
@@ -125,15 +125,15 @@ def test_modules_keep_their_order(files):
 def test_the_wrapped_tsk(files):
     wrapped = files.write("tsk", b"c2VhbGVk\n")
     files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk"))
-    done = files.build("--wrapped-tsk", wrapped)
+    done = files.build("--wrapped-tsk-file", wrapped)
     application = unpack(Eif(files.output).of(RAMDISK)[1])
     assert application["etc/enclaved/wrapped-tsk"].data == b"c2VhbGVk\n" and done.stderr == b""
 
 
 @pytest.mark.parametrize("kms, options, line", [
     ({"roots_file": "/other.pem"}, [], "kms.roots_file is /other.pem, but --roots is in the image as"),
-    ({"wrapped_tsk_file": "/tsk"}, [], "kms.wrapped_tsk_file is /tsk, and --wrapped-tsk is not given"),
-    ({}, ["--wrapped-tsk"], "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk is in"),
+    ({"wrapped_tsk_file": "/tsk"}, [], "kms.wrapped_tsk_file is /tsk, and --wrapped-tsk-file is not given"),
+    ({}, ["--wrapped-tsk-file"], "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk-file is in"),
 ])
 def test_paths_that_do_not_meet_are_told(files, kms, options, line):
     files.config.write_text(config(**kms))
@@ -166,7 +166,7 @@ def test_aarch64(files):
 
 def test_metadata(files):
     lock = files.write("lock.json", b'{"source": "linux", "sha256": ["ab"]}\n')
-    files.build("--name", "näme", "--version", "9", "--metadata", "commit=a=b", "--metadata", "x=",
+    files.build("--image-name", "näme", "--image-version", "9", "--metadata", "commit=a=b", "--metadata", "x=",
                 "--kernel-lock", lock, "--cmdline", "quiet", env={"SOURCE_DATE_EPOCH": "1700000000"})
     eif = Eif(files.output)
     assert json.loads(eif.one(METADATA)) == {
@@ -329,7 +329,7 @@ def test_what_is_missing_is_named(files):
         arguments = files.arguments()
         at = arguments.index(f"--{name}")
         line = said(image(*arguments[:at], *arguments[at + 2:]))
-        assert f"--{name} is needed" in line
+        assert f"image build needs --{name} FILE" in line
     assert "given twice" in said(files.build("--metadata", "a=1", "--metadata", "a=2", code=2))
     assert "SOURCE_DATE_EPOCH" in said(files.build(code=2, env={"SOURCE_DATE_EPOCH": "soon"}))
     failed = json.loads(files.build("--arch", "vax", "--json", code=2).stdout)
@@ -398,7 +398,7 @@ def test_an_interrupted_build_leaves_nothing(files, number):
 # --- inspect --------------------------------------------------------------------------------------
 
 def test_inspect_as_text(files):
-    files.build("--name", "x\x1b[2Jy")
+    files.build("--image-name", "x\x1b[2Jy")
     done = image("image", "inspect", files.output)
     text, eif = done.stdout.decode(), Eif(files.output)
     assert done.returncode == 0 and "\x1b" not in text and "x\\x1b[2Jy" in text
@@ -415,7 +415,7 @@ def test_inspect_as_nitro_cli(files):
     files.build("--metadata", "team=a", "--metadata", "BuildTime=mine")
     plain = json.loads(image("image", "inspect", files.output, "--json").stdout)
     assert plain["IsSigned"] is False and "SigningCertificate" not in plain
-    done = image("image", "sign", files.output, "--key", signer.key_path, "--certificate",
+    done = image("image", "sign", files.output, "--private-key", signer.key_path, "--certificate",
                  signer.path)
     assert done.returncode == 0, done.stderr
     shown = json.loads(image("image", "inspect", files.output, "--json").stdout)
@@ -439,7 +439,7 @@ def test_inspect_as_nitro_cli(files):
 
 def test_inspect_what_is_none(files):
     assert "not an EIF: it begins with" in said(image("image", "inspect", files.kernel))
-    assert "which FILE" in said(image("image", "inspect"))
+    assert "needs FILE" in said(image("image", "inspect"))
 
 
 # --- pcr ------------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_registers_from_parts(files):
 
 
 def test_registers_of_host_certificate_and_file(files):
-    done = image("image", "pcr", "--role-arn", "arn:aws:iam::123456789012:role/Webserver",
+    done = image("image", "pcr", "--instance-role", "arn:aws:iam::123456789012:role/Webserver",
                  "--instance-id", "i-1234567890abcdef0", "--certificate", files.roots, "--file",
                  files.kernel, "--json")
     found = json.loads(done.stdout)
@@ -473,8 +473,8 @@ def test_registers_of_host_certificate_and_file(files):
 @pytest.mark.parametrize("arguments, why", [
     ([], "which register"),
     (["--ramdisk", "x"], "need --kernel"),
-    (["--role-arn", "arn:aws:sts::123456789012:assumed-role/a/b"], "the ARN of a session"),
-    (["--role-arn", "role"], "is the ARN of a role"),
+    (["--instance-role", "arn:aws:sts::123456789012:assumed-role/a/b"], "the ARN of a session"),
+    (["--instance-role", "role"], "is the ARN of a role"),
     (["--instance-id", "i-12"], "hex digits"),
     (["--instance-id", "i-1234567890abcdef0x"], "hex digits"),
 ])

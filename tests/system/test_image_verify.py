@@ -52,7 +52,7 @@ def signed(tmp_path_factory, signer):
     """The plain image, signed; its sections."""
     path = tmp_path_factory.mktemp("signed") / "image.eif"
     path.write_bytes(make_eif(PLAIN))
-    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
     assert done.returncode == 0, done.stderr
     return Eif(path)
 
@@ -194,7 +194,7 @@ def test_signatures(path, tmp_path, curve, algorithm):
     signer = Certificate(tmp_path, curve=curve)
     path.write_bytes(make_eif(PLAIN))
     before = Eif(path).registers()
-    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
     assert done.returncode == 0, done.stderr
     eif = Eif(path)
     assert eif.check_signature() == algorithm and verify(path) == []
@@ -211,7 +211,7 @@ def test_signing_again_replaces_and_removing_restores(path, tmp_path, signer):
     path.write_bytes(make_eif(PLAIN, memory=123, cpus=7))
     before = path.read_bytes()
     for one in signer, other, signer:
-        done = image("image", "sign", path, "--key", one.key_path, "--certificate", one.path)
+        done = image("image", "sign", path, "--private-key", one.key_path, "--certificate", one.path)
         assert done.returncode == 0, done.stderr
         eif = Eif(path)
         eif.check_signature()
@@ -228,7 +228,7 @@ def test_a_signature_that_is_none_is_replaced_too(path, signer):
     """Wherever it stood: what is left is one, at the end."""
     for sections in PLAIN[:3] + [(SIGNATURE, b"\x80")] + PLAIN[3:], PLAIN + [(SIGNATURE, b"x")] * 2:
         assert verify(path, make_eif(sections))
-        done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+        done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
         assert done.returncode == 0 and verify(path) == []
         assert Eif(path).sections[:5] == PLAIN and len(Eif(path).of(SIGNATURE)) == 1
 
@@ -252,14 +252,14 @@ def test_what_cannot_be_signed(path, tmp_path, signer):
             (signer.path, signer.path, 5, "not a private key in PEM"),
             (signer.key_path, signer.key_path, 5, "not a certificate in PEM"),
             (tmp_path / "none", signer.path, 5, "No such file")]:
-        done = image("image", "sign", path, "--key", key, "--certificate", certificate)
+        done = image("image", "sign", path, "--private-key", key, "--certificate", certificate)
         assert done.returncode == code and why in done.stderr.decode(), done.stderr
-    for arguments in (["--key", signer.key_path], ["--remove", "--key", signer.key_path], []):
+    for arguments in (["--private-key", signer.key_path], ["--remove", "--private-key", signer.key_path], []):
         done = image("image", "sign", path, *arguments)
         assert done.returncode == 2 and b"or --remove alone" in done.stderr
     assert path.read_bytes() == before
     path.write_bytes(flip_at(700)())
-    done = image("image", "sign", path, "--key", signer.key_path, "--certificate", signer.path)
+    done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
     assert done.returncode == 5 and b"is damaged: its CRC is" in done.stderr
     assert sorted(p.name for p in path.parent.iterdir() if "eif" in p.name) == ["image.eif"]
 

@@ -155,7 +155,7 @@ def test_without_a_provisioner_nobody_wraps(env, images):
 def test_every_switch(env, images, key_under):
     path, pcrs = images["a"]
     policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--pcr1", "--pcr2", "--pcr3",
-                    "--pcr4", INSTANCE, "--pcr8")
+                    "--instance-id", INSTANCE, "--pcr8")
     whole = {**pcrs, 3: text_register(ROLE), 4: text_register(INSTANCE)}
     assert conditions(decrypts(policy)[0]) == {
         "ImageSha384": whole[0].hex(), **{f"PCR{i}": whole[i].hex() for i in (1, 2, 3, 4, 8)}}
@@ -169,7 +169,7 @@ def test_every_switch(env, images, key_under):
 def test_instances_and_the_role_of_the_instance(env, images, key_under):
     path, pcrs = images["a"]
     parent = f"arn:aws:iam::{ACCOUNT}:role/fleet/parent"
-    policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--pcr4", INSTANCE, "--pcr4",
+    policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--instance-id", INSTANCE, "--instance-id",
                     OTHER_INSTANCE, "--instance-role", "fleet/parent")
     assert conditions(decrypts(policy)[0])["PCR3"] == text_register(parent).hex()
     key = key_under(policy)
@@ -246,7 +246,7 @@ def test_output_is_whole_or_not_at_all(env, tmp_path, images):
     assert out.read_bytes() == render(env, *arguments[:-2])
     assert stat.S_IMODE(out.stat().st_mode) == 0o644
     before = out.read_bytes()
-    refused(env, *arguments, "--pcr4", "garbage")
+    refused(env, *arguments, "--instance-id", "garbage")
     assert out.read_bytes() == before and os.listdir(tmp_path) == ["policy.json"]
     assert "cannot write" in refused(env, *arguments[:-1], tmp_path / "none/policy.json")
 
@@ -259,7 +259,7 @@ def test_a_policy_that_kms_would_not_take(env, tmp_path):
         files += ["--measurements", file]
     # a list of 64 fits; 64 statements of three registers and 64 instances do not
     assert len(conditions(decrypts(render(env, *files, *WHO))[0])["ImageSha384"]) == 64
-    instances = [o for i in range(3) for o in ("--pcr4", f"i-{i:017x}")]
+    instances = [o for i in range(3) for o in ("--instance-id", f"i-{i:017x}")]
     told = refused(env, *files, *WHO, "--pcr1", "--pcr2", *instances)
     assert "32768" in told
     assert "at most 64" in refused(env, *files, "--image", "x", *WHO)
@@ -278,7 +278,7 @@ def test_lines_give_way_where_only_one_line_fits(env, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, told", [
-    ([], "no image"), (["--image", "{a}"], "--role"),
+    ([], "needs --role NAME|ARN"), (WHO, "no image"), (["--image", "{a}"], "--role"),
     (["--image", "{a}", "--role", "enclave"], "--account"),
     (["--image", "{a}", "--role", "enclave", "--account", "12345"], "want 12 digits"),
     (["--image", "{a}", "--role", "enclave", "--account", "11112222333x"], "want 12 digits"),
@@ -308,9 +308,9 @@ def test_lines_give_way_where_only_one_line_fits(env, tmp_path):
     (["--measurements", "/nowhere", *WHO], "cannot open"),
     (["--image", "/nowhere", *WHO], "nowhere"),
     (["--image", "{garbage}", *WHO], "garbage"),
-    (["--image", "{a}", *WHO, "--pcr4", "i-123"], "not an instance id"),
-    (["--image", "{a}", *WHO, "--pcr4", "i-0123456789ABCDEF0"], "not an instance id"),
-    (["--image", "{a}", *WHO, "--pcr4", INSTANCE, "--pcr4", INSTANCE], "twice"),
+    (["--image", "{a}", *WHO, "--instance-id", "i-123"], "not an instance id"),
+    (["--image", "{a}", *WHO, "--instance-id", "i-0123456789ABCDEF0"], "not an instance id"),
+    (["--image", "{a}", *WHO, "--instance-id", INSTANCE, "--instance-id", INSTANCE], "twice"),
     (["--image", "{a}", *WHO, "--encryption-context", "purpose"], "NAME=VALUE"),
     (["--image", "{a}", *WHO, "--encryption-context", "=x"], "NAME=VALUE"),
     (["--image", "{a}", *WHO, "--encryption-context", "a=x", "--encryption-context", "A=y"], "twice"),
@@ -387,7 +387,7 @@ def test_check_says_what_kms_says(env, images, policy_file, key_under, module, r
                    {**whole, 8: bytes(48)}, {**whole, 5: b"\5" * 48}, images["b"][1]):
         document = write(tmp_path / "document",
                          module.document(spki_of(recipient_key), pcrs=claims))
-        told = check(env, policy, "--document", document, "--root", root, *PAIRS)
+        told = check(env, policy, "--document", document, "--nsm-root", root, *PAIRS)
         assert told["allowed"] == key.allows(claims), claims
         assert told["evidence"]["debug"] == (claims == {})
 
@@ -409,9 +409,9 @@ def test_which_register_it_was(env, images, policy_file):
 @pytest.mark.parametrize("switches, more, reason", [
     (["--pcr1", "--pcr2"], [], "PCR2 matches, PCR0 and PCR1 do not"),
     (["--pcr3"], [], "PCR0 does not match, PCR3 is not known of an image"),
-    (["--pcr3", "--pcr4", INSTANCE], ["--instance-role", ROLE],
+    (["--pcr3", "--instance-id", INSTANCE], ["--instance-role", ROLE],
      "PCR3 matches, PCR0 does not, PCR4 is not known of an image"),
-    (["--pcr3", "--pcr4", INSTANCE], ["--instance-role", ROLE, "--instance-id", INSTANCE],
+    (["--pcr3", "--instance-id", INSTANCE], ["--instance-role", ROLE, "--instance-id", INSTANCE],
      "PCR3 and PCR4 match, PCR0 does not"),
     (["--pcr3"], ["--instance-role", ROLE + "x"], "PCR0 and PCR3 do not match"),
 ])
@@ -476,7 +476,7 @@ def test_documents_raw_and_in_base64(env, images, policy_file, module, recipient
     for content in (raw, base64.b64encode(raw), base64.encodebytes(raw)):
         for trusted in (root, der):
             document = write(tmp_path / "document", content)
-            told = check(env, policy, "--document", document, "--root", trusted, *PAIRS)
+            told = check(env, policy, "--document", document, "--nsm-root", trusted, *PAIRS)
             assert told["allowed"] and told["evidence"]["module_id"] == "i-0123-enc0123"
 
 
@@ -489,24 +489,24 @@ def test_unbelievable_documents(env, images, policy_file, module, recipient_key,
         document = write(tmp_path / "document", content)
         return refused(env, "--policy", policy, "--document", document, *more, verb="check")
 
-    assert "root: " in told(good) and "--root" in told(good)  # AWS signed nothing of this
+    assert "root: " in told(good) and "--nsm-root" in told(good)  # AWS signed nothing of this
     tampered = stored(module, recipient_key, images["a"][1], tamper=True)
-    assert "not believed: signature:" in told(tampered, "--root", root)
+    assert "not believed: signature:" in told(tampered, "--nsm-root", root)
     expired = stored(module, recipient_key, images["a"][1], expired=True)
-    assert "--at document" in told(expired, "--root", root)
-    assert "not believed: shape:" in told(good[:-100], "--root", root)
-    assert "not believed: shape:" in told(b"\x84" + bytes(40), "--root", root)
-    assert "shape:" in told(stored(module, recipient_key, {}, tag=True), "--root", root)
+    assert "--at document" in told(expired, "--nsm-root", root)
+    assert "not believed: shape:" in told(good[:-100], "--nsm-root", root)
+    assert "not believed: shape:" in told(b"\x84" + bytes(40), "--nsm-root", root)
+    assert "shape:" in told(stored(module, recipient_key, {}, tag=True), "--nsm-root", root)
     for junk in (b"", b"garbage", b"AAAA====", b"\xff" * 50):
-        assert "no attestation document" in told(junk, "--root", root)
-    assert "longer than" in told(b"\x84" + bytes(40000), "--root", root)
+        assert "no attestation document" in told(junk, "--nsm-root", root)
+    assert "longer than" in told(b"\x84" + bytes(40000), "--nsm-root", root)
     junk = write(tmp_path / "junk", b"no certificate")
-    assert "no certificate" in told(good, "--root", junk)
+    assert "no certificate" in told(good, "--nsm-root", junk)
     # an issuer of the chain is not its root
     zonal = module.certificates[1]
     from cryptography.hazmat.primitives import serialization
     issuer = write(tmp_path / "issuer.pem", zonal.public_bytes(serialization.Encoding.PEM))
-    assert "root: " in told(good, "--root", issuer)
+    assert "root: " in told(good, "--nsm-root", issuer)
 
 
 def test_at_a_time(env, images, policy_file, module, recipient_key, tmp_path):
@@ -514,7 +514,7 @@ def test_at_a_time(env, images, policy_file, module, recipient_key, tmp_path):
     root = write(tmp_path / "root.pem", module.root_pem())
     document = write(tmp_path / "document", stored(module, recipient_key, images["a"][1],
                                                    expired=True))
-    arguments = ["--document", document, "--root", root, *PAIRS]
+    arguments = ["--document", document, "--nsm-root", root, *PAIRS]
     hour_ago = datetime.datetime.utcnow() - datetime.timedelta(minutes=30)
     assert check(env, policy, *arguments, "--at", hour_ago.strftime("%Y-%m-%dT%H:%M:%SZ"))["allowed"]
     early = refused(env, "--policy", policy, *arguments, "--at", "2020-01-01T00:00:00Z", verb="check")
@@ -522,7 +522,7 @@ def test_at_a_time(env, images, policy_file, module, recipient_key, tmp_path):
     # made ten minutes after its leaf had ended: not good at its own time either
     assert "expired" in refused(env, "--policy", policy, *arguments, "--at", "document", verb="check")
     fresh = write(tmp_path / "fresh", stored(module, recipient_key, images["a"][1]))
-    assert check(env, policy, "--document", fresh, "--root", root, *PAIRS, "--at",
+    assert check(env, policy, "--document", fresh, "--nsm-root", root, *PAIRS, "--at",
                  "document")["allowed"]
 
 
@@ -560,10 +560,10 @@ def test_documents_that_aws_signed(env, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, told", [
-    ([], "no policy"), (["--policy", "{p}"], "nothing to compare"),
+    ([], "needs --policy FILE"), (["--policy", "{p}"], "nothing to compare"),
     (["--policy", "{p}", "--image", "{a}", "--measurements", "x"], "give one of"),
     (["--policy", "{p}", "--image", "{a}", "--at", "document"], "go with --document"),
-    (["--policy", "{p}", "--image", "{a}", "--root", "x"], "go with --document"),
+    (["--policy", "{p}", "--image", "{a}", "--nsm-root", "x"], "go with --document"),
     (["--policy", "{p}", "--document", "x", "--instance-role", ROLE], "a document has PCR3"),
     (["--policy", "{p}", "--document", "x", "--at", "yesterday"], "--at takes a time"),
     (["--policy", "{p}", "--image", "{a}", "--instance-id", "i"], "not an instance id"),

@@ -390,13 +390,13 @@ def test_descriptors_that_run_out_are_survived(run, destination):
     ("kms.eu-central-1.amazonaws.com", [], "want HOST:PORT"),
     ("127.1:443", ["--allow", "127.0.0.1:443"], "an address must be complete"),
     ("kms.eu-central-1.amazonaws.com:443", ["--allow", "*:443"], "some label must be named"),
-    ("kms.eu-central-1.amazonaws.com:443", ["--to", "x.example:443"], "each --listen needs its --to"),
+    ("kms.eu-central-1.amazonaws.com:443", ["--destination", "x.example:443"], "each --listen needs its --destination"),
     ("kms.eu-central-1.amazonaws.com:443", ["--cid", "16"], "--cid is for --listen vsock"),
     ("kms.eu-central-1.amazonaws.com:443", ["--status", "vsock:any:1"], "--status is unix:PATH or"),
     ("kms.eu-central-1.amazonaws.com:443", ["--idle-seconds", "0"], "--idle-seconds must be"),
 ])
 def test_what_is_refused_at_the_start(env, to, options, told):
-    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--to", to, *options, "--json", env=env)
+    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--destination", to, *options, "--json", env=env)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr.decode() and told in json.loads(done.stdout)["cause"]
     assert len(done.stderr.splitlines()) == 1
@@ -412,11 +412,11 @@ def test_kms_is_allowed_without_being_told(run):
 def test_a_list_takes_the_place_of_kms(env, tmp_path):
     listed = tmp_path / "list"
     listed.write_text("vault.example:8200\n")
-    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--to", "kms.eu-central-1.amazonaws.com:443",
+    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--destination", "kms.eu-central-1.amazonaws.com:443",
                "--allow-file", listed, env=env)
     assert done.returncode == 2 and b"or a line in --allow-file" in done.stderr
     listed.write_text("vault.example:8200\nkms.example\n")
-    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--to", "vault.example:8200",
+    done = ctl("relay", "--listen", "tcp:127.0.0.1:0", "--destination", "vault.example:8200",
                "--allow-file", listed, env=env)
     assert done.returncode == 5 and b"/list, line 2: " in done.stderr
 
@@ -544,7 +544,7 @@ def test_a_service_manager_is_told(run, destination, tmp_path):
 
 
 def test_ready_as_json(destination, tmp_path, env):
-    with subprocess.Popen([CTL, "relay", "--listen", f"unix:{tmp_path}/in.sock", "--to",
+    with subprocess.Popen([CTL, "relay", "--listen", f"unix:{tmp_path}/in.sock", "--destination",
                            "kms.eu-central-1.amazonaws.com:443", "--json"], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, env=env) as relay:
         assert json.loads(relay.stdout.readline()) == {"status": "success", "ready": [

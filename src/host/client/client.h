@@ -4,7 +4,6 @@
 #define HOST_CLIENT_CLIENT_H
 
 #include "codec/json.h"
-#include "host/options.h"
 #include "sockets/frame_io.h"
 
 struct client {

@@ -20,76 +20,44 @@
 #define RETRY_MS    5000 /* after a renewal that failed */
 #define DEV_WATCHED 5    /* four children and the signals */
 
-static const struct option_spec options[] = {
-    {"listen", "ADDRESS", "where enclaved-dev shall listen (default tcp:127.0.0.1:0: any port)"},
-    {"tsk-file", "FILE", "wrap this session key, 64 hex digits (default: one that nobody sees)"},
-    {"dir", "DIR", "keep keys, policy, wrapped TSK and logs in DIR, and use them again"},
-    {"credential-seconds", "N", "how long the session's credentials last (default 3600)"},
-    {"kernel", "FILE", "build an image of this kernel and boot it in a virtual machine"},
-    {"kernel-lock", "FILE", "what the kernel was made of, for the image's metadata"},
-    {"memory", "MIB", "of the virtual machine"},
-    {"cpus", "N", "of the virtual machine"},
-    {"debug-mode", NULL, "boot in debug mode: console in the log, registers zero"},
-    {"boot", "FILE", "boot this image instead, whatever the policy says"},
-    {"image-only", NULL, "end once the image is built"},
-    OPTION_TIMEOUT,
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct command_help help = {
-    .name = "dev",
-    .synopsis = "[--listen ADDRESS] [--tsk-file FILE] [--dir DIR] [--kernel FILE]",
-    .about =
-        "Starts a simulated NSM and KMS, creates a key whose policy demands the measurement of\n"
-        "this enclaved-dev and its configuration, wraps a session key under it, starts and\n"
-        "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT or SIGTERM and\n"
-        "leaves nothing behind but what --dir keeps.\n"
-        "\n"
-        "With --kernel it is enclaved itself, in an image built for this world (DIR/enclaved.eif)\n"
-        "and booted by enclave-sim vm, with vsock, the kernel's own /dev/nsm and a relay.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl dev\n"
-                "  enclavectl dev --listen tcp:127.0.0.1:5000 --dir ~/.enclaved-dev\n"
-                "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n"
-                "  enclavectl dev --kernel build/bzImage --memory 64\n",
-};
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
+static bool check_listen(const char *option, const char *text, struct error *err)
 {
-    struct dev *dev = context;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "credential-seconds") == 0)
-        return options_integer("--credential-seconds", value, 2, OPTIONS_SECONDS_MAX,
-                               &dev->credential_seconds, err);
-    const struct {
-        const char *name, **text;
-    } texts[] = {
-        {"listen", &dev->listen},
-        {"tsk-file", &dev->tsk_file},
-        {"dir", &dev->dir},
-        {"kernel", &dev->kernel},
-        {"kernel-lock", &dev->kernel_lock},
-        {"memory", &dev->memory},
-        {"cpus", &dev->cpus},
-        {"boot", &dev->boot},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (strcmp(name, texts[i].name) == 0)
-            *texts[i].text = value;
-    dev->debug_mode = dev->debug_mode || strcmp(name, "debug-mode") == 0;
-    dev->image_only = dev->image_only || strcmp(name, "image-only") == 0;
-    return true;
+    struct address listen;
+    (void)option;
+    return any_address_parse(&listen, text, err);
 }
 
+static const struct cli_option options[] = {
+    CLI_TEXT("listen", "ADDRESS", struct dev, listen,
+             "where enclaved-dev listens (default tcp:127.0.0.1:0: any port)",
+             .check = check_listen),
+    CLI_TEXT("tsk-file", "FILE", struct dev, tsk_file,
+             "wrap this session key, 64 hex digits (default: one that nobody sees)"),
+    CLI_TEXT("state", "DIR", struct dev, dir,
+             "keep keys, policy, wrapped TSK and logs in DIR, and use them again", .old = "dir"),
+    CLI_INTEGER("credential-seconds", "SECONDS", struct dev, credential_seconds, 2, SECONDS_MAX,
+                "how long the session's credentials last (default 3600)"),
+    CLI_TEXT("kernel", "FILE", struct dev, kernel,
+             "build an image of this kernel and boot it in a virtual machine"),
+    CLI_TEXT("kernel-lock", "FILE", struct dev, kernel_lock,
+             "JSON that says where the kernel comes from, for the image's metadata"),
+    CLI_TEXT("memory", "MIB", struct dev, memory, "memory of the virtual machine"),
+    CLI_TEXT("cpus", "N", struct dev, cpus, "CPUs of the virtual machine"),
+    CLI_FLAG("debug-mode", struct dev, debug_mode,
+             "boot in debug mode: console in the log, registers zero"),
+    CLI_TEXT("boot", "FILE", struct dev, boot, "boot this image instead, whatever the policy says"),
+    CLI_FLAG("image-only", struct dev, image_only, "end once the image is built"),
+    OPTION_TIMEOUT(struct dev),
+    OPTION_JSON(struct dev),
+};
+
 /* Some options only make sense with a virtual machine. */
-static bool check_options(const struct dev *dev, struct error *err)
+static bool check(void *given, struct error *err)
 {
+    const struct dev *dev = given;
     if (dev->kernel != NULL)
         return !dev->image_only || dev->dir != NULL ||
-               error_set(err, ERROR_USAGE, "--image-only goes with --dir, where the image stays");
+               error_set(err, ERROR_USAGE, "--image-only goes with --state, where the image stays");
     if (dev->kernel_lock == NULL && dev->memory == NULL && dev->cpus == NULL && dev->boot == NULL &&
         !dev->debug_mode && !dev->image_only)
         return true;
@@ -98,7 +66,7 @@ static bool check_options(const struct dev *dev, struct error *err)
                      "with --kernel");
 }
 
-static int report_ready(const struct dev *dev)
+static int tell_ready(const struct dev *dev)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 65536);
@@ -116,7 +84,8 @@ static int report_ready(const struct dev *dev)
     } else {
         buffer_printf(&out, "ready %s\n", dev->address);
     }
-    report_note("simulated NSM and KMS: for development only; this machine can read every secret");
+    report_note("simulated NSM and KMS: for development only, nothing here is kept from this "
+                "machine");
     report_note("PCR0 %s", dev->pcr0);
     report_note("key %s, logs and policy in %s", dev->key_arn, dev->state);
     report_note("try: enclavectl pipeline --to %s --payload '{\"hello\": \"world\"}'",
@@ -124,7 +93,7 @@ static int report_ready(const struct dev *dev)
     return report_print(&dev->common, buffer_bytes(&out));
 }
 
-static int report_image(const struct dev *dev)
+static int tell_image(const struct dev *dev)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 4096);
@@ -141,73 +110,54 @@ static int64_t renew_at_us(const struct dev *dev)
     return clock_wall_us() + life * 1000000;
 }
 
-static int report_death(struct dev *dev, struct child *child)
+static int tell_death(struct dev *dev, struct child *child)
 {
     struct error err;
-    char log[64], line[DEV_LINE_SIZE], how[64];
+    char log[64], line[400], how[64];
     snprintf(log, sizeof log, "%s.log", child->name);
     dev_last_line(dev, log, line);
     child_describe(child, how, sizeof how);
     error_set(&err, ERROR_SYSTEM, "%s %s; its log ends: %s", child->name, how,
               line[0] != '\0' ? line : "(empty)");
-    (void)report_failure_with(&dev->common, &err, dev->dir != NULL ? NULL : "keep logs with --dir");
+    (void)report_failure_with(&dev->common, &err,
+                              dev->dir != NULL ? NULL : "keep logs with --state");
     return EXIT_REFUSED;
-}
-
-/* Waits for a signal, a child's end or the time of renewal. False if it cannot wait. */
-static bool wait_until(struct pollfd fds[DEV_WATCHED], int64_t until_us)
-{
-    int64_t rest = (until_us - clock_wall_us()) / 1000;
-    rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
-    int ready = poll(fds, DEV_WATCHED, (int)rest);
-    if (ready <= 0) /* then revents are not set */
-        fds[DEV_WATCHED - 1].revents = 0;
-    return ready >= 0 || errno == EINTR;
-}
-
-/* Renews the credentials; returns when to do so again. */
-static int64_t renew(struct dev *dev)
-{
-    struct error err = {0};
-    if (dev_renew(dev, &err)) {
-        report_note("session credentials renewed");
-        return renew_at_us(dev);
-    }
-    if (err.code != ERROR_SHUTTING_DOWN)
-        (void)report_failure(&dev->common, &err);
-    return clock_wall_us() + INT64_C(1000) * RETRY_MS;
-}
-
-static struct child *ended_child(struct dev *dev)
-{
-    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
-    for (size_t i = 0; i < ARRAY_LEN(children); i++)
-        if (children[i]->pid > 0 && child_ended(children[i]))
-            return children[i];
-    return NULL;
 }
 
 /* Until a signal (EXIT_OK) or the end of a child. */
 static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
 {
+    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
     int64_t renew_us = renew_at_us(dev);
     for (;;) {
-        if (!wait_until(fds, renew_us))
+        int64_t rest = (renew_us - clock_wall_us()) / 1000;
+        rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
+        int ready = poll(fds, DEV_WATCHED, (int)rest);
+        if (ready < 0 && errno != EINTR)
             return EXIT_LOCAL;
-        if (fds[DEV_WATCHED - 1].revents != 0)
+        if (ready > 0 && fds[DEV_WATCHED - 1].revents != 0)
             return EXIT_OK;
-        struct child *ended = ended_child(dev);
-        if (ended != NULL)
-            return report_death(dev, ended);
-        if (clock_wall_us() >= renew_us)
-            renew_us = renew(dev);
+        for (size_t i = 0; i < ARRAY_LEN(children); i++)
+            if (children[i]->pid > 0 && child_ended(children[i]))
+                return tell_death(dev, children[i]);
+        if (clock_wall_us() < renew_us)
+            continue;
+        struct error err = {0};
+        if (dev_renew(dev, &err)) {
+            renew_us = renew_at_us(dev);
+            report_note("session credentials renewed");
+        } else if (err.code != ERROR_SHUTTING_DOWN) {
+            (void)report_failure(&dev->common, &err);
+            renew_us = clock_wall_us() + INT64_C(1000) * RETRY_MS;
+        }
     }
 }
 
-/* A child that does not run has the descriptor -1, which poll ignores. */
+/* A child that does not run has no descriptor, for which poll does not wait. */
 static bool watch_child(const struct child *child, struct pollfd *out)
 {
-    /* Not glibc's pidfd_open, which is new in 2.36: Amazon Linux 2023 has glibc 2.34. */
+    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34.
+     */
     int fd = child->pid > 0 ? (int)syscall(SYS_pidfd_open, child->pid, 0u) : -1;
     *out = (struct pollfd){.fd = fd, .events = POLLIN};
     return child->pid == 0 || out->fd >= 0;
@@ -236,50 +186,70 @@ static int serve(struct dev *dev)
     return code;
 }
 
-static int run(struct dev *dev)
+static int start_and_serve(struct dev *dev)
 {
     struct error err = {0};
     if (!dev_start(dev, &err))
         return err.code == ERROR_SHUTTING_DOWN ? EXIT_OK : report_failure(&dev->common, &err);
-    int code = dev->image_only ? report_image(dev) : report_ready(dev);
+    int code = dev->image_only ? tell_image(dev) : tell_ready(dev);
     return code == EXIT_OK && !dev->image_only ? serve(dev) : code;
 }
 
-int command_dev(int argc, char **argv)
+static int run(void *given)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
-    struct dev dev = {
-        .common.timeout_ms = DELIVERY_TIMEOUT_MS,
-        .listen = "tcp:127.0.0.1:0",
-        .credential_seconds = 3600,
-        .state_fd = -1,
-        .nsm.out = -1,
-        .kms.out = -1,
-        .way_out.out = -1,
-        .enclaved.out = -1,
-    };
-    int ended = options_parse(&help, argc, argv, &dev.common, take, &dev);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    struct address listen;
-    struct error wrong;
-    if (!check_options(&dev, &wrong) || !any_address_parse(&listen, dev.listen, &wrong))
-        return report_failure(&dev.common, &wrong);
-    dev.stop_fd = signals_open(ends, &wrong);
-    if (dev.stop_fd < 0)
-        return report_failure(&dev.common, &wrong);
-    credentials_init(&dev.admin);
-    credentials_init(&dev.session);
-    credentials_init(&dev.previous);
-    int code = run(&dev);
-    dev_stop(&dev);
-    if (dev.run[0] != '\0')
-        file_remove_tree(dev.run);
-    credentials_clear(&dev.admin);
-    credentials_clear(&dev.session);
-    credentials_clear(&dev.previous);
-    if (dev.state_fd >= 0)
-        close(dev.state_fd);
-    close(dev.stop_fd);
+    struct dev *dev = given;
+    struct error err;
+    dev->stop_fd = signals_open(ends, &err);
+    if (dev->stop_fd < 0)
+        return report_failure(&dev->common, &err);
+    credentials_init(&dev->admin);
+    credentials_init(&dev->session);
+    credentials_init(&dev->previous);
+    int code = start_and_serve(dev);
+    dev_stop(dev);
+    if (dev->run[0] != '\0')
+        file_remove_tree(dev->run);
+    credentials_clear(&dev->admin);
+    credentials_clear(&dev->session);
+    credentials_clear(&dev->previous);
+    if (dev->state_fd >= 0)
+        close(dev->state_fd);
+    close(dev->stop_fd);
     return code;
 }
+
+static const struct dev initial = {
+    .common.timeout_ms = DELIVERY_TIMEOUT_MS,
+    .listen = "tcp:127.0.0.1:0",
+    .credential_seconds = 3600,
+    .state_fd = -1,
+    .nsm.out = -1,
+    .kms.out = -1,
+    .way_out.out = -1,
+    .enclaved.out = -1,
+};
+
+const struct cli_command command_dev = {
+    .name = "dev",
+    .summary = "run enclaved on this machine with simulated NSM and KMS",
+    .synopsis = "[--listen ADDRESS] [--tsk-file FILE] [--state DIR] [--kernel FILE]",
+    .about =
+        "Starts a simulated NSM and KMS, creates a key whose policy demands the measurement of\n"
+        "this enclaved-dev and its configuration, wraps a session key under it, starts and\n"
+        "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT or SIGTERM and\n"
+        "leaves nothing but what --state keeps.\n"
+        "\n"
+        "With --kernel it is enclaved itself, in an image built for this world (DIR/enclaved.eif)\n"
+        "and booted by enclave-sim vm, with vsock, the kernel's own /dev/nsm and a relay.",
+    .examples = "  enclavectl dev\n"
+                "  enclavectl dev --listen tcp:127.0.0.1:5000 --state ~/.enclaved-dev\n"
+                "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n"
+                "  enclavectl dev --kernel build/bzImage --memory 64\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof initial,
+    .initial = &initial,
+    .check = check,
+    .run = run,
+};

@@ -9,8 +9,8 @@
 
 #include <limits.h>
 
+#include "host/common.h"
 #include "host/credentials/credentials.h"
-#include "host/options.h"
 #include "system/child.h"
 
 #define DEV_REGION  "us-east-1"

@@ -46,7 +46,7 @@ static bool lock_state(struct dev *dev, struct error *err)
         return error_set_errno(err, ERROR_SYSTEM, "the folder %.200s cannot be locked", dev->state);
     return error_set(err, ERROR_SYSTEM,
                      "the folder %.200s is in use: end the other enclavectl dev, or give another "
-                     "--dir",
+                     "--state",
                      dev->state);
 }
 

@@ -23,10 +23,15 @@ static bool build_image(const struct dev *dev, const char *image, struct error *
         return false;
     snprintf(self, sizeof self, "%s/enclavectl", dev->programs);
     snprintf(init, sizeof init, "%s/enclaved-init", dev->programs);
-    const char *argv[] = {self,         "image",    "build",    "--kernel",       dev->kernel,
-                          "--enclaved", init,       "--config", config,           "--roots",
-                          roots,        "--output", image,      "--measurements", measurements,
-                          NULL,         NULL,       NULL};
+    const char *argv[] = {self,         "image",
+                          "build",      "--kernel",
+                          dev->kernel,  "--enclaved",
+                          init,         "--config",
+                          config,       "--roots",
+                          roots,        "--output",
+                          image,        "--write-measurements",
+                          measurements, NULL,
+                          NULL,         NULL};
     if (dev->kernel_lock != NULL) {
         argv[ARRAY_LEN(argv) - 3] = "--kernel-lock";
         argv[ARRAY_LEN(argv) - 2] = dev->kernel_lock;
@@ -63,7 +68,8 @@ static bool start_relay(struct dev *dev, struct error *err)
     const char *port = strrchr(dev->relay, ':');
     snprintf(listen, sizeof listen, "unix:%s/relay.sock", dev->run);
     snprintf(to, sizeof to, "localhost:%s", port == NULL ? "" : port + 1);
-    const char *const options[] = {"relay", "--listen", listen, "--to", to, "--allow", to, NULL};
+    const char *const options[] = {"relay", "--listen", listen, "--destination",
+                                   to,      "--allow",  to,     NULL};
     return dev_launch(dev, &dev->way_out, "relay", "enclavectl", options, DEV_WAIT_MS, ready,
                       sizeof ready, err);
 }

@@ -4,8 +4,8 @@
 #define HOST_DOCTOR_DOCTOR_H
 
 #include "codec/json.h"
+#include "host/common.h"
 #include "host/context.h"
-#include "host/options.h"
 
 #define CHECKS_MAX        96
 #define DOCTOR_ANSWER_MAX 65536 /* bytes of measurements, or of an answer to health */
@@ -21,12 +21,13 @@ struct check {
 
 struct doctor {
     struct common common;
-    const char *root;  /* --root: the folder that stands for /, with dev and sys; "" for / itself */
-    const char *relay; /* --relay */
+    const char
+        *root; /* --sysroot: the folder that stands for /, with dev and sys; "" for / itself */
+    const char *relay;                      /* --relay */
     const char *endpoint;                   /* --endpoint: the name of KMS */
     const char *roots;                      /* --roots: PEM file */
     const char *policy;                     /* --policy: a key policy, JSON */
-    const char *pcrs;                       /* --pcrs: measurements, JSON */
+    const char *measurements;               /* --measurements: measurements, JSON */
     const char *principal;                  /* --principal: who asks */
     const char *context[CONTEXT_PAIRS_MAX]; /* --encryption-context K=V */
     size_t context_count;
@@ -49,6 +50,6 @@ void doctor_vsock(struct doctor *doctor); /* AF_VSOCK */
 void doctor_clock(struct doctor *doctor);
 void doctor_service(struct doctor *doctor); /* --to: state, credentials, last error */
 void doctor_relay(struct doctor *doctor);   /* --relay: reachable, TLS, the clock of KMS */
-void doctor_policy(struct doctor *doctor);  /* --policy against --pcrs, or what runs */
+void doctor_policy(struct doctor *doctor);  /* --policy against --measurements, or what runs */
 
 #endif

@@ -138,7 +138,7 @@ void doctor_nsm(struct doctor *doctor)
     char path[PATH_SIZE];
     struct stat status;
     if (!path_of(doctor, "/dev/nsm", path)) {
-        doctor_add(doctor, "nsm", CHECK_FAIL, "give a shorter --root", "the path is too long");
+        doctor_add(doctor, "nsm", CHECK_FAIL, "give a shorter --sysroot", "the path is too long");
         return;
     }
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -179,7 +179,7 @@ void doctor_vsock(struct doctor *doctor)
         check_transport(doctor);
         return;
     }
-    bool needed = doctor->common.to_given && strncmp(doctor->common.to, "vsock:", 6) == 0;
+    bool needed = doctor->common.to != NULL && strncmp(doctor->common.to, "vsock:", 6) == 0;
     enum check_result result = needed ? CHECK_FAIL : CHECK_WARN;
     if (reason == EAFNOSUPPORT)
         doctor_add(doctor, "vsock", result,

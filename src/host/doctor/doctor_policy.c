@@ -62,7 +62,7 @@ static void evaluate(struct doctor *doctor, const struct policy *policy,
             "PCR0, PCR1 and PCR2 are zero: an enclave in debug mode, and the policy allows it");
     doctor_add(doctor, "policy", CHECK_OK, NULL, "allows kms:Decrypt to %.*s with these PCRs",
                SHOWN(principal));
-    if (doctor->denied && !debug && doctor->pcrs != NULL)
+    if (doctor->denied && !debug && doctor->measurements != NULL)
         doctor_add(
             doctor, "running", CHECK_FAIL,
             "see Flags and Measurements in nitro-cli describe-enclaves; run this image, "
@@ -71,14 +71,14 @@ static void evaluate(struct doctor *doctor, const struct policy *policy,
             "in debug mode (its PCRs are zero), or another image or role is in use");
 }
 
-/* The file of --pcrs, else the PCRs of the enclave that answered at --to. */
+/* The file of --measurements, else the PCRs of the enclave that answered at --to. */
 static bool read_measurements(const struct doctor *doctor, struct buffer *out, struct error *err)
 {
-    if (doctor->pcrs != NULL)
-        return file_read(doctor->pcrs, out, err);
+    if (doctor->measurements != NULL)
+        return file_read(doctor->measurements, out, err);
     if (doctor->health.len == 0)
         return error_set(err, ERROR_FORMAT,
-                         "the service did not report its measurements: give --pcrs");
+                         "the service did not report its measurements: give --measurements");
     buffer_append(out, buffer_bytes(&doctor->health));
     return !out->failed || error_set(err, ERROR_FORMAT, "the answer to health is too long");
 }

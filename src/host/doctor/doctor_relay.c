@@ -126,7 +126,8 @@ static void add_unreachable(struct doctor *doctor, const struct error *err)
     if (!find_endpoint(doctor, host))
         snprintf(host, sizeof host, "kms.REGION.amazonaws.com");
     snprintf(remedy, sizeof remedy,
-             "on the parent: enclavectl relay --listen vsock:any:8000 --to %.250s:443", host);
+             "on the parent: enclavectl relay --listen vsock:any:8000 --destination %.250s:443",
+             host);
     doctor_add(doctor, "relay", CHECK_FAIL, remedy, "%s",
                err->cause[0] != '\0' ? err->cause : error_text(err->code));
 }

@@ -22,7 +22,7 @@ static const struct {
 } explanations[] = {
     {"kms_denied", NULL, "KMS refused", "look up the type that KMS gave"},
     {"relay_unreachable", NULL, "nothing listens at the relay's address",
-     "on the parent: enclavectl relay --listen vsock:any:8000 --to "
+     "on the parent: enclavectl relay --listen vsock:any:8000 --destination "
      "kms.REGION.amazonaws.com:443, and kms.relay: vsock:3:8000"},
     {"tls_failed", "not yet valid", "the certificate of KMS is not yet valid: the clock is slow",
      "set the clock"},

@@ -3,10 +3,12 @@
 #ifndef HOST_IMAGE_IMAGE_H
 #define HOST_IMAGE_IMAGE_H
 
-int image_build(int argc, char **argv);
-int image_inspect(int argc, char **argv);
-int image_pcr(int argc, char **argv);
-int image_sign(int argc, char **argv);
-int image_verify(int argc, char **argv);
+#include "cli/cli.h"
+
+extern const struct cli_command image_build;
+extern const struct cli_command image_inspect;
+extern const struct cli_command image_pcr;
+extern const struct cli_command image_sign;
+extern const struct cli_command image_verify;
 
 #endif

@@ -13,42 +13,6 @@
 #include "pki/pki.h"
 #include "system/file.h"
 
-static const struct option_spec options[] = {
-    {"kernel", "FILE", "the kernel: a bzImage (x86_64) or an Image (aarch64)"},
-    {"config", "FILE", "enclaved's configuration, in the image " EIF_PATH_CONFIG},
-    {"roots", "FILE", "the CA roots in PEM, in the image " EIF_PATH_ROOTS},
-    {"output", "FILE", "the image"},
-    {"cmdline", "TEXT", "the kernel's command line (default: nitro-cli's)"},
-    {"enclaved", "FILE", "what becomes /init (default: enclaved-init beside enclavectl)"},
-    {"wrapped-tsk", "FILE", "the wrapped TSK, in the image " EIF_PATH_WRAPPED},
-    {"module", "FILE", "a kernel module, uncompressed; repeatable, loaded in this order"},
-    {"ramdisk", "FILE", "a further ramdisk, taken as it is; repeatable"},
-    {"arch", "ARCH", "x86_64 or aarch64 (default: the kernel's)"},
-    {"name", "TEXT", "the image's name in its metadata (default: enclaved)"},
-    {"version", "TEXT", "the image's version in its metadata (default: enclaved's)"},
-    {"metadata", "KEY=VALUE", "a pair for its CustomMetadata; repeatable"},
-    {"kernel-lock", "FILE", "JSON that says where the kernel comes from, for its metadata"},
-    {"measurements", "FILE", "write the measurements there, too"},
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct command_help help = {
-    .name = "image build",
-    .synopsis = "--kernel FILE --config FILE --roots FILE --output FILE",
-    .about =
-        "Builds an enclave image (EIF, version 4) and prints its measurements as nitro-cli does.\n"
-        "PCR1 covers kernel, command line, program and modules; PCR2 configuration and roots;\n"
-        "PCR0 all of it. The same files give the same image, wherever and whenever; the build\n"
-        "time in its metadata is SOURCE_DATE_EPOCH, else 1970.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl image build --kernel build/bzImage --config enclaved.json \\\n"
-                "      --roots roots.pem --output enclaved.eif --measurements pcrs.json\n"
-                "  enclavectl image build --kernel blobs/bzImage --module blobs/nsm.ko \\\n"
-                "      --config enclaved.json --roots roots.pem --output enclaved.eif\n",
-};
-
 struct build {
     struct common common;
     struct eif_plan plan;
@@ -62,68 +26,40 @@ struct build {
     struct buffer config_text, roots_text, wrapped_text, lock_text, metadata_text;
 };
 
-static bool add(const char **list, size_t *count, size_t most, const char *name, const char *value,
-                struct error *err)
-{
-    if (*count == most)
-        return error_set(err, ERROR_USAGE, "at most %zu times --%s", most, name);
-    list[(*count)++] = value;
-    return true;
-}
+static const char *const machines[] = {"x86_64", "aarch64", NULL};
 
-static bool take_machine(struct eif_plan *plan, const char *value, struct error *err)
-{
-    for (enum machine m = MACHINE_X86_64; m <= MACHINE_AARCH64; m++)
-        if (strcmp(value, machine_name(m)) == 0)
-            plan->machine = m;
-    return plan->machine != MACHINE_UNKNOWN ||
-           error_set(err, ERROR_USAGE, "--arch is x86_64 or aarch64");
-}
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct build *b = context;
-    const struct {
-        const char *name;
-        const char **at;
-    } single[] = {
-        {"kernel", &b->plan.kernel}, {"cmdline", &b->cmdline},
-        {"enclaved", &b->plan.init}, {"config", &b->config},
-        {"roots", &b->roots},        {"wrapped-tsk", &b->wrapped},
-        {"name", &b->metadata.name}, {"version", &b->metadata.version},
-        {"kernel-lock", &b->lock},   {"measurements", &b->measurements},
-        {"output", &b->plan.output},
-    };
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "module") == 0)
-        return add(b->modules, &b->plan.module_count, EIF_MODULES_MAX, name, value, err);
-    if (strcmp(name, "ramdisk") == 0)
-        return add(b->ramdisks, &b->plan.ramdisk_count, EIF_RAMDISKS_MAX, name, value, err);
-    if (strcmp(name, "metadata") == 0)
-        return add(b->pairs, &b->metadata.pair_count, EIF_METADATA_PAIRS, name, value, err);
-    if (strcmp(name, "arch") == 0)
-        return take_machine(&b->plan, value, err);
-    for (size_t i = 0; i < ARRAY_LEN(single); i++)
-        if (strcmp(name, single[i].name) == 0)
-            *single[i].at = value;
-    return true;
-}
-
-static bool check_wanted(const struct build *b, struct error *err)
-{
-    const struct {
-        const char *name, *value;
-    } wanted[] = {{"kernel", b->plan.kernel},
-                  {"config", b->config},
-                  {"roots", b->roots},
-                  {"output", b->plan.output}};
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-        if (wanted[i].value == NULL)
-            return error_set(err, ERROR_USAGE, "--%s is needed; see enclavectl image build --help",
-                             wanted[i].name);
-    return true;
-}
+static const struct cli_option options[] = {
+    CLI_TEXT("kernel", "FILE", struct build, plan.kernel,
+             "the kernel: a bzImage (x86_64) or an Image (aarch64)", .needed = true),
+    CLI_TEXT("config", "FILE", struct build, config,
+             "enclaved's configuration, in the image " EIF_PATH_CONFIG, .needed = true),
+    CLI_TEXT("roots", "FILE", struct build, roots,
+             "the CA roots in PEM, in the image " EIF_PATH_ROOTS, .needed = true),
+    CLI_TEXT("output", "FILE", struct build, plan.output, "the image", .needed = true),
+    CLI_TEXT("cmdline", "TEXT", struct build, cmdline,
+             "the kernel's command line (default: nitro-cli's)"),
+    CLI_TEXT("enclaved", "FILE", struct build, plan.init,
+             "what becomes /init (default: enclaved-init beside enclavectl)"),
+    CLI_TEXT("wrapped-tsk-file", "FILE", struct build, wrapped,
+             "the wrapped TSK, in the image " EIF_PATH_WRAPPED, .old = "wrapped-tsk"),
+    CLI_TEXTS("module", "FILE", struct build, modules, plan.module_count,
+              "a kernel module, uncompressed; repeatable, loaded in this order"),
+    CLI_TEXTS("ramdisk", "FILE", struct build, ramdisks, plan.ramdisk_count,
+              "a further ramdisk, taken as it is; repeatable"),
+    CLI_CHOICE("arch", "ARCH", struct build, plan.machine, machines, MACHINE_X86_64,
+               "x86_64 or aarch64 (default: the kernel's)"),
+    CLI_TEXT("image-name", "TEXT", struct build, metadata.name,
+             "the image's name in its metadata (default: enclaved)", .old = "name"),
+    CLI_TEXT("image-version", "TEXT", struct build, metadata.version,
+             "the image's version in its metadata (default: enclaved's)", .old = "version"),
+    CLI_TEXTS("metadata", "KEY=VALUE", struct build, pairs, metadata.pair_count,
+              "a pair for its CustomMetadata; repeatable"),
+    CLI_TEXT("kernel-lock", "FILE", struct build, lock,
+             "JSON that says where the kernel comes from, for its metadata"),
+    CLI_TEXT("write-measurements", "FILE", struct build, measurements,
+             "write the measurements there as well", .old = "measurements"),
+    OPTION_JSON(struct build),
+};
 
 /* The init beside this program, else enclaved itself. */
 static bool default_init(struct build *b, struct error *err)
@@ -186,7 +122,7 @@ static bool read_config(struct build *b, struct error *err)
                       "%.200s is no configuration of enclaved: kms.key_arn is missing", b->config);
         if (good) {
             compare_path(&doc, kms, "roots_file", "roots", EIF_PATH_ROOTS);
-            compare_path(&doc, kms, "wrapped_tsk_file", "wrapped-tsk",
+            compare_path(&doc, kms, "wrapped_tsk_file", "wrapped-tsk-file",
                          b->wrapped != NULL ? EIF_PATH_WRAPPED : NULL);
         }
     }
@@ -228,7 +164,7 @@ static bool read_epoch(int64_t *out, struct error *err)
     *out = 0;
     if (text == NULL || text[0] == '\0')
         return true;
-    return options_integer("SOURCE_DATE_EPOCH", text, 0, INT64_C(253402300799), out, err);
+    return cli_integer("SOURCE_DATE_EPOCH", text, 0, INT64_C(253402300799), out, err);
 }
 
 /* The kernel decides the machine, unless --arch has; the build compares the two. */
@@ -246,8 +182,8 @@ static bool read_kernel(struct build *b, struct kernel *kernel, struct error *er
 
 static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
 {
-    if (!check_wanted(b, err) || (b->plan.init == NULL && !default_init(b, err)) ||
-        !read_kernel(b, kernel, err) || !read_config(b, err) || !read_roots(b, err) ||
+    if ((b->plan.init == NULL && !default_init(b, err)) || !read_kernel(b, kernel, err) ||
+        !read_config(b, err) || !read_roots(b, err) ||
         (b->wrapped != NULL && !file_read(b->wrapped, &b->wrapped_text, err)) ||
         !read_lock(b, err) || !read_epoch(&b->metadata.build_time_s, err))
         return false;
@@ -282,10 +218,8 @@ static int tell(const struct build *b, const struct eif_measurements *measuremen
     return report_print(&b->common, buffer_bytes(&out));
 }
 
-static void start(struct build *b)
+static void init_buffers(struct build *b)
 {
-    b->metadata.name = "enclaved";
-    b->metadata.version = ENCLAVED_VERSION;
     buffer_init(&b->config_text, IMAGE_FILE_MAX);
     buffer_init(&b->roots_text, IMAGE_PEM_MAX);
     buffer_init(&b->wrapped_text, IMAGE_FILE_MAX);
@@ -301,21 +235,42 @@ static void clear(struct build *b)
         buffer_clear(all[i]);
 }
 
-int image_build(int argc, char **argv)
+static int run(void *given)
 {
-    struct build build = {0};
+    struct build *build = given;
     struct kernel kernel = {0};
     struct eif_measurements measurements;
     struct error err = {0};
-    start(&build);
-    int ended = options_parse(&help, argc, argv, &build.common, take, &build);
-    if (ended == OPTIONS_GO_ON) {
-        bool good = prepare(&build, &kernel, &err);
-        build.plan.stop_fd = good ? image_hold_signals(&err) : -1;
-        good = build.plan.stop_fd >= 0 && eif_build(&build.plan, &measurements, &err);
-        ended = good ? tell(&build, &measurements) : report_file_failure(&build.common, &err, NULL);
-        image_release_signals(build.plan.stop_fd);
-    }
-    clear(&build);
-    return ended;
+    init_buffers(build);
+    bool good = prepare(build, &kernel, &err);
+    build->plan.stop_fd = good ? image_hold_signals(&err) : -1;
+    good = build->plan.stop_fd >= 0 && eif_build(&build->plan, &measurements, &err);
+    int code = good ? tell(build, &measurements) : report_file_failure(&build->common, &err, NULL);
+    image_release_signals(build->plan.stop_fd);
+    clear(build);
+    return code;
 }
+
+static const struct build initial = {
+    .metadata = {.name = "enclaved", .version = ENCLAVED_VERSION},
+};
+
+const struct cli_command image_build = {
+    .name = "build",
+    .summary = "make an image from kernel, enclaved and its configuration",
+    .synopsis = "--kernel FILE --config FILE --roots FILE --output FILE [OPTION...]",
+    .about =
+        "Builds an enclave image (EIF, version 4) and prints its measurements as nitro-cli does.\n"
+        "PCR1 covers kernel, command line, program and modules; PCR2 configuration and roots;\n"
+        "PCR0 all of it. The same files give the same image, wherever and whenever; the build\n"
+        "time in its metadata is SOURCE_DATE_EPOCH, else 1970.",
+    .examples = "  enclavectl image build --kernel build/bzImage --config enclaved.json \\\n"
+                "      --roots roots.pem --output enclaved.eif --write-measurements pcrs.json\n"
+                "  enclavectl image build --kernel blobs/bzImage --module blobs/nsm.ko \\\n"
+                "      --config enclaved.json --roots roots.pem --output enclaved.eif\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof initial,
+    .initial = &initial,
+    .run = run,
+};

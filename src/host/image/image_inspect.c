@@ -13,21 +13,6 @@
 
 #define CMDLINE_SHOWN 65536 /* longest command line that is shown, bytes */
 
-static const struct option_spec options[] = {OPTION_JSON, OPTION_HELP};
-
-static const struct command_help help = {
-    .name = "image inspect",
-    .synopsis = "FILE",
-    .about =
-        "Shows the header, sections, command line, metadata, measurements and signature of an\n"
-        "image; with --json in the keys of nitro-cli describe-eif, and Sections and Cmdline\n"
-        "besides. What is wrong with it, image verify says.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl image inspect enclaved.eif\n"
-                "  enclavectl image inspect enclaved.eif --json\n",
-};
-
 struct inspect {
     struct common common;
     const char *path;
@@ -44,14 +29,9 @@ struct inspect {
     struct error signature_error;
 };
 
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct inspect *s = context;
-    if (name != NULL || s->path != NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    s->path = value;
-    return true;
-}
+static const struct cli_option options[] = {OPTION_JSON(struct inspect)};
+static const struct cli_option operand =
+    CLI_TEXT(NULL, "FILE", struct inspect, path, "the image", .needed = true);
 
 static bool read_metadata(struct inspect *s, struct error *err)
 {
@@ -347,21 +327,36 @@ static int tell(const struct inspect *s)
     return report_file_failure(&s->common, &err, NULL);
 }
 
-int image_inspect(int argc, char **argv)
+static int run(void *given)
 {
-    struct inspect s = {.file.fd = -1};
+    struct inspect *s = given;
     struct error err = {0};
-    int ended = options_parse(&help, argc, argv, &s.common, take, &s);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    buffer_init(&s.cmdline, CMDLINE_SHOWN);
-    buffer_init(&s.metadata_text, EIF_METADATA_MAX);
-    json_init(&s.metadata, JSON_DEPTH);
-    ended = read_all(&s, &err) ? tell(&s) : report_file_failure(&s.common, &err, NULL);
-    certificate_free(s.certificate);
-    json_clear(&s.metadata);
-    buffer_clear(&s.metadata_text);
-    buffer_clear(&s.cmdline);
-    eif_file_close(&s.file);
+    s->file.fd = -1;
+    buffer_init(&s->cmdline, CMDLINE_SHOWN);
+    buffer_init(&s->metadata_text, EIF_METADATA_MAX);
+    json_init(&s->metadata, JSON_DEPTH);
+    int ended = read_all(s, &err) ? tell(s) : report_file_failure(&s->common, &err, NULL);
+    certificate_free(s->certificate);
+    json_clear(&s->metadata);
+    buffer_clear(&s->metadata_text);
+    buffer_clear(&s->cmdline);
+    eif_file_close(&s->file);
     return ended;
 }
+
+const struct cli_command image_inspect = {
+    .name = "inspect",
+    .summary = "show what an image holds, and its measurements",
+    .synopsis = "FILE",
+    .about =
+        "Shows the header, sections, command line, metadata, measurements and signature of an\n"
+        "image; with --json under the keys of nitro-cli describe-eif, with Sections and Cmdline\n"
+        "added. What is wrong with it, image verify reports.",
+    .examples = "  enclavectl image inspect enclaved.eif\n"
+                "  enclavectl image inspect enclaved.eif --json\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operand = &operand,
+    .size = sizeof(struct inspect),
+    .run = run,
+};

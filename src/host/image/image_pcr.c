@@ -10,29 +10,6 @@
 
 #define REGISTERS_MAX 7 /* PCR0 to PCR4, PCR8, and one of a file */
 
-static const struct option_spec options[] = {
-    {"kernel", "FILE", "with --ramdisk: PCR0, PCR1 and PCR2 of these parts"},
-    {"cmdline", "TEXT", "the kernel's command line (default: nitro-cli's)"},
-    {"ramdisk", "FILE", "a ramdisk as it stands in the image; repeatable, in order"},
-    {"role-arn", "ARN", "PCR3 of the parent instance's IAM role"},
-    {"instance-id", "ID", "PCR4 of the parent instance"},
-    {"certificate", "FILE", "PCR8 of a signing certificate in PEM"},
-    {"file", "FILE", "a register that is extended once by this file's digest"},
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct command_help help = {
-    .name = "image pcr",
-    .synopsis = "[--kernel FILE --ramdisk FILE...] [--role-arn ARN] [--certificate FILE] ...",
-    .about = "Computes registers from their parts, without building an image.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl image pcr --role-arn arn:aws:iam::123456789012:role/enclave\n"
-                "  enclavectl image pcr --certificate cert.pem --json\n"
-                "  enclavectl image pcr --kernel bzImage --ramdisk boot.gz --ramdisk app.gz\n",
-};
-
 struct pcr {
     struct common common;
     const char *kernel, *cmdline, *role, *instance, *certificate, *file;
@@ -45,28 +22,22 @@ struct pcr {
     size_t count;
 };
 
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct pcr *p = context;
-    const struct {
-        const char *name;
-        const char **at;
-    } single[] = {
-        {"kernel", &p->kernel},        {"cmdline", &p->cmdline},         {"role-arn", &p->role},
-        {"instance-id", &p->instance}, {"certificate", &p->certificate}, {"file", &p->file},
-    };
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "ramdisk") == 0) {
-        if (p->ramdisk_count == ARRAY_LEN(p->ramdisks))
-            return error_set(err, ERROR_USAGE, "at most %d ramdisks", EIF_SECTIONS_MAX);
-        p->ramdisks[p->ramdisk_count++] = value;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(single); i++)
-        if (strcmp(name, single[i].name) == 0)
-            *single[i].at = value;
-    return true;
-}
+static const struct cli_option options[] = {
+    CLI_TEXT("kernel", "FILE", struct pcr, kernel,
+             "with --ramdisk: PCR0, PCR1 and PCR2 of these parts"),
+    CLI_TEXT("cmdline", "TEXT", struct pcr, cmdline,
+             "the kernel's command line (default: nitro-cli's)"),
+    CLI_TEXTS("ramdisk", "FILE", struct pcr, ramdisks, ramdisk_count,
+              "a ramdisk as it stands in the image; repeatable, in order"),
+    CLI_TEXT("instance-role", "ARN", struct pcr, role, "PCR3 of the parent instance's IAM role",
+             .old = "role-arn"),
+    CLI_TEXT("instance-id", "ID", struct pcr, instance, "PCR4 of the parent instance"),
+    CLI_TEXT("certificate", "FILE", struct pcr, certificate,
+             "PCR8 of a signing certificate in PEM"),
+    CLI_TEXT("file", "FILE", struct pcr, file,
+             "a register that is extended once by this file's digest"),
+    OPTION_JSON(struct pcr),
+};
 
 /* Where the next register goes. */
 static uint8_t *next(struct pcr *p, const char *name)
@@ -116,7 +87,7 @@ static bool find_role(struct pcr *p, struct error *err)
                          p->role);
     if (strncmp(p->role, "arn:", 4) != 0 || strstr(p->role, ":role/") == NULL)
         return error_set(err, ERROR_USAGE,
-                         "--role-arn is the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME");
+                         "--instance-role is the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME");
     return find_text(p, "PCR3", p->role, err);
 }
 
@@ -180,12 +151,23 @@ static int tell(const struct pcr *p)
     return report_print(&p->common, buffer_bytes(&out));
 }
 
-int image_pcr(int argc, char **argv)
+static int run(void *given)
 {
-    struct pcr pcr = {0};
+    struct pcr *pcr = given;
     struct error err = {0};
-    int ended = options_parse(&help, argc, argv, &pcr.common, take, &pcr);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    return find_all(&pcr, &err) ? tell(&pcr) : report_file_failure(&pcr.common, &err, NULL);
+    return find_all(pcr, &err) ? tell(pcr) : report_file_failure(&pcr->common, &err, NULL);
 }
+
+const struct cli_command image_pcr = {
+    .name = "pcr",
+    .summary = "compute a register from its parts",
+    .synopsis = "[--kernel FILE --ramdisk FILE...] [--instance-role ARN] [--certificate FILE] ...",
+    .about = "Computes registers from their parts, without building an image.",
+    .examples = "  enclavectl image pcr --instance-role arn:aws:iam::123456789012:role/enclave\n"
+                "  enclavectl image pcr --certificate cert.pem --json\n"
+                "  enclavectl image pcr --kernel bzImage --ramdisk boot.gz --ramdisk app.gz\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof(struct pcr),
+    .run = run,
+};

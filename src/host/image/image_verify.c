@@ -7,22 +7,6 @@
 
 #define PROBLEMS_MAX 1000 /* told; there are more places to be wrong in, but nobody reads them */
 
-static const struct option_spec options[] = {OPTION_JSON, OPTION_HELP};
-
-static const struct command_help help = {
-    .name = "image verify",
-    .synopsis = "FILE",
-    .about =
-        "Checks an image strictly and names everything that is not as the format has it: CRC,\n"
-        "offsets, sizes, gaps, overlaps, order, unknown, missing and repeated sections, trailing\n"
-        "bytes, reserved fields, metadata, and a signature that does not verify or is over\n"
-        "another PCR0. Ends with 1 if anything is wrong.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl image verify enclaved.eif\n"
-                "  enclavectl image verify enclaved.eif --json\n",
-};
-
 struct verify {
     struct common common;
     const char *path;
@@ -31,14 +15,9 @@ struct verify {
     size_t told;
 };
 
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct verify *v = context;
-    if (name != NULL || v->path != NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    v->path = value;
-    return true;
-}
+static const struct cli_option options[] = {OPTION_JSON(struct verify)};
+static const struct cli_option operand =
+    CLI_TEXT(NULL, "FILE", struct verify, path, "the image", .needed = true);
 
 static void report(void *context, const char *text)
 {
@@ -72,24 +51,37 @@ static int tell(struct verify *v, size_t count)
     return printed != EXIT_OK || count == 0 ? printed : (int)EXIT_REFUSED;
 }
 
-int image_verify(int argc, char **argv)
+static int run(void *given)
 {
-    struct verify v = {0};
+    struct verify *v = given;
     struct error err = {0};
     size_t count = 0;
-    int ended = options_parse(&help, argc, argv, &v.common, take, &v);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    buffer_init(&v.out, IMAGE_TEXT_MAX);
-    v.w = json_writer(&v.out);
-    if (v.common.json) {
-        json_object(&v.w, NULL);
-        json_array(&v.w, "problems");
+    buffer_init(&v->out, IMAGE_TEXT_MAX);
+    v->w = json_writer(&v->out);
+    if (v->common.json) {
+        json_object(&v->w, NULL);
+        json_array(&v->w, "problems");
     }
-    if (v.path == NULL)
-        error_set(&err, ERROR_USAGE, "which FILE? see enclavectl image verify --help");
-    bool read = v.path != NULL && eif_verify(v.path, report, &v, &count, &err);
-    ended = read ? tell(&v, count) : report_file_failure(&v.common, &err, NULL);
-    buffer_clear(&v.out);
+    bool read = eif_verify(v->path, report, v, &count, &err);
+    int ended = read ? tell(v, count) : report_file_failure(&v->common, &err, NULL);
+    buffer_clear(&v->out);
     return ended;
 }
+
+const struct cli_command image_verify = {
+    .name = "verify",
+    .summary = "check an image strictly, and name all that is wrong",
+    .synopsis = "FILE",
+    .about =
+        "Checks an image strictly and names everything that is not as the format has it: CRC,\n"
+        "offsets, sizes, gaps, overlaps, order, unknown, missing and repeated sections, trailing\n"
+        "bytes, reserved fields, metadata, and a signature that does not verify or is over\n"
+        "another PCR0. Ends with 1 if anything is wrong.",
+    .examples = "  enclavectl image verify enclaved.eif\n"
+                "  enclavectl image verify enclaved.eif --json\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operand = &operand,
+    .size = sizeof(struct verify),
+    .run = run,
+};

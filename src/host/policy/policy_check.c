@@ -13,138 +13,125 @@
 #include "pki/attestation_verify.h"
 #include "system/file.h"
 
+/* When a document must be valid. */
+struct moment {
+    bool given;
+    int64_t ms;
+};
+
 struct check {
     struct common common;
     const char *policy;
     struct evidence evidence;
-    const char *principal;
+    struct moment at;
     const char *instance_role;
     const char *instance;
-    int64_t at_ms;
-    bool at_given;
+    const char *principal;
+    const char *action;
+    const char *key;
     const char *context[CONTEXT_PAIRS_MAX];
     size_t context_count;
     struct policy_question question;
 };
 
-static const struct option_spec options[] = {
-    {"policy", "FILE", "the key policy, JSON"},
-    {"document", "FILE", "an attestation document, raw or in base64, which is verified first"},
-    {"image", "FILE", "or: an enclave image (EIF)"},
-    {"measurements", "FILE", "or: nitro-cli's JSON (PCR0, …)"},
-    {"root", "FILE", "the root that a document must have, PEM or DER (default: AWS's)"},
-    {"at", "TIME",
-     "when a document must be valid: 2026-11-22T13:16:23Z, or document (default: now)"},
-    {"instance-role", "ARN", "with an image: the role of the parent instance (PCR3)"},
-    {"instance-id", "ID", "with an image: the parent instance (PCR4)"},
-    {"principal", "ARN", "who asks (default: the first whom a condition is about)"},
-    {"action", "NAME", "what for (default: kms:Decrypt)"},
-    {"key", "ARN", "the key (default: whatever the policy names)"},
-    {"encryption-context", "K=V", "a pair of the request's encryption context; repeatable"},
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct command_help help = {
-    .name = "policy check",
-    .synopsis = "--policy FILE (--document FILE | --image FILE | --measurements FILE)",
-    .about =
-        "Decides by a key policy, as the simulated KMS does, and shows every condition with the\n"
-        "wanted and the actual value. A document is verified before any of it is believed.\n"
-        "Exit code 0: allowed, 1: not.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples =
-        "  enclavectl policy check --policy policy.json --image enclaved.eif\n"
-        "  enclavectl policy check --policy policy.json --document doc.b64 --at document \\\n"
-        "      --encryption-context purpose=tsk --json\n",
-};
-
-static bool take_evidence(struct check *c, enum evidence_kind kind, const char *path,
+static bool take_evidence(struct evidence *evidence, enum evidence_kind kind, const char *path,
                           struct error *err)
 {
-    if (c->evidence.path != NULL)
+    if (evidence->path != NULL)
         return error_set(err, ERROR_USAGE,
                          "give one of --document, --image and --measurements, once");
-    c->evidence.kind = kind;
-    c->evidence.path = path;
+    evidence->kind = kind;
+    evidence->path = path;
     return true;
 }
 
-static bool take_time(struct check *c, const char *text, struct error *err)
+static bool take_document(void *place, const char *option, const char *text, struct error *err)
 {
+    (void)option;
+    return take_evidence(place, EVIDENCE_DOCUMENT, text, err);
+}
+
+static bool take_image(void *place, const char *option, const char *text, struct error *err)
+{
+    (void)option;
+    return take_evidence(place, EVIDENCE_IMAGE, text, err);
+}
+
+static bool take_measurements(void *place, const char *option, const char *text, struct error *err)
+{
+    (void)option;
+    return take_evidence(place, EVIDENCE_MEASUREMENTS, text, err);
+}
+
+static bool take_moment(void *place, const char *option, const char *text, struct error *err)
+{
+    struct moment *at = place;
     int64_t us;
-    c->at_given = true;
-    c->at_ms = ATTESTATION_OWN_TIME;
+    *at = (struct moment){.given = true, .ms = ATTESTATION_OWN_TIME};
     if (strcmp(text, "document") == 0)
         return true;
     if (!clock_parse(bytes_text(text), &us))
         return error_set(err, ERROR_USAGE,
-                         "--at takes a time like 2026-11-22T13:16:23Z, or the word document");
-    c->at_ms = us / 1000;
+                         "%s takes a time like 2026-11-22T13:16:23Z, or the word document", option);
+    at->ms = us / 1000;
     return true;
 }
 
-static bool take_instance_role(struct check *c, const char *text, struct error *err)
+static bool check_role(const char *option, const char *text, struct error *err)
 {
     struct policy_names names = {0};
     char arn[POLICY_ARN_SIZE];
-    c->instance_role = text;
-    return policy_names_arn(&names, "--instance-role", text, POLICY_ROLE_ONLY, arn, err);
+    return policy_names_arn(&names, option, text, POLICY_ROLE_ONLY, arn, err);
 }
 
-static bool take_pair(struct check *c, const char *pair, struct error *err)
+static bool check_instance(const char *option, const char *text, struct error *err)
 {
-    if (!policy_context_check(pair, err))
-        return false;
-    if (c->context_count == CONTEXT_PAIRS_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context",
-                         CONTEXT_PAIRS_MAX);
-    c->context[c->context_count++] = pair;
-    return true;
+    (void)option;
+    return policy_instance_check(text, err);
 }
 
-static bool take(void *context, const char *name, const char *value, struct error *err)
+static bool check_action(const char *option, const char *text, struct error *err)
 {
-    struct check *c = context;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "document") == 0)
-        return take_evidence(c, EVIDENCE_DOCUMENT, value, err);
-    if (strcmp(name, "image") == 0)
-        return take_evidence(c, EVIDENCE_IMAGE, value, err);
-    if (strcmp(name, "measurements") == 0)
-        return take_evidence(c, EVIDENCE_MEASUREMENTS, value, err);
-    if (strcmp(name, "at") == 0)
-        return take_time(c, value, err);
-    if (strcmp(name, "encryption-context") == 0)
-        return take_pair(c, value, err);
-    if (strcmp(name, "instance-role") == 0)
-        return take_instance_role(c, value, err);
-    const char **place = strcmp(name, "policy") == 0      ? &c->policy
-                         : strcmp(name, "root") == 0      ? &c->evidence.root
-                         : strcmp(name, "principal") == 0 ? &c->principal
-                         : strcmp(name, "action") == 0    ? &c->question.action
-                         : strcmp(name, "key") == 0       ? &c->question.key_arn
-                                                          : &c->instance;
-    *place = value;
-    if (place == &c->instance)
-        return policy_instance_check(value, err);
-    if (place == &c->question.action && strchr(value, ':') == NULL)
-        return error_set(err, ERROR_USAGE, "--action %.60s is not service:name", value);
-    return true;
+    return strchr(text, ':') != NULL ||
+           error_set(err, ERROR_USAGE, "%s %.60s is not service:name", option, text);
 }
 
-static bool check_usage(const struct check *c, struct error *err)
+static const struct cli_option options[] = {
+    CLI_TEXT("policy", "FILE", struct check, policy, "the key policy, JSON", .needed = true),
+    CLI_PARSED("document", "FILE", struct check, evidence, take_document,
+               "an attestation document, raw or in base64, which is verified first",
+               .shared = true),
+    CLI_PARSED("image", "FILE", struct check, evidence, take_image, "or: an enclave image (EIF)",
+               .shared = true),
+    CLI_PARSED("measurements", "FILE", struct check, evidence, take_measurements,
+               "or: nitro-cli's JSON (PCR0, ...)", .shared = true),
+    CLI_TEXT("nsm-root", "FILE", struct check, evidence.root,
+             "the root that a document must have, PEM or DER (default: AWS's)", .old = "root"),
+    CLI_PARSED("at", "TIME", struct check, at, take_moment,
+               "when a document must be valid: 2026-11-22T13:16:23Z, or document (default: now)"),
+    CLI_TEXT("instance-role", "ARN", struct check, instance_role,
+             "with an image: the role of the parent instance (PCR3)", .check = check_role),
+    CLI_TEXT("instance-id", "ID", struct check, instance,
+             "with an image: the parent instance (PCR4)", .check = check_instance),
+    CLI_TEXT("principal", "ARN", struct check, principal,
+             "who asks (default: the first whom a condition is about)"),
+    CLI_TEXT("action", "NAME", struct check, action, "what for (default: kms:Decrypt)",
+             .check = check_action),
+    CLI_TEXT("key", "ARN", struct check, key, "the key (default: whatever the policy names)"),
+    CLI_TEXTS("encryption-context", "NAME=VALUE", struct check, context, context_count,
+              "a pair of the request's encryption context; repeatable", .check = context_check),
+    OPTION_JSON(struct check),
+};
+
+static bool check_all(void *given, struct error *err)
 {
+    const struct check *c = given;
     bool document = c->evidence.path != NULL && c->evidence.kind == EVIDENCE_DOCUMENT;
-    if (c->policy == NULL || c->evidence.path == NULL)
-        return error_set(err, ERROR_USAGE, "%s",
-                         c->policy == NULL ? "no policy: give --policy"
-                                           : "nothing to compare with: give --document, --image or "
-                                             "--measurements");
-    if (!document && (c->evidence.root != NULL || c->at_given))
-        return error_set(err, ERROR_USAGE, "--root and --at go with --document");
+    if (c->evidence.path == NULL)
+        return error_set(err, ERROR_USAGE,
+                         "nothing to compare with: give --document, --image or --measurements");
+    if (!document && (c->evidence.root != NULL || c->at.given))
+        return error_set(err, ERROR_USAGE, "--nsm-root and --at go with --document");
     if (document && (c->instance_role != NULL || c->instance != NULL))
         return error_set(err, ERROR_USAGE,
                          "--instance-role and --instance-id go with --image or --measurements: a "
@@ -337,7 +324,7 @@ static int check(struct check *c)
     buffer_init(&out, POLICY_EXPLANATION_MAX);
     json_init(&doc, JSON_DEPTH);
     bool ok = read_policy(c, &text, &doc, &policy, &err) &&
-              evidence_read(&c->evidence, c->at_ms, &remedy, &err) && add_parent(c, &err) &&
+              evidence_read(&c->evidence, c->at.ms, &remedy, &err) && add_parent(c, &err) &&
               policy_question_set(&c->question, &doc, c->principal, &c->evidence.registers,
                                   c->context, c->context_count, &err);
     enum policy_effect effect = ok ? answer(c, policy, &out) : POLICY_NOT_ALLOWED;
@@ -351,19 +338,36 @@ static int check(struct check *c)
     return printed != EXIT_OK ? printed : effect == POLICY_ALLOWED ? EXIT_OK : EXIT_REFUSED;
 }
 
-int policy_check(int argc, char **argv)
+static int run(void *given)
 {
-    static struct check c; /* large, and there is one */
-    struct error err;
-    policy_question_init(&c.question);
-    int ended = options_parse(&help, argc, argv, &c.common, take, &c);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    if (!check_usage(&c, &err))
-        return report_failure_with(&c.common, &err, "see enclavectl policy check --help");
-    if (!c.at_given)
-        c.at_ms = clock_wall_us() / 1000;
-    ended = check(&c);
-    policy_question_clear(&c.question);
-    return ended;
+    struct check *c = given;
+    policy_question_init(&c->question);
+    if (c->action != NULL)
+        c->question.action = c->action;
+    if (c->key != NULL)
+        c->question.key_arn = c->key;
+    if (!c->at.given)
+        c->at.ms = clock_wall_us() / 1000;
+    int code = check(c);
+    policy_question_clear(&c->question);
+    return code;
 }
+
+const struct cli_command policy_check = {
+    .name = "check",
+    .summary = "what a key policy says to an enclave, condition by condition",
+    .synopsis = "--policy FILE (--document FILE | --image FILE | --measurements FILE)",
+    .about =
+        "Decides by a key policy, as the simulated KMS does, and shows every condition with the\n"
+        "wanted and the actual value. A document is verified before any of it is believed.\n"
+        "Exit code 0: allowed, 1: not.",
+    .examples =
+        "  enclavectl policy check --policy policy.json --image enclaved.eif\n"
+        "  enclavectl policy check --policy policy.json --document doc.b64 --at document \\\n"
+        "      --encryption-context purpose=tsk --json\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof(struct check),
+    .check = check_all,
+    .run = run,
+};

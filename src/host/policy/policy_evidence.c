@@ -55,7 +55,7 @@ static const char *remedy_for(const struct error *err)
     if (strstr(err->cause, "expired") != NULL || strstr(err->cause, "not yet valid") != NULL)
         return "a document that was stored is judged at its own time with --at document";
     if (strncmp(err->cause, "root:", 5) == 0)
-        return "give the root that you trust with --root FILE, if it is not AWS's";
+        return "give the root that you trust with --nsm-root FILE, if it is not AWS's";
     return NULL;
 }
 

@@ -12,6 +12,11 @@
 
 #define BIT(n) (UINT32_C(1) << (n))
 
+struct source {
+    const char *path;
+    bool is_image; /* an EIF, not measurements */
+};
+
 struct render {
     struct common common;
     struct policy_names names;
@@ -19,143 +24,120 @@ struct render {
     const char *instance_role;
     const char *provisioner;
     const char *output;
-    bool pcr3;
+    bool pcr1, pcr2, pcr3, pcr8;
     bool allow_debug;
-    uint32_t selected; /* registers of the image besides PCR0 */
-    struct policy_image images[POLICY_IMAGES_MAX];
-    bool is_image[POLICY_IMAGES_MAX]; /* an EIF, not measurements */
+    struct source sources[POLICY_IMAGES_MAX];
     size_t image_count;
     const char *instances[POLICY_INSTANCES_MAX];
     size_t instance_count;
     const char *context[CONTEXT_PAIRS_MAX];
     size_t context_count;
     /* settled */
+    uint32_t selected; /* registers of the image besides PCR0 */
+    struct policy_image images[POLICY_IMAGES_MAX];
     char role_arn[POLICY_ARN_SIZE];
     char provisioner_arn[POLICY_ARN_SIZE];
     uint8_t pcr3_value[PCR_SIZE];
     uint8_t pcr4_values[POLICY_INSTANCES_MAX][PCR_SIZE];
 };
 
-static const struct option_spec options[] = {
-    {"image", "FILE", "an enclave image (EIF) that may decrypt; repeatable"},
-    {"measurements", "FILE", "the same by nitro-cli's JSON (PCR0, …); repeatable"},
-    {"account", "ID", "the key's account, twelve digits (default: of the role's ARN)"},
-    {"role", "NAME|ARN", "whose credentials the enclave gets"},
-    {"partition", "NAME", "aws, aws-cn, aws-us-gov, … (default: of the role's ARN, else aws)"},
-    {"pcr1", NULL, "bind to kernel and first ramdisk (PCR1), too"},
-    {"pcr2", NULL, "bind to the application's ramdisks (PCR2), too"},
-    {"pcr3", NULL, "bind to the parent instance's IAM role (PCR3), which is --role"},
-    {"instance-role", "NAME|ARN", "the same where the instance has another role"},
-    {"pcr4", "INSTANCE-ID", "bind to this parent instance (PCR4); repeatable: any of them"},
-    {"pcr8", NULL, "bind to the certificate that signed the image (PCR8), too"},
-    {"encryption-context", "K=V", "a pair that every use must name; repeatable"},
-    {"provisioner", "NAME|ARN", "who may make wrapped keys without seeing them"},
-    {"allow-debug", NULL, "take registers that are zero: any enclave in debug mode"},
-    {"output", "FILE", "write there, in one step, instead of to standard output"},
-    OPTION_JSON,
-    OPTION_HELP,
-};
-
-static const struct command_help help = {
-    .name = "policy render",
-    .synopsis =
-        "--image FILE... --role NAME|ARN [--account ID] [--pcr1] [--pcr2] [--pcr3] [--pcr8]",
-    .about =
-        "Prints the policy of the KMS key that wraps the session key: the account may administer\n"
-        "the key but not use it, and the role may decrypt with it from an enclave whose PCR0 is\n"
-        "that of an image given, and no other way. PCR0 covers all that runs in the image; the\n"
-        "switches bind further. Several images: any of them, each with its own registers, as a\n"
-        "rolling update needs.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples =
-        "  enclavectl policy render --image build/enclaved.eif --account 111122223333 \\\n"
-        "      --role enclave --encryption-context purpose=tsk --output policy.json\n"
-        "  aws kms put-key-policy --key-id KEY --policy-name default --policy file://policy.json\n"
-        "  enclavectl policy render --image old.eif --image new.eif --pcr8 --pcr3 \\\n"
-        "      --role arn:aws:iam::111122223333:role/enclave\n",
-};
-
-static bool add_image(struct render *r, const char *path, bool is_image, struct error *err)
+static bool take_image(void *place, const char *option, const char *text, struct error *err)
 {
-    if (r->image_count == POLICY_IMAGES_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d images", POLICY_IMAGES_MAX);
-    r->images[r->image_count].path = path;
-    r->is_image[r->image_count++] = is_image;
+    struct source *source = place;
+    (void)option;
+    (void)err;
+    *source = (struct source){.path = text, .is_image = true};
     return true;
 }
 
-static bool add_instance(struct render *r, const char *id, struct error *err)
+static bool take_measurements(void *place, const char *option, const char *text, struct error *err)
 {
-    if (!policy_instance_check(id, err))
-        return false;
+    struct source *source = place;
+    (void)option;
+    (void)err;
+    *source = (struct source){.path = text};
+    return true;
+}
+
+static bool take_account(void *place, const char *option, const char *text, struct error *err)
+{
+    (void)option;
+    return policy_names_account(place, text, err);
+}
+
+static bool take_partition(void *place, const char *option, const char *text, struct error *err)
+{
+    (void)option;
+    return policy_names_partition(place, text, err);
+}
+
+static bool check_instance(const char *option, const char *text, struct error *err)
+{
+    (void)option;
+    return policy_instance_check(text, err);
+}
+
+static const struct cli_option options[] = {
+    CLI_PARSED_LIST("image", "FILE", struct render, sources, image_count, take_image,
+                    "an enclave image (EIF) that may decrypt; repeatable", .shared = true),
+    CLI_PARSED_LIST("measurements", "FILE", struct render, sources, image_count, take_measurements,
+                    "the same by nitro-cli's JSON (PCR0, ...); repeatable", .shared = true),
+    CLI_PARSED("account", "ID", struct render, names, take_account,
+               "the key's account, twelve digits (default: of the role's ARN)", .shared = true),
+    CLI_TEXT("role", "NAME|ARN", struct render, role, "whose credentials the enclave gets",
+             .needed = true, .once = true),
+    CLI_PARSED("partition", "NAME", struct render, names, take_partition,
+               "aws, aws-cn, aws-us-gov, ... (default: of the role's ARN, else aws)",
+               .shared = true),
+    CLI_FLAG("pcr1", struct render, pcr1, "bind to kernel and first ramdisk (PCR1) as well"),
+    CLI_FLAG("pcr2", struct render, pcr2, "bind to the application's ramdisks (PCR2) as well"),
+    CLI_FLAG("pcr3", struct render, pcr3,
+             "bind to the parent instance's IAM role (PCR3), which is --role"),
+    CLI_TEXT("instance-role", "NAME|ARN", struct render, instance_role,
+             "the same where the instance has another role", .once = true),
+    CLI_TEXTS("instance-id", "ID", struct render, instances, instance_count,
+              "bind to this parent instance (PCR4); repeatable: any of them",
+              .check = check_instance, .old = "pcr4"),
+    CLI_FLAG("pcr8", struct render, pcr8,
+             "bind to the certificate that signed the image (PCR8) as well"),
+    CLI_TEXTS("encryption-context", "NAME=VALUE", struct render, context, context_count,
+              "a pair that every use must name; repeatable", .check = context_check),
+    CLI_TEXT("provisioner", "NAME|ARN", struct render, provisioner,
+             "who may make wrapped keys without seeing them", .once = true),
+    CLI_FLAG("allow-debug", struct render, allow_debug,
+             "take registers that are zero: any enclave in debug mode"),
+    CLI_TEXT("output", "FILE", struct render, output,
+             "write there, in one step, instead of to standard output", .once = true),
+    OPTION_JSON(struct render),
+};
+
+static bool check_instances(const struct render *r, struct error *err)
+{
     for (size_t i = 0; i < r->instance_count; i++)
-        if (strcmp(r->instances[i], id) == 0)
-            return error_set(err, ERROR_USAGE, "--pcr4 %s is given twice", id);
-    if (r->instance_count == POLICY_INSTANCES_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d instances", POLICY_INSTANCES_MAX);
-    r->instances[r->instance_count++] = id;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(r->instances[i], r->instances[k]) == 0)
+                return error_set(err, ERROR_USAGE, "--instance-id %s is given twice",
+                                 r->instances[i]);
     return true;
 }
 
-static bool add_context(struct render *r, const char *pair, struct error *err)
+static bool check_context(const struct render *r, struct error *err)
 {
-    if (!policy_context_check(pair, err))
-        return false;
-    size_t len = strcspn(pair, "=") + 1;
-    for (size_t i = 0; i < r->context_count; i++) /* IAM's condition keys know no case */
-        if (strncasecmp(r->context[i], pair, len) == 0)
-            return error_set(err, ERROR_USAGE, "--encryption-context %.60s is given twice",
-                             r->context[i]);
-    if (r->context_count == CONTEXT_PAIRS_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d pairs of encryption context",
-                         CONTEXT_PAIRS_MAX);
-    r->context[r->context_count++] = pair;
+    for (size_t i = 0; i < r->context_count; i++)
+        for (size_t k = 0; k < i; k++) /* IAM's condition keys know no case */
+            if (strncasecmp(r->context[i], r->context[k], strcspn(r->context[i], "=") + 1) == 0)
+                return error_set(err, ERROR_USAGE, "--encryption-context %.60s is given twice",
+                                 r->context[k]);
     return true;
 }
 
-static bool take_flag(struct render *r, const char *name)
+static bool check(void *given, struct error *err)
 {
-    if (strcmp(name, "pcr1") == 0)
-        r->selected |= BIT(1);
-    else if (strcmp(name, "pcr2") == 0)
-        r->selected |= BIT(2);
-    else if (strcmp(name, "pcr8") == 0)
-        r->selected |= BIT(8);
-    else if (strcmp(name, "pcr3") == 0)
-        r->pcr3 = true;
-    else if (strcmp(name, "allow-debug") == 0)
-        r->allow_debug = true;
-    else
-        return false;
-    return true;
-}
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct render *r = context;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (take_flag(r, name))
-        return true;
-    if (strcmp(name, "image") == 0 || strcmp(name, "measurements") == 0)
-        return add_image(r, value, strcmp(name, "image") == 0, err);
-    if (strcmp(name, "account") == 0)
-        return policy_names_account(&r->names, value, err);
-    if (strcmp(name, "partition") == 0)
-        return policy_names_partition(&r->names, value, err);
-    if (strcmp(name, "pcr4") == 0)
-        return add_instance(r, value, err);
-    if (strcmp(name, "encryption-context") == 0)
-        return add_context(r, value, err);
-    const char **place = strcmp(name, "role") == 0            ? &r->role
-                         : strcmp(name, "instance-role") == 0 ? &r->instance_role
-                         : strcmp(name, "provisioner") == 0   ? &r->provisioner
-                                                              : &r->output;
-    if (*place != NULL)
-        return error_set(err, ERROR_USAGE, "--%s is given twice", name);
-    *place = value;
-    return true;
+    struct render *r = given;
+    r->selected = (r->pcr1 ? BIT(1) : 0) | (r->pcr2 ? BIT(2) : 0) | (r->pcr8 ? BIT(8) : 0);
+    if (r->image_count == 0)
+        return error_set(err, ERROR_USAGE, "no image: give --image or --measurements");
+    return check_instances(r, err) && check_context(r, err);
 }
 
 /* A register that a condition will ask for must say something about the image. */
@@ -191,8 +173,10 @@ static bool read_images(struct render *r, struct error *err)
 {
     for (size_t i = 0; i < r->image_count; i++) {
         struct policy_image *image = &r->images[i];
-        if (r->is_image[i] ? !registers_from_image(&image->registers, image->path, err)
-                           : !registers_from_measurements(&image->registers, image->path, err))
+        image->path = r->sources[i].path;
+        if (r->sources[i].is_image
+                ? !registers_from_image(&image->registers, image->path, err)
+                : !registers_from_measurements(&image->registers, image->path, err))
             return false;
         for (unsigned n = 0; n < PCR_COUNT; n++)
             if ((n == 0 || (r->selected & BIT(n)) != 0) && !check_register(r, image, n, err))
@@ -291,27 +275,42 @@ static void warn(const struct render *r)
                         "runs in it: for development only");
 }
 
-int policy_render(int argc, char **argv)
+static int run(void *given)
 {
-    static struct render r; /* large, and there is one */
+    struct render *r = given;
     struct error err = {0};
-    int ended = options_parse(&help, argc, argv, &r.common, take, &r);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
-    if (r.image_count == 0 || r.role == NULL) {
-        error_set(&err, ERROR_USAGE, "%s",
-                  r.image_count == 0 ? "no image: give --image or --measurements"
-                                     : "nobody may decrypt: give --role");
-        return report_failure_with(&r.common, &err, "see enclavectl policy render --help");
-    }
     BUFFER_AUTO out;
     buffer_init(&out, POLICY_TEXT_MAX); /* the end of the line counts: file:// sends it, too */
-    if (!render(&r, &out, &err))
-        return report_file_failure(&r.common, &err, NULL);
-    warn(&r);
-    if (r.output == NULL)
-        return report_print(&r.common, buffer_bytes(&out));
-    return file_replace(r.output, buffer_bytes(&out), 0644, &err)
+    if (!render(r, &out, &err))
+        return report_file_failure(&r->common, &err, NULL);
+    warn(r);
+    if (r->output == NULL)
+        return report_print(&r->common, buffer_bytes(&out));
+    return file_replace(r->output, buffer_bytes(&out), 0644, &err)
                ? EXIT_OK
-               : report_file_failure(&r.common, &err, NULL);
+               : report_file_failure(&r->common, &err, NULL);
 }
+
+const struct cli_command policy_render = {
+    .name = "render",
+    .summary = "the key policy that lets images decrypt, and nothing else",
+    .synopsis =
+        "--image FILE... --role NAME|ARN [--account ID] [--pcr1] [--pcr2] [--pcr3] [--pcr8]",
+    .about =
+        "Prints the policy of the KMS key that wraps the session key: the account may administer\n"
+        "the key but not use it, and the role may decrypt with it from an enclave whose PCR0 is\n"
+        "that of an image given, and no other way. PCR0 covers all that runs in the image; the\n"
+        "switches bind further. Several images: any of them, each with its own registers, as a\n"
+        "rolling update needs.",
+    .examples =
+        "  enclavectl policy render --image build/enclaved.eif --account 111122223333 \\\n"
+        "      --role enclave --encryption-context purpose=tsk --output policy.json\n"
+        "  aws kms put-key-policy --key-id KEY --policy-name default --policy file://policy.json\n"
+        "  enclavectl policy render --image old.eif --image new.eif --pcr8 --pcr3 \\\n"
+        "      --role arn:aws:iam::111122223333:role/enclave\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof(struct render),
+    .check = check,
+    .run = run,
+};

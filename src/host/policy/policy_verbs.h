@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verbs of `enclavectl policy`. */
+/* The verbs of `enclavectl policy`, one file each. */
 #ifndef HOST_POLICY_POLICY_VERBS_H
 #define HOST_POLICY_POLICY_VERBS_H
 
-/* As commands (host/command.h): the verb's name comes first. */
-int policy_render(int argc, char **argv);
-int policy_check(int argc, char **argv);
+#include "cli/cli.h"
+
+extern const struct cli_command policy_render;
+extern const struct cli_command policy_check;
 
 #endif

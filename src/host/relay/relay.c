@@ -22,94 +22,32 @@
 #define OWN_DESCRIPTORS 48 /* beside connections: listeners, status, log, and lookups of names */
 #define FLUSH_MS        2000
 
-static const struct option_spec options[] = {
-    {"listen", "ADDRESS", "where the enclave connects to: vsock:any:8000; also tcp:, unix:"},
-    {"to", "HOST:PORT", "where that leads; with several --listen one --to for each, in order"},
-    {"allow", "HOST:PORT", "allow this destination besides; * is one label; repeatable"},
-    {"allow-file", "FILE", "allow what FILE lists, in place of the endpoints of KMS"},
-    {"cid", "N", "only enclaves of this CID may connect (vsock); repeatable"},
-    {"connections", "N", "how many can be open at once (default 512)"},
-    {"connect-seconds", "N", "bound of a lookup, and of a connect to each address (default 5)"},
-    {"idle-seconds", "N", "end a connection that passes nothing for so long (default 300)"},
-    {"drain-seconds", "N", "how long open connections have at SIGTERM (default 10)"},
-    {"status", "ADDRESS", "tell counts there: unix:PATH or tcp:HOST:PORT"},
-    {"query", "ADDRESS", "ask a running relay's --status address, and print its answer"},
-    OPTION_JSON,
-    OPTION_HELP,
+static const struct cli_option options[] = {
+    CLI_TEXTS("listen", "ADDRESS", struct relay_options, listens, listen_count,
+              "where the enclave connects to: vsock:any:8000; also tcp:, unix:; repeatable"),
+    CLI_TEXTS("destination", "HOST:PORT", struct relay_options, destinations, destination_count,
+              "where that leads; with several --listen one --destination for each, in order",
+              .old = "to"),
+    CLI_TEXTS("allow", "HOST:PORT", struct relay_options, allow, allow_count,
+              "allow this destination as well; * is one label; repeatable"),
+    CLI_TEXT("allow-file", "FILE", struct relay_options, allow_file,
+             "allow what FILE lists, in place of the endpoints of KMS"),
+    CLI_INTEGERS("cid", "N", struct relay_options, cids, cid_count, 0, UINT32_MAX - 1,
+                 "let only the enclave of this CID connect (vsock); repeatable"),
+    CLI_INTEGER("connections", "N", struct relay_options, connections, 1, CONNECTIONS_CEILING,
+                "how many can be open at once (default 512)"),
+    CLI_INTEGER("connect-seconds", "SECONDS", struct relay_options, connect_seconds, 1, 600,
+                "limit of a lookup, and of a connect to each address (default 5)"),
+    CLI_INTEGER("idle-seconds", "SECONDS", struct relay_options, idle_seconds, 1, SECONDS_MAX,
+                "end a connection over which nothing passes for so long (default 300)"),
+    CLI_INTEGER("drain-seconds", "SECONDS", struct relay_options, drain_seconds, 0, 3600,
+                "how long open connections have after SIGTERM (default 10)"),
+    CLI_TEXT("status", "ADDRESS", struct relay_options, status,
+             "report counts there: unix:PATH or tcp:HOST:PORT"),
+    CLI_TEXT("query", "ADDRESS", struct relay_options, query,
+             "ask a running relay's --status address, and print its answer"),
+    OPTION_JSON(struct relay_options),
 };
-
-static const struct command_help help = {
-    .name = "relay",
-    .synopsis = "--listen ADDRESS --to HOST:PORT [--allow HOST:PORT] [--status ADDRESS]\n"
-                "       enclavectl relay --query ADDRESS",
-    .about =
-        "Runs on the parent and carries an enclave's connections to KMS as they are: TLS ends in\n"
-        "the enclave. Leads nowhere but to the endpoints of KMS, port 443, and what is allowed\n"
-        "besides. Prints \"ready ADDRESS -> HOST:PORT\". SIGHUP reads the list again, SIGUSR1 "
-        "logs\n"
-        "counts, SIGTERM ends it.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .own_to = true,
-    .examples =
-        "  enclavectl relay --listen vsock:any:8000 --to kms.eu-central-1.amazonaws.com:443\n"
-        "  enclavectl relay --listen vsock:any:8000 --to kms.eu-central-1.amazonaws.com:443 \\\n"
-        "      --cid 16 --status unix:/run/relay.sock\n"
-        "  enclavectl relay --query unix:/run/relay.sock\n"
-        "  enclavectl relay --listen vsock:any:8000 --to kms.us-east-1.amazonaws.com:443 \\\n"
-        "      --allow-file /etc/nitro_enclaves/vsock-proxy.yaml\n",
-};
-
-/* --- options --------------------------------------------------------------------------------- */
-
-static bool take_text(const char **table, size_t *count, size_t max, const char *name,
-                      const char *value, struct error *err)
-{
-    if (*count == max)
-        return error_set(err, ERROR_USAGE, "at most %zu times --%s", max, name);
-    table[(*count)++] = value;
-    return true;
-}
-
-static bool take_cid(struct relay_options *to, const char *value, struct error *err)
-{
-    int64_t cid;
-    if (to->cid_count == CIDS_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d times --cid", CIDS_MAX);
-    if (!options_integer("--cid", value, 0, UINT32_MAX - 1, &cid, err))
-        return false;
-    to->cids[to->cid_count++] = (uint32_t)cid;
-    return true;
-}
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct relay_options *to = context;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "listen") == 0)
-        return take_text(to->listens, &to->listen_count, ROUTES_MAX, name, value, err);
-    if (strcmp(name, "to") == 0)
-        return take_text(to->destinations, &to->destination_count, ROUTES_MAX, name, value, err);
-    if (strcmp(name, "allow") == 0)
-        return take_text(to->allow, &to->allow_count, ALLOW_ENTRIES_MAX, name, value, err);
-    if (strcmp(name, "cid") == 0)
-        return take_cid(to, value, err);
-    if (strcmp(name, "connections") == 0)
-        return options_integer("--connections", value, 1, CONNECTIONS_CEILING, &to->connections,
-                               err);
-    if (strcmp(name, "connect-seconds") == 0)
-        return options_integer("--connect-seconds", value, 1, 600, &to->connect_seconds, err);
-    if (strcmp(name, "idle-seconds") == 0)
-        return options_integer("--idle-seconds", value, 1, OPTIONS_SECONDS_MAX, &to->idle_seconds,
-                               err);
-    if (strcmp(name, "drain-seconds") == 0)
-        return options_integer("--drain-seconds", value, 0, 3600, &to->drain_seconds, err);
-    *(strcmp(name, "allow-file") == 0 ? &to->allow_file
-      : strcmp(name, "status") == 0   ? &to->status
-                                      : &to->query) = value;
-    return true;
-}
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
@@ -136,7 +74,7 @@ static bool set_routes(struct relay *relay, struct error *err)
     const struct relay_options *from = relay->options;
     bool any_vsock = false;
     if (from->listen_count == 0 || from->listen_count != from->destination_count)
-        return error_set(err, ERROR_USAGE, "each --listen needs its --to");
+        return error_set(err, ERROR_USAGE, "each --listen needs its --destination");
     for (size_t i = 0; i < from->listen_count; i++)
         if (!set_route(relay, i, &any_vsock, err))
             return false;
@@ -301,17 +239,43 @@ static int serve(const struct relay_options *from)
     return code;
 }
 
-int command_relay(int argc, char **argv)
+static int run(void *given)
 {
-    struct relay_options from = {
-        .connections = RELAY_CONNECTIONS,
-        .connect_seconds = 5,
-        .idle_seconds = 300,
-        .drain_seconds = 10,
-    };
-    int ended = options_parse(&help, argc, argv, &from.common, take, &from);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
+    const struct relay_options *from = given;
     log_start("enclavectl", LOG_INFO);
-    return from.query != NULL ? relay_query(&from) : serve(&from);
+    return from->query != NULL ? relay_query(from) : serve(from);
 }
+
+static const struct relay_options initial = {
+    .connections = RELAY_CONNECTIONS,
+    .connect_seconds = 5,
+    .idle_seconds = 300,
+    .drain_seconds = 10,
+};
+
+const struct cli_command command_relay = {
+    .name = "relay",
+    .summary = "carry an enclave's connections to KMS, and nowhere else",
+    .synopsis = "--listen ADDRESS --destination HOST:PORT [--allow HOST:PORT] [--status ADDRESS]\n"
+                "       enclavectl relay --query ADDRESS",
+    .about =
+        "Runs on the parent and carries an enclave's connections to KMS as they are: TLS ends in\n"
+        "the enclave. Leads nowhere but to the endpoints of KMS, port 443, and to what is allowed\n"
+        "as well. Prints \"ready ADDRESS -> HOST:PORT\". SIGHUP reads the list again, SIGUSR1 "
+        "logs\n"
+        "counts, SIGTERM ends it.",
+    .examples =
+        "  enclavectl relay --listen vsock:any:8000 \\\n"
+        "      --destination kms.eu-central-1.amazonaws.com:443\n"
+        "  enclavectl relay --listen vsock:any:8000 --cid 16 --status unix:/run/relay.sock \\\n"
+        "      --destination kms.eu-central-1.amazonaws.com:443\n"
+        "  enclavectl relay --query unix:/run/relay.sock\n"
+        "  enclavectl relay --listen vsock:any:8000 --destination kms.us-east-1.amazonaws.com:443 "
+        "\\\n"
+        "      --allow-file /etc/nitro_enclaves/vsock-proxy.yaml\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof initial,
+    .initial = &initial,
+    .run = run,
+};

@@ -21,7 +21,7 @@
 #ifndef HOST_RELAY_RELAY_H
 #define HOST_RELAY_RELAY_H
 
-#include "host/options.h"
+#include "host/common.h"
 #include "host/relay/relay_allow.h"
 #include "host/relay/relay_resolve.h"
 #include "sockets/any_address.h"

@@ -4,7 +4,7 @@
 #define HOST_SERVICE_CONFIGURE_H
 
 #include "host/client/delivery.h"
-#include "host/options.h"
+#include "host/common.h"
 
 struct configure {
     struct common common;

@@ -5,26 +5,15 @@
 #include "host/command.h"
 #include "host/report.h"
 
-static const struct option_spec options[] = {OPTION_TO, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP};
-
-static const struct command_help help = {
-    .name = "health",
-    .synopsis = "[--to ADDRESS]",
-    .about =
-        "Shows the state of enclaved (starting, awaiting_configuration, ready), its counts, the\n"
-        "pinned KMS key and the last failure of the session key, if any.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl health --to tcp:127.0.0.1:5000\n"
-                "  enclavectl health --to vsock:16:5000 --json\n",
+struct health {
+    struct common common;
 };
 
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    (void)context;
-    (void)name;
-    return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-}
+static const struct cli_option options[] = {
+    OPTION_TO(struct health),
+    OPTION_TIMEOUT(struct health),
+    OPTION_JSON(struct health),
+};
 
 /* A member as text: strings unescaped, everything else as its JSON. */
 static void append_value(struct buffer *out, const struct json *doc, json_value v)
@@ -124,32 +113,47 @@ static void append_all(struct buffer *out, const struct json *doc)
     append_last_error(out, doc);
 }
 
-int command_health(int argc, char **argv)
+static int run(void *given)
 {
-    struct common common = {.timeout_ms = 10000};
-    int ended = options_parse(&help, argc, argv, &common, take, NULL);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
+    const struct common *common = &((const struct health *)given)->common;
     BUFFER_AUTO out;
     CLIENT_AUTO client;
     struct error err = {0};
     buffer_init(&out, (size_t)2 * FRAME_LIMIT);
-    client_init(&client, common.timeout_ms, FRAME_LIMIT, -1);
-    if (!client_connect(&client, common.to, &err) ||
+    client_init(&client, common->timeout_ms, FRAME_LIMIT, -1);
+    if (!client_connect(&client, common->to, &err) ||
         !client_ask(&client, bytes_text("{\"op\": \"health\"}"), &err))
-        return report_failure(&common, &err);
+        return report_failure(common, &err);
     if (client_refused(&client))
-        return report_refusal(&common, &client.answer);
+        return report_refusal(common, &client.answer);
     json_value state = json_member(&client.answer, 0, "state");
     if (state == JSON_NONE || json_type(&client.answer, state) != JSON_STRING) {
         error_set(&err, ERROR_FORMAT, "the answer has no state");
-        return report_failure(&common, &err);
+        return report_failure(common, &err);
     }
-    if (common.json) {
+    if (common->json) {
         buffer_append(&out, buffer_bytes(&client.text));
         buffer_byte(&out, '\n');
     } else {
         append_all(&out, &client.answer);
     }
-    return report_print(&common, buffer_bytes(&out));
+    return report_print(common, buffer_bytes(&out));
 }
+
+static const struct health initial = {.common = {.to = DEFAULT_ADDRESS, .timeout_ms = 10000}};
+
+const struct cli_command command_health = {
+    .name = "health",
+    .summary = "show the state of enclaved",
+    .synopsis = "[--to ADDRESS]",
+    .about =
+        "Shows the state of enclaved (starting, awaiting_configuration, ready), its counts, the\n"
+        "pinned KMS key and the last failure of the session key, if any.",
+    .examples = "  enclavectl health --to tcp:127.0.0.1:5000\n"
+                "  enclavectl health --to vsock:16:5000 --json\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .size = sizeof initial,
+    .initial = &initial,
+    .run = run,
+};

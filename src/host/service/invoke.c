@@ -11,42 +11,17 @@ struct invoke {
     size_t frame_limit;
 };
 
-static const struct option_spec options[] = {
-    OPTION_TO,          {"mode", "MODE", "the agent: A, B, or another that enclaved serves"},
-    OPTION_PAYLOAD,     OPTION_PAYLOAD_FILE,
-    OPTION_FRAME_LIMIT, OPTION_TIMEOUT,
-    OPTION_JSON,        OPTION_HELP,
+static const struct cli_option options[] = {
+    OPTION_TO(struct invoke),
+    CLI_TEXT("mode", "MODE", struct invoke, mode,
+             "the agent: A, B, or another that enclaved serves", .needed = true),
+    OPTION_PAYLOAD(struct invoke),
+    OPTION_PAYLOAD_FILE(struct invoke),
+    OPTION_FRAME_LIMIT(struct invoke),
+    OPTION_TIMEOUT(struct invoke),
+    OPTION_JSON(struct invoke),
 };
-
-static const struct command_help help = {
-    .name = "invoke",
-    .synopsis = "--mode A|B [--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
-    .about = "Sends one request to an agent and prints the ciphertext that it answers with (with\n"
-             "--json the whole answer). Agent A seals a new state around any JSON; Agent B opens,\n"
-             "changes and reseals a ciphertext in hex, which needs no quotes here.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples =
-        "  enclavectl invoke --to tcp:127.0.0.1:5000 --mode A --payload '{\"amount\": 42}'\n"
-        "  enclavectl invoke --mode A --payload-file order.json > sealed.hex\n"
-        "  enclavectl invoke --mode B - < sealed.hex\n",
-};
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct invoke *invoke = context;
-    bool known;
-    if (!payload_option(&invoke->payload, name, value, &known, err))
-        return false;
-    if (known)
-        return true;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    if (strcmp(name, "frame-limit") == 0)
-        return frame_limit_option(value, &invoke->frame_limit, err);
-    invoke->mode = value;
-    return true;
-}
+static const struct cli_option operand = OPERAND_PAYLOAD(struct invoke);
 
 static int show(const struct invoke *invoke, const struct client *client)
 {
@@ -61,27 +36,51 @@ static int show(const struct invoke *invoke, const struct client *client)
     return report_print(&invoke->common, buffer_bytes(&out));
 }
 
-int command_invoke(int argc, char **argv)
+static bool check(void *given, struct error *err)
 {
-    struct invoke invoke = {.common.timeout_ms = 30000, .frame_limit = FRAME_LIMIT};
-    int ended = options_parse(&help, argc, argv, &invoke.common, take, &invoke);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
+    return payload_check(&((const struct invoke *)given)->payload, err);
+}
+
+static int run(void *given)
+{
+    const struct invoke *invoke = given;
     struct error err = {0};
-    if (invoke.mode == NULL) {
-        error_set(&err, ERROR_USAGE, "invoke needs --mode");
-        return report_failure_with(&invoke.common, &err, "give --mode A or --mode B");
-    }
     BUFFER_AUTO request;
     CLIENT_AUTO client;
-    buffer_init(&request, invoke.frame_limit);
-    client_init(&client, invoke.common.timeout_ms, invoke.frame_limit, -1);
-    bool bare_hex = strcmp(invoke.mode, "B") == 0;
-    if (!request_build(&request, invoke.mode, &invoke.payload, bare_hex, NULL, &err) ||
-        !client_connect(&client, invoke.common.to, &err) ||
+    buffer_init(&request, invoke->frame_limit);
+    client_init(&client, invoke->common.timeout_ms, invoke->frame_limit, -1);
+    bool bare_hex = strcmp(invoke->mode, "B") == 0;
+    if (!request_build(&request, invoke->mode, &invoke->payload, bare_hex, NULL, &err) ||
+        !client_connect(&client, invoke->common.to, &err) ||
         !client_ask(&client, buffer_bytes(&request), &err))
-        return report_failure(&invoke.common, &err);
+        return report_failure(&invoke->common, &err);
     if (client_refused(&client))
-        return report_refusal(&invoke.common, &client.answer);
-    return show(&invoke, &client);
+        return report_refusal(&invoke->common, &client.answer);
+    return show(invoke, &client);
 }
+
+static const struct invoke initial = {
+    .common = {.to = DEFAULT_ADDRESS, .timeout_ms = 30000},
+    .frame_limit = FRAME_LIMIT,
+};
+
+const struct cli_command command_invoke = {
+    .name = "invoke",
+    .summary = "send one request to an agent",
+    .synopsis = "--mode A|B [--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
+    .about = "Sends one request to an agent and prints the ciphertext that it answers with (with\n"
+             "--json the whole answer). Agent A seals a new state around any JSON; Agent B opens,\n"
+             "changes and reseals a ciphertext in hex, which needs no quotes here.",
+    .examples =
+        "  enclavectl invoke --to tcp:127.0.0.1:5000 --mode A --payload '{\"amount\": 42}'\n"
+        "  enclavectl invoke --mode A --payload-file order.json > sealed.hex\n"
+        "  enclavectl invoke --mode B - < sealed.hex\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operand = &operand,
+    .private_operands = true,
+    .size = sizeof initial,
+    .initial = &initial,
+    .check = check,
+    .run = run,
+};

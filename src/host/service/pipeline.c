@@ -11,35 +11,12 @@ struct pipeline {
     size_t frame_limit;
 };
 
-static const struct option_spec options[] = {
-    OPTION_TO,      OPTION_PAYLOAD, OPTION_PAYLOAD_FILE, OPTION_FRAME_LIMIT,
-    OPTION_TIMEOUT, OPTION_JSON,    OPTION_HELP,
+static const struct cli_option options[] = {
+    OPTION_TO(struct pipeline),           OPTION_PAYLOAD(struct pipeline),
+    OPTION_PAYLOAD_FILE(struct pipeline), OPTION_FRAME_LIMIT(struct pipeline),
+    OPTION_TIMEOUT(struct pipeline),      OPTION_JSON(struct pipeline),
 };
-
-static const struct command_help help = {
-    .name = "pipeline",
-    .synopsis = "[--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
-    .about =
-        "Has Agent A seal the initial state around the payload (null if none is given), hands\n"
-        "the ciphertext to Agent B on the same connection, and prints both ciphertexts.",
-    .options = options,
-    .option_count = ARRAY_LEN(options),
-    .examples = "  enclavectl pipeline --to tcp:127.0.0.1:5000 --payload '{\"amount\": 42}'\n"
-                "  enclavectl pipeline --to vsock:16:5000 --payload-file order.json --json\n",
-};
-
-static bool take(void *context, const char *name, const char *value, struct error *err)
-{
-    struct pipeline *pipeline = context;
-    bool known;
-    if (!payload_option(&pipeline->payload, name, value, &known, err))
-        return false;
-    if (known)
-        return true;
-    if (name == NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", value);
-    return frame_limit_option(value, &pipeline->frame_limit, err);
-}
+static const struct cli_option operand = OPERAND_PAYLOAD(struct pipeline);
 
 static int show(const struct common *common, struct bytes sealed_a, struct bytes sealed_b)
 {
@@ -82,25 +59,28 @@ static bool ask(const struct common *common, struct client *client, const struct
     return true;
 }
 
-int command_pipeline(int argc, char **argv)
+static bool check(void *given, struct error *err)
 {
-    struct pipeline pipeline = {.common.timeout_ms = 30000, .frame_limit = FRAME_LIMIT};
-    int ended = options_parse(&help, argc, argv, &pipeline.common, take, &pipeline);
-    if (ended != OPTIONS_GO_ON)
-        return ended;
+    return payload_check(&((const struct pipeline *)given)->payload, err);
+}
+
+static int run(void *given)
+{
+    const struct pipeline *pipeline = given;
+    int ended = EXIT_OK;
     BUFFER_AUTO request;
     BUFFER_AUTO sealed_a;
     BUFFER_AUTO sealed_b;
     CLIENT_AUTO client;
     struct error err = {0};
-    buffer_init(&request, pipeline.frame_limit);
-    buffer_init(&sealed_a, pipeline.frame_limit);
-    buffer_init(&sealed_b, pipeline.frame_limit);
-    client_init(&client, pipeline.common.timeout_ms, pipeline.frame_limit, -1);
-    if (!request_build(&request, "A", &pipeline.payload, false, "null", &err) ||
-        !client_connect(&client, pipeline.common.to, &err))
-        return report_failure(&pipeline.common, &err);
-    if (!ask(&pipeline.common, &client, &request, &sealed_a, &ended))
+    buffer_init(&request, pipeline->frame_limit);
+    buffer_init(&sealed_a, pipeline->frame_limit);
+    buffer_init(&sealed_b, pipeline->frame_limit);
+    client_init(&client, pipeline->common.timeout_ms, pipeline->frame_limit, -1);
+    if (!request_build(&request, "A", &pipeline->payload, false, "null", &err) ||
+        !client_connect(&client, pipeline->common.to, &err))
+        return report_failure(&pipeline->common, &err);
+    if (!ask(&pipeline->common, &client, &request, &sealed_a, &ended))
         return ended;
 
     buffer_reset(&request);
@@ -111,9 +91,33 @@ int command_pipeline(int argc, char **argv)
     json_end(&w);
     if (request.failed) {
         error_set(&err, ERROR_USAGE, "what Agent A sealed exceeds the frame limit");
-        return report_failure_with(&pipeline.common, &err, "send a smaller payload");
+        return report_failure_with(&pipeline->common, &err, "send a smaller payload");
     }
-    if (!ask(&pipeline.common, &client, &request, &sealed_b, &ended))
+    if (!ask(&pipeline->common, &client, &request, &sealed_b, &ended))
         return ended;
-    return show(&pipeline.common, buffer_bytes(&sealed_a), buffer_bytes(&sealed_b));
+    return show(&pipeline->common, buffer_bytes(&sealed_a), buffer_bytes(&sealed_b));
 }
+
+static const struct pipeline initial = {
+    .common = {.to = DEFAULT_ADDRESS, .timeout_ms = 30000},
+    .frame_limit = FRAME_LIMIT,
+};
+
+const struct cli_command command_pipeline = {
+    .name = "pipeline",
+    .summary = "Agent A, then Agent B on what it sealed",
+    .synopsis = "[--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
+    .about =
+        "Has Agent A seal the initial state around the payload (null if none is given), hands\n"
+        "the ciphertext to Agent B on the same connection, and prints both ciphertexts.",
+    .examples = "  enclavectl pipeline --to tcp:127.0.0.1:5000 --payload '{\"amount\": 42}'\n"
+                "  enclavectl pipeline --to vsock:16:5000 --payload-file order.json --json\n",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .operand = &operand,
+    .private_operands = true,
+    .size = sizeof initial,
+    .initial = &initial,
+    .check = check,
+    .run = run,
+};

@@ -5,30 +5,32 @@
 #include "formats/text.h"
 #include "system/file.h"
 
-bool payload_option(struct payload_source *source, const char *name, const char *value, bool *known,
-                    struct error *err)
+static bool too_many(struct error *err)
 {
-    bool operand = name == NULL && strcmp(value, "-") == 0;
-    *known = operand ||
-             (name != NULL && (strcmp(name, "payload") == 0 || strcmp(name, "payload-file") == 0));
-    if (!*known)
-        return true;
-    if (source->text != NULL || source->path != NULL)
-        return error_set(err, ERROR_USAGE, "more than one payload is given");
-    if (operand || strcmp(name, "payload-file") == 0)
-        source->path = value;
-    else
-        source->text = value;
+    return error_set(err, ERROR_USAGE, "more than one payload is given");
+}
+
+bool payload_take_path(void *place, const char *option, const char *text, struct error *err)
+{
+    const char **path = place;
+    (void)option;
+    if (*path != NULL)
+        return too_many(err);
+    *path = text;
     return true;
 }
 
-bool frame_limit_option(const char *value, size_t *limit, struct error *err)
+bool payload_take_dash(void *place, const char *option, const char *text, struct error *err)
 {
-    int64_t bytes;
-    if (!options_integer("--frame-limit", value, 1, FRAME_LIMIT_MAX, &bytes, err))
-        return false;
-    *limit = (size_t)bytes;
-    return true;
+    return strcmp(text, "-") == 0
+               ? payload_take_path(place, option, text, err)
+               : error_set(err, ERROR_USAGE,
+                           "unexpected argument: a payload is given with --payload, or is -");
+}
+
+bool payload_check(const struct payload_source *source, struct error *err)
+{
+    return source->text == NULL || source->path == NULL || too_many(err);
 }
 
 static bool is_hex(struct bytes text)

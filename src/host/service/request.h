@@ -4,6 +4,7 @@
 #define HOST_SERVICE_REQUEST_H
 
 #include "base/buffer.h"
+#include "cli/cli.h"
 #include "host/client/client.h"
 
 /* Where a payload comes from. At most one of both; neither: the request has no payload. */
@@ -11,10 +12,6 @@ struct payload_source {
     const char *text; /* --payload */
     const char *path; /* --payload-file, or "-" */
 };
-
-/* Takes --payload, --payload-file and the operand "-"; *known: whether it was one of these. */
-MUST_USE bool payload_option(struct payload_source *source, const char *name, const char *value,
-                             bool *known, struct error *err);
 
 /*
  * Builds {"mode":…,"payload":…} in out (reset first; its limit is the frame limit). A payload is
@@ -30,20 +27,25 @@ MUST_USE bool request_build(struct buffer *out, const char *mode,
 MUST_USE bool request_ciphertext(const struct client *client, struct buffer *out,
                                  struct error *err);
 
-/* Reads --frame-limit. */
-MUST_USE bool frame_limit_option(const char *value, size_t *limit, struct error *err);
+/* The rows of these, for the struct of a command with the fields payload and frame_limit. */
+#define OPTION_PAYLOAD(type) \
+    CLI_TEXT("payload", "JSON", type, payload.text, "the payload", .once = true)
+#define OPTION_PAYLOAD_FILE(type)                                             \
+    CLI_PARSED("payload-file", "FILE", type, payload.path, payload_take_path, \
+               "read the payload from FILE (-: standard input)", .shared = true)
+#define OPERAND_PAYLOAD(type)                                    \
+    CLI_PARSED(NULL, "-", type, payload.path, payload_take_dash, \
+               "read the payload from standard input", .shared = true)
+#define OPTION_FRAME_LIMIT(type)                                               \
+    CLI_INTEGER("frame-limit", "BYTES", type, frame_limit, 1, FRAME_LIMIT_MAX, \
+                "the longest frame (default 16777216, as enclaved's)")
 
-#define OPTION_PAYLOAD                   \
-    {                                    \
-        "payload", "JSON", "the payload" \
-    }
-#define OPTION_PAYLOAD_FILE                                                      \
-    {                                                                            \
-        "payload-file", "FILE", "read the payload from FILE (-: standard input)" \
-    }
-#define OPTION_FRAME_LIMIT                                                            \
-    {                                                                                 \
-        "frame-limit", "BYTES", "the longest frame (default 16777216, as enclaved's)" \
-    }
+/* Their functions: a path, or "-", is taken once. */
+MUST_USE bool payload_take_path(void *place, const char *option, const char *text,
+                                struct error *err);
+MUST_USE bool payload_take_dash(void *place, const char *option, const char *text,
+                                struct error *err);
+/* Refuses a payload that is given in two ways. */
+MUST_USE bool payload_check(const struct payload_source *source, struct error *err);
 
 #endif

@@ -83,7 +83,7 @@ static const struct cli_option options[] = {
     CLI_TEXTS("host", "NAME", struct kms_options, hosts, host_count,
               "a name in its certificate; repeatable (kms.REGION.amazonaws.com, localhost and "
               "127.0.0.1)"),
-    CLI_CHOICE("envelope", "FORM", struct kms_options, envelope, envelopes,
+    CLI_CHOICE("envelope", "FORM", struct kms_options, envelope, envelopes, CMS_CONSTRUCTED,
                "CiphertextForRecipient is constructed (default) or primitive"),
     CLI_INTEGER("clock-skew", "SECONDS", struct kms_options, clock_skew_s, -SKEW_MAX, SKEW_MAX,
                 "set its clock ahead by so much; back, where negative"),

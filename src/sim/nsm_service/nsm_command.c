@@ -66,7 +66,7 @@ static const struct cli_option options[] = {
                "start registers from JSON: {\"PCR0\": \"hex\", ...}, or what nitro-cli prints; "
                "registers that are not given are zero, except 4, which measures the instance's id",
                .shared = true, .old = "pcrs"),
-    CLI_CHOICE("map", "KIND", struct nsm_options, map, maps,
+    CLI_CHOICE("map", "KIND", struct nsm_options, map, maps, MAP_DEFINITE,
                "write the document's payload as a definite (default) or indefinite map"),
     CLI_FLAG("debug-mode", struct nsm_options, engine.debug_mode,
              "zero registers 0, 1, 2 and 8, as in an enclave's debug mode"),

@@ -118,7 +118,7 @@ const struct cli_option vm_options_table[VM_OPTIONS] = {
     CLI_TEXT("qemu", "FILE", struct vm_options, qemu,
              "QEMU 11.1 or newer (default: $ENCLAVE_QEMU, what scripts/fetch-qemu keeps, "
              "qemu-system-x86_64 in PATH)"),
-    CLI_CHOICE("accel", "MODE", struct vm_options, accel, accels,
+    CLI_CHOICE("accel", "MODE", struct vm_options, accel, accels, VM_ACCEL_AUTO,
                "use hardware acceleration where it works (auto), always (kvm) or never (tcg)"),
 };
 

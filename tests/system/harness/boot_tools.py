@@ -86,7 +86,7 @@ class Process:
 def dev(programs, folder, *options):
     """enclavectl dev in a virtual machine, its world in folder."""
     return Process(programs, folder.parent / f"{folder.name}.log", programs.ctl, "dev", "--kernel",
-                   KERNEL, "--dir", folder, "--memory", 64, *options)
+                   KERNEL, "--state", folder, "--memory", 64, *options)
 
 
 def vm(programs, image, folder, *options):

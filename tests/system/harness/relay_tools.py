@@ -24,7 +24,7 @@ class Relay:
         self.log_path = os.path.join(folder, "relay.log")
         arguments = [CTL, "relay", "--status", f"unix:{folder}/relay.sock"]
         for target in targets:
-            arguments += ["--listen", listen, "--to", target]
+            arguments += ["--listen", listen, "--destination", target]
             arguments += ["--allow", target] if allow else []
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*wrapper, *arguments, *map(str, options)], stderr=log,
