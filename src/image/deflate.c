@@ -12,8 +12,7 @@
 #define NOWHERE    UINT32_MAX
 /* Places compared for each byte: more places find a little more, and take longer in proportion. */
 #define TRIES 1024
-/* A repetition this long is used at once, without checking whether the next byte begins a longer
- * one. */
+/* A repetition this long is used without checking whether the next byte begins a longer one. */
 #define LONG 128
 
 struct deflate {

@@ -14,8 +14,7 @@ struct deflate;
 /* NULL if there is no memory. */
 MUST_USE struct deflate *deflate_new(byte_sink sink, void *context);
 MUST_USE bool deflate_write(struct deflate *deflate, struct bytes piece, struct error *err);
-/* Ends the stream, at a whole byte. The output depends on the bytes written, not on their pieces.
- */
+/* Ends the stream, at a whole byte. The pieces of the input make no difference to the output. */
 MUST_USE bool deflate_finish(struct deflate *deflate, struct error *err);
 void deflate_free(struct deflate *deflate);
 

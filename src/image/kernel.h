@@ -17,8 +17,7 @@ struct kernel {
     char version[KERNEL_VERSION_SIZE]; /* "6.12.1"; "unknown" if the format has none */
 };
 
-/* ERROR_FORMAT if the input is not a kernel that can be booted; it names the file and what it is.
- */
+/* ERROR_FORMAT, naming the file and what it is, unless the input is a kernel that can be booted. */
 MUST_USE bool kernel_identify(struct kernel *out, const struct input *input, struct error *err);
 
 /* "x86_64", "aarch64". */

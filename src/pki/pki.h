@@ -32,8 +32,7 @@ struct pki_subject {
     const char *const *host_names; /* TLS servers: subjectAltName DNS names, NULL-terminated */
 };
 
-/* Appends the DER of a certificate for key, signed by issuer_key (issuer_der empty: self-signed).
- */
+/* Appends the DER of a certificate for key, signed by issuer_key. issuer_der empty: self-signed. */
 MUST_USE bool pki_issue(struct buffer *out, const struct pki_subject *subject,
                         const struct pki_key *key, struct bytes issuer_der,
                         const struct pki_key *issuer_key, struct error *err);

@@ -22,8 +22,8 @@ struct virtio_nsm {
     bool has_request;
     uint16_t request_head;
     size_t request_len;
-    uint8_t request[NSM_ENGINE_REQUEST_MAX +
-                    1]; /* one byte more, so that the engine sees a request that is too long */
+    /* One byte more than is allowed, so that the engine sees a request that is too long. */
+    uint8_t request[NSM_ENGINE_REQUEST_MAX + 1];
     struct virtqueue_chain chain;
     void *context; /* for ended */
     void (*ended)(void *context, const struct error *err);

@@ -5,8 +5,7 @@
 
 #include "sim/kms/kms_call.h"
 
-/* Whether the policy of call->key allows the operation. A denial is logged condition by condition.
- */
+/* Whether the policy of call->key allows the operation. A denial is logged by condition. */
 MUST_USE bool kms_authorize(struct kms_call *call);
 /* Whether the caller could replace the policy again once it was in force. */
 MUST_USE bool kms_policy_keeps_caller(struct kms_call *call, struct bytes policy, bool *keeps);

@@ -47,8 +47,7 @@ enum kms_fault {
 
 struct kms_faults;
 
-/* path: a file of such lines that is read again whenever it changes; it may be missing. NULL: none.
- */
+/* path: a file of such lines, read again whenever it changes; it may be missing. NULL: no file. */
 MUST_USE struct kms_faults *kms_faults_new(const char *path, struct error *err);
 void kms_faults_free(struct kms_faults *faults);
 

@@ -48,8 +48,7 @@ static struct bytes document_in(struct bytes response)
     return is_document ? document : bytes_of(NULL, 0);
 }
 
-/* A first document must verify under the root: the files of a state folder may not belong together.
- */
+/* A first document must verify: the files of a state folder may not belong together. */
 static bool check_engine(struct nsm_engine *engine, struct bytes root_der, struct error *err)
 {
     BUFFER_AUTO request = {.limit = 64};

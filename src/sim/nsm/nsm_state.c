@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The identity of the simulated module in a folder: two keys, four certificates, the instance's id.
- */
+/* The module's identity in a folder: two keys, four certificates and the instance's id. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>

@@ -42,8 +42,7 @@ void vm_ports_close(struct vm_ports *ports);
 /* Accepts again after descriptors had run out; to be called from time to time. */
 void vm_ports_tick(struct vm_ports *ports);
 
-/* For a vsock_target: opens the guest's connection to the port of the heartbeat; context: vm_ports.
- */
+/* For a vsock_target: opens the guest's connection to the heartbeat's port; context: vm_ports. */
 int vm_heartbeat_open(void *context);
 
 #endif

@@ -80,12 +80,11 @@ bool vm_qemu_find(struct vm_qemu *qemu, const char *named, struct error *err)
 
 /*
  * Added to the image's command line if the CPU is emulated, because KVM and Nitro give a guest this
- * information in other ways. On a busy machine QEMU's timer thread is sometimes late, and then
- * Linux
+ * information in other ways. On a busy machine QEMU's timer thread is sometimes late. Linux then
  *   - panics at boot, when it waits a few ticks for its timer ("IO-APIC + timer doesn't work!");
  *   - cannot measure the rate of its time stamp counter, or trusts its lost ticks more than that
- *     counter, and its clock is slow: by a seventh in one measurement. The counter is this
- * machine's.
+ *     counter, and its clock is slow: by a seventh in one measurement.
+ * The rate that is added is that of this machine's counter.
  */
 static void added_words(char *out, size_t size, bool kvm)
 {

@@ -5,8 +5,7 @@
 
 #include <stdint.h>
 
-/* In kHz, measured for a twentieth of a second, accurate to about 20 ppm; 0: there is no counter.
- */
+/* In kHz, measured for a twentieth of a second, accurate to about 20 ppm; 0: no counter. */
 uint32_t vm_tsc_khz(void);
 
 #endif

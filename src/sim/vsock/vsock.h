@@ -26,9 +26,8 @@
 #define VSOCK_RESETS_MAX  512          /* resets that wait for a buffer of the guest */
 #define VSOCK_CONNECT_MS  10000        /* to establish a connection, either way */
 #define VSOCK_CLOSE_MS    8000         /* for both sides to close; as in Linux */
-#define VSOCK_DRAIN_MS    30000 /* without progress in writing what the guest sent before it closed \
-                                 */
-#define VSOCK_TICK_MS 500       /* how often vsock_tick must be called */
+#define VSOCK_DRAIN_MS    30000        /* without progress, after the guest closed */
+#define VSOCK_TICK_MS     500          /* how often vsock_tick must be called */
 
 /* Where a connection of the guest to a port of its parent goes. */
 struct vsock_target {
