@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(answer.len > FRAME_HEADER_SIZE);
     FUZZ_CHECK(be32_load(answer.at) == answer.len - FRAME_HEADER_SIZE);
     FUZZ_CHECK(json_parse(&doc, bytes_from(buffer_bytes(&answer), FRAME_HEADER_SIZE), NULL));
-    FUZZ_CHECK(workspace.opened.len == 0 && workspace.sealed.len == 0);
+    FUZZ_CHECK(workspace.opened.len == 0 && workspace.built.len == 0);
     json_clear(&doc);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "enclave/state.h"
 
 /* "2026-11-22T13:16:23.123456", UTC, as the reference program writes it. */
 #define QUOTED_ISO_SIZE (CLOCK_ISO_SIZE + 2)
@@ -28,7 +29,7 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
     char now[QUOTED_ISO_SIZE];
     if (payload == JSON_NONE)
         return error_code(err, ERROR_MISSING_PAYLOAD);
-    struct buffer *state = agent_state(w);
+    struct buffer *state = agent_begin_state(w);
     buffer_text(state,
                 "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"message\": \"Initial state "
                 "from Agent A\", \"input_received\": ");
@@ -41,7 +42,7 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
 
 #define ITERATION_SIZE 24 /* digits and sign of an int64_t, and a terminator */
 
-/* The state's iteration, counted on: an integer, as the reference program leaves it. */
+/* The state's iteration plus one. It must be an integer, as the reference program leaves it. */
 static bool next_iteration(const struct json *state, char out[ITERATION_SIZE], struct error *err)
 {
     json_value v = json_member(state, 0, "iteration");
@@ -59,8 +60,8 @@ static bool next_iteration(const struct json *state, char out[ITERATION_SIZE], s
 }
 
 /*
- * B: {"mode": "B", "payload": hex} goes on with a state: agent, iteration + 1, and three members of
- * data; nothing else changes by a byte.
+ * B: {"mode": "B", "payload": hex} continues a state: it changes agent, iteration and three members
+ * of data, and no other byte.
  */
 static bool agent_b(struct workspace *w, json_value payload, struct buffer *answer,
                     struct error *err)
@@ -85,7 +86,7 @@ static bool agent_b(struct workspace *w, json_value payload, struct buffer *answ
         {.name = "iteration", .value = bytes_text(next)},
         {.name = "data", .within = &data_changes},
     };
-    agent_state(w);
+    agent_begin_state(w);
     agent_copy_changed(w, 0, &(struct member_changes){in_state, ARRAY_LEN(in_state)});
     return agent_seal(w, answer, err);
 }

@@ -1,96 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What agents are built with: opening, changing and sealing a state. The agents are in agents.c. */
-#include "enclave/agents.h"
+#include "enclave/state.h"
 
 #include "base/hex.h"
 
-/* More than this is given back after the request that needed it. */
-#define KEEP_BYTES (1u << 20)
-
-void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits)
+/*
+ * Decodes the digits of a string of the request: from the request into w->received, or within
+ * w->received where they had to be unescaped first.
+ */
+static bool receive(struct workspace *w, json_value payload, struct bytes *sealed,
+                    struct error *err)
 {
-    size_t frame_bytes = limits->frame_bytes;
-    *w = (struct workspace){.thread = thread};
-    json_init(&w->request, limits->json_depth);
-    json_init(&w->state, limits->json_depth);
-    w->request.value_limit = w->state.value_limit = limits->json_values;
-    buffer_init(&w->text, frame_bytes);
-    buffer_init_secret(&w->opened, frame_bytes);
-    /* What seals to more hex digits than a frame holds could not be answered anyway. */
-    buffer_init_secret(&w->sealed, frame_bytes / 2 + AEAD_OVERHEAD);
-}
-
-static void give_back(struct buffer *b)
-{
-    if (b->cap > KEEP_BYTES)
-        buffer_clear(b);
-    else
-        buffer_reset(b);
-}
-
-void workspace_reset(struct workspace *w)
-{
-    give_back(&w->text);
-    give_back(&w->opened);
-    give_back(&w->sealed);
-    if (w->request.cap > KEEP_BYTES / sizeof *w->request.nodes)
-        json_clear(&w->request);
-    if (w->state.cap > KEEP_BYTES / sizeof *w->state.nodes)
-        json_clear(&w->state);
-}
-
-void workspace_clear(struct workspace *w)
-{
-    json_clear(&w->request);
-    json_clear(&w->state);
-    buffer_clear(&w->text);
-    buffer_clear(&w->opened);
-    buffer_clear(&w->sealed);
-}
-
-/* The payload's digits: in the request itself, or unescaped where it was written with escapes. */
-static bool payload_digits(struct workspace *w, json_value payload, struct bytes *digits,
-                           struct error *err)
-{
-    if (payload == JSON_NONE)
-        return error_code(err, ERROR_MISSING_PAYLOAD);
-    if (json_type(&w->request, payload) != JSON_STRING)
-        return error_code(err, ERROR_PAYLOAD_TYPE);
-    if (!w->request.nodes[payload].escaped) {
-        struct bytes raw = json_raw(&w->request, payload);
-        *digits = bytes_of(raw.at + 1, raw.len - 2);
-        return true;
+    struct bytes raw = json_raw(&w->request, payload), digits = bytes_of(raw.at + 1, raw.len - 2);
+    uint8_t *to;
+    buffer_reset(&w->received);
+    if (w->request.nodes[payload].escaped) {
+        if (!json_string(&w->request, payload, &w->received))
+            return error_code(err, ERROR_NOT_HEX);
+        digits = buffer_bytes(&w->received);
+        to = w->received.at;
+    } else {
+        to = buffer_reserve(&w->received, digits.len / 2);
+        if (to == NULL)
+            return error_code(err, ERROR_MEMORY);
     }
-    buffer_reset(&w->text);
-    if (!json_string(&w->request, payload, &w->text))
-        return error_code(err, ERROR_NOT_HEX);
-    *digits = buffer_bytes(&w->text);
-    return true;
+    *sealed = bytes_of(to, digits.len / 2);
+    return hex_decode(to, digits) || error_code(err, ERROR_NOT_HEX);
 }
 
 bool agent_open(struct workspace *w, json_value payload, struct error *err)
 {
-    struct bytes digits;
-    if (!payload_digits(w, payload, &digits, err))
+    struct bytes sealed;
+    if (payload == JSON_NONE)
+        return error_code(err, ERROR_MISSING_PAYLOAD);
+    if (json_type(&w->request, payload) != JSON_STRING)
+        return error_code(err, ERROR_PAYLOAD_TYPE);
+    if (!receive(w, payload, &sealed, err))
         return false;
-    /* The sealed state goes where the new one will be built, its plaintext to a place of its own.
-     */
-    buffer_reset(&w->sealed);
-    buffer_reset(&w->opened);
-    size_t len = digits.len / 2;
-    uint8_t *sealed = buffer_reserve(&w->sealed, len);
-    if (sealed == NULL)
-        return error_code(err, ERROR_MEMORY);
-    if (!hex_decode(sealed, digits))
-        return error_code(err, ERROR_NOT_HEX);
-    if (len < AEAD_OVERHEAD)
+    if (sealed.len < AEAD_OVERHEAD)
         return error_code(err, ERROR_TOO_SHORT);
-    uint8_t *plaintext = buffer_reserve(&w->opened, len - AEAD_OVERHEAD);
+    const size_t len = sealed.len - AEAD_OVERHEAD;
+    buffer_reset(&w->opened);
+    uint8_t *plaintext = buffer_reserve(&w->opened, len);
     if (plaintext == NULL)
         return error_code(err, ERROR_MEMORY);
-    if (!keyring_open(&w->keys, w->thread, bytes_of(sealed, len), plaintext, err))
+    if (!keyring_open(&w->keys, w->thread, sealed, plaintext, err))
         return false;
-    buffer_commit(&w->opened, len - AEAD_OVERHEAD);
+    buffer_commit(&w->opened, len);
 
     struct error cause = {0};
     if (!json_parse(&w->state, buffer_bytes(&w->opened), &cause))
@@ -100,12 +55,12 @@ bool agent_open(struct workspace *w, json_value payload, struct error *err)
     return true;
 }
 
-struct buffer *agent_state(struct workspace *w)
+struct buffer *agent_begin_state(struct workspace *w)
 {
     static const uint8_t room_for_nonce[AEAD_NONCE_SIZE];
-    buffer_reset(&w->sealed);
-    buffer_append(&w->sealed, bytes_of(room_for_nonce, sizeof room_for_nonce));
-    return &w->sealed;
+    buffer_reset(&w->built);
+    buffer_append(&w->built, bytes_of(room_for_nonce, sizeof room_for_nonce));
+    return &w->built;
 }
 
 static void append_between(struct buffer *out, const struct json *doc, uint32_t from, uint32_t to)
@@ -121,15 +76,15 @@ static void append_new_member(struct buffer *out, bool first, const struct membe
     buffer_append(out, change->value);
 }
 
-/* Recursion goes as deep as an agent's own table of changes, not as deep as a state. */
+/* The recursion is as deep as the agent's own table of changes, whatever the state. */
 void agent_copy_changed(struct workspace *w, json_value object, // NOLINT(misc-no-recursion)
                         const struct member_changes *changes)
 {
     const struct json *doc = &w->state;
-    struct buffer *out = &w->sealed;
-    uint64_t placed = 0; /* bit i: change i is written */
+    struct buffer *out = &w->built;
+    uint64_t placed = 0; /* bit i: change i has its place */
     bool empty = true;
-    uint32_t done = doc->nodes[object].start; /* what stands before it is copied already */
+    uint32_t done = doc->nodes[object].start; /* what comes before it has been copied */
     for (json_value name = json_first(doc, object); name != JSON_NONE;
          name = json_next(doc, object, name)) {
         empty = false;
@@ -160,18 +115,18 @@ bool agent_seal(struct workspace *w, struct buffer *answer, struct error *err)
 {
     static const char head[] = "{\"status\": \"success\", \"ciphertext\": \"";
     static const char tail[] = "\"}";
-    if (buffer_reserve(&w->sealed, AEAD_TAG_SIZE) == NULL)
-        return error_code(err, w->sealed.full ? ERROR_RESPONSE_TOO_LARGE : ERROR_MEMORY);
-    buffer_commit(&w->sealed, AEAD_TAG_SIZE);
-    size_t len = w->sealed.len;
-    if (!keyring_seal(&w->keys, w->thread, w->sealed.at, len - AEAD_OVERHEAD, err))
+    if (buffer_reserve(&w->built, AEAD_TAG_SIZE) == NULL)
+        return error_code(err, w->built.full ? ERROR_RESPONSE_TOO_LARGE : ERROR_MEMORY);
+    buffer_commit(&w->built, AEAD_TAG_SIZE);
+    size_t len = w->built.len;
+    if (!keyring_seal(&w->keys, w->thread, w->built.at, len - AEAD_OVERHEAD, err))
         return false;
     buffer_append(answer, bytes_of(head, sizeof head - 1));
     uint8_t *hex = buffer_reserve(answer, 2 * len);
     if (hex != NULL) {
-        hex_encode((char *)hex, bytes_of(w->sealed.at, len));
+        hex_encode((char *)hex, bytes_of(w->built.at, len));
         buffer_commit(answer, 2 * len);
     }
     buffer_append(answer, bytes_of(tail, sizeof tail - 1));
-    return true; /* whether the answer holds it all is answer_end's to check */
+    return true; /* answer_end checks whether the answer holds it all */
 }

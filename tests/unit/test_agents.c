@@ -59,7 +59,7 @@ static struct bytes ask(struct bench *b, struct bytes request)
     assert_true(b->answer.len >= FRAME_HEADER_SIZE);
     assert_int_equal(be32_load(b->answer.at), b->answer.len - FRAME_HEADER_SIZE);
     assert_int_equal(b->workspace.opened.len, 0);
-    assert_int_equal(b->workspace.sealed.len, 0);
+    assert_int_equal(b->workspace.built.len, 0);
     assert_int_equal(b->workspace.keys.count, 0);
     return bytes_from(buffer_bytes(&b->answer), FRAME_HEADER_SIZE);
 }
@@ -413,7 +413,7 @@ static void large_requests_give_memory_back(void **state)
     buffer_text(&request, "]}");
     assert_true(request_serve(&b->service, &w, buffer_bytes(&request), &answer));
     assert_int_equal(b->service.errors, 0);
-    assert_true(w.sealed.cap <= 1u << 20);
+    assert_true(w.built.cap <= 1u << 20);
     assert_true(w.request.cap * sizeof *w.request.nodes <= 1u << 20);
     /* and the number of values is bounded, whatever the frame's limit */
     buffer_truncate(&request, request.len - 2);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enclave/workspace.h"
+
+/* More than this is given back after the request that needed it. */
+#define KEEP_BYTES (1u << 20)
+
+void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits)
+{
+    size_t frame_bytes = limits->frame_bytes;
+    *w = (struct workspace){.thread = thread};
+    json_init(&w->request, limits->json_depth);
+    json_init(&w->state, limits->json_depth);
+    w->request.value_limit = w->state.value_limit = limits->json_values;
+    buffer_init(&w->received, frame_bytes);
+    buffer_init_secret(&w->opened, frame_bytes);
+    /* A state that seals to more hex digits than a frame holds could not be sent. */
+    buffer_init_secret(&w->built, frame_bytes / 2 + AEAD_OVERHEAD);
+}
+
+static void give_back(struct buffer *b)
+{
+    if (b->cap > KEEP_BYTES)
+        buffer_clear(b);
+    else
+        buffer_reset(b);
+}
+
+void workspace_reset(struct workspace *w)
+{
+    give_back(&w->received);
+    give_back(&w->opened);
+    give_back(&w->built);
+    if (w->request.cap > KEEP_BYTES / sizeof *w->request.nodes)
+        json_clear(&w->request);
+    if (w->state.cap > KEEP_BYTES / sizeof *w->state.nodes)
+        json_clear(&w->state);
+}
+
+void workspace_clear(struct workspace *w)
+{
+    json_clear(&w->request);
+    json_clear(&w->state);
+    buffer_clear(&w->received);
+    buffer_clear(&w->opened);
+    buffer_clear(&w->built);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory that one thread serves requests in, kept from request to request: once its buffers
+ * have grown to size, serving allocates nothing. Plaintext of states is in secret memory only.
+ */
+#ifndef ENCLAVE_WORKSPACE_H
+#define ENCLAVE_WORKSPACE_H
+
+#include "base/buffer.h"
+#include "codec/json.h"
+#include "enclave/config.h"
+#include "enclave/keyring.h"
+
+struct workspace {
+    enum keyring_thread thread;
+    struct json request;    /* the request's index */
+    struct json state;      /* the opened state's index */
+    struct buffer received; /* the payload that came, decoded: nonce, ciphertext and tag */
+    struct buffer opened;   /* the plaintext of it */
+    struct buffer built;    /* room for a nonce, then the new state; sealed where it lies */
+    struct held_keys keys;
+};
+
+/* Takes the limits of frames and of JSON from limits. Allocates nothing. */
+void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits);
+/* Wipes what a request left; frees what is larger than 1 MiB. */
+void workspace_reset(struct workspace *w);
+/* Wipes and frees all; w must be initialized again before further use. */
+void workspace_clear(struct workspace *w);
+
+#endif
