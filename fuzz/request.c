@@ -5,9 +5,9 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "enclave/agents.h"
 #include "enclave/answer.h"
 #include "enclave/request.h"
+#include "enclave/workspace.h"
 #include "fuzz/fuzz.h"
 #include "net/frame.h"
 

@@ -6,9 +6,9 @@
 #ifndef ENCLAVE_TRAFFIC_H
 #define ENCLAVE_TRAFFIC_H
 
-#include "enclave/agents.h"
 #include "enclave/connection.h"
 #include "enclave/worker.h"
+#include "enclave/workspace.h"
 
 /* One read takes up to this much, and a longer frame goes to the worker. */
 #define TRAFFIC_READ_SIZE (256u << 10)

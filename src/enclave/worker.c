@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "enclave/agents.h"
 #include "enclave/request.h"
 #include "enclave/session.h"
+#include "enclave/workspace.h"
 #include "net/frame.h"
 
 struct worker {

@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "enclave/agents.h"
 #include "enclave/answer.h"
 #include "enclave/request.h"
+#include "enclave/workspace.h"
 #include "net/frame.h"
 
 #define FRAME_MAX 65536
