@@ -45,7 +45,7 @@ static void send_state(const char *state)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                          (const struct sockaddr *)&to, len) < 0)
-        log_warning("the service manager cannot be told: %m");
+        log_warning("cannot report to the service manager: %m");
     if (fd >= 0)
         close(fd);
 }
@@ -57,7 +57,7 @@ void notify_ready(const char *status)
     send_state(state);
 }
 
-/* The time must not lie before the manager's request, so it is given to the microsecond. */
+/* The time must not be before the manager's request, so it is given to the microsecond. */
 void notify_reloading(void)
 {
     struct timespec now;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Telling a service manager how things stand, as sd_notify(3) does, for units of Type=notify and
- * Type=notify-reload. Nothing happens where $NOTIFY_SOCKET is not set.
+ * Reports to the service manager, as sd_notify(3) does, for units of Type=notify and
+ * Type=notify-reload. Nothing happens if $NOTIFY_SOCKET is not set.
  */
 #ifndef HOST_NOTIFY_H
 #define HOST_NOTIFY_H
 
 #include "base/error.h"
 
-/* Whether $NOTIFY_SOCKET is set to something that cannot be a socket. ERROR_CONFIG. */
+/* False if $NOTIFY_SOCKET is set to something that cannot be a socket: ERROR_CONFIG. */
 MUST_USE bool notify_check(struct error *err);
 
-/* Each sends one datagram; what cannot be sent is lost: the manager has its own time limits. */
+/* Each sends one datagram. One that cannot be sent is lost: the manager has its own time limits. */
 void notify_ready(const char *status); /* also after a reload; status is one line for people */
 void notify_reloading(void);
 void notify_stopping(void);

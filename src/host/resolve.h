@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses with host names, for the programs outside the enclave. Apart from address.h so that
- * enclaved does not contain a resolver.
+ * Addresses with host names, for programs outside the enclave. enclaved has no resolver.
  */
 #ifndef HOST_RESOLVE_H
 #define HOST_RESOLVE_H
