@@ -32,31 +32,49 @@ static void put_line(struct buffer *out, size_t depth)
         buffer_text(out, "  ");
 }
 
+/* Copies a string with its quotes; returns the offset after it. */
+static size_t put_quoted(struct buffer *out, struct bytes text, size_t at)
+{
+    size_t end = at + 1;
+    while (end < text.len && text.at[end] != '"')
+        end += text.at[end] == '\\' ? 2 : 1;
+    end = end < text.len ? end + 1 : text.len;
+    buffer_append(out, bytes_of(text.at + at, end - at));
+    return end;
+}
+
+/* Begins an object or array; returns the offset after what was copied. One that is empty stays on
+ * the line. */
+static size_t put_opening(struct buffer *out, struct bytes text, size_t at, size_t *depth)
+{
+    uint8_t next = at + 1 < text.len ? text.at[at + 1] : 0;
+    bool empty = next == '}' || next == ']';
+    buffer_append(out, bytes_of(text.at + at, empty ? 2 : 1));
+    if (!empty)
+        put_line(out, ++*depth);
+    return at + (empty ? 2 : 1);
+}
+
 void json_indented(struct buffer *out, struct bytes compact)
 {
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < compact.len; i++) {
-        uint8_t c = compact.at[i], next = i + 1 < compact.len ? compact.at[i + 1] : 0;
-        if (quoted && c == '\\') { /* what is escaped comes with it */
-            buffer_byte(out, c);
-            buffer_byte(out, next);
-            i++;
+    size_t depth = 0, i = 0;
+    while (i < compact.len) {
+        uint8_t c = compact.at[i];
+        if (c == '"') {
+            i = put_quoted(out, compact, i);
             continue;
         }
-        quoted ^= c == '"';
-        if (!quoted && c == ' ' && i > 0 && compact.at[i - 1] == ',')
-            continue; /* the line's end separates */
-        if (!quoted && (c == '}' || c == ']') && depth > 0)
+        if (c == '{' || c == '[') {
+            i = put_opening(out, compact, i, &depth);
+            continue;
+        }
+        if ((c == '}' || c == ']') && depth > 0)
             put_line(out, --depth);
         buffer_byte(out, c);
-        if (quoted || c == '"')
-            continue;
-        if ((c == '{' || c == '[') && (next == '}' || next == ']'))
-            buffer_byte(out, compact.at[++i]); /* nothing in it */
-        else if (c == '{' || c == '[')
-            put_line(out, ++depth);
-        else if (c == ',')
+        i++;
+        if (c == ',') {
             put_line(out, depth);
+            i += i < compact.len && compact.at[i] == ' ' ? 1 : 0; /* the line's end separates */
+        }
     }
 }
