@@ -231,6 +231,8 @@ static bool settle_kms(struct config *c, struct error *err)
         return wrong(err, "kms", "endpoint", "required for a partition that is not known");
     if (c->host[0] == '\0')
         snprintf(c->host, sizeof c->host, "kms.%s.%s", c->region, domain);
+    if (c->attempt_ms > c->total_ms)
+        c->attempt_ms = c->total_ms;
     return only(c->host, ".-") ||
            wrong(err, "kms", "endpoint", "must be a host name in lower case, without a port");
 }

@@ -42,8 +42,8 @@ struct config {
     struct address relay;
     char roots_file[CONFIG_PATH_MAX];
     char wrapped_tsk_file[CONFIG_PATH_MAX]; /* base64; empty: none */
-    int64_t attempt_ms;
-    int64_t total_ms;
+    int64_t attempt_ms;                     /* to ask KMS once, at most total_ms */
+    int64_t total_ms;                       /* of versions that repeated attempts themselves */
     int64_t previous_key_ms; /* how long a state under the previous TSK is still opened */
 };
 

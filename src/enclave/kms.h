@@ -11,25 +11,14 @@
 #include "crypto/aead.h"
 #include "crypto/recipient.h"
 #include "crypto/tls.h"
+#include "enclave/config.h"
 #include "enclave/nsm.h"
-#include "net/address.h"
+#include "net/deadline.h"
 
 #define KMS_EXPIRATION_MAX 40
 #define KMS_WRAPPED_MAX    6144 /* CiphertextBlob, bytes: KMS's limit */
 #define KMS_DOCUMENT_MAX   262144
 #define KMS_BODY_MAX       65536 /* longest answer accepted, bytes */
-
-/* What is pinned: part of the measured configuration, immutable while running. */
-struct kms_target {
-    const char *key_arn; /* arn:PARTITION:kms:REGION:ACCOUNT:key/ID */
-    const char *region;
-    const char *host;                /* the endpoint's name: Host, SNI and certificate */
-    struct bytes encryption_context; /* a JSON object of strings, as sent; {} for none */
-    struct address relay;
-    const struct tls_roots *roots;
-    int64_t attempt_ms; /* bound of one attempt: connect, handshake, request, answer */
-    int64_t total_ms;   /* bound of all attempts and the pauses between them */
-};
 
 struct kms_credentials {
     char access_key_id[129];
@@ -61,20 +50,28 @@ struct kms_refusal {
     char message[512];
 };
 
+struct kms_call {
+    const struct config *config; /* key, context, endpoint, relay, attempt_ms: what is pinned */
+    const struct tls_roots *roots;
+    const struct kms_credentials *credentials;
+    struct bytes wrapped;
+    const struct recipient *recipient;
+    struct nsm *nsm;
+    int stop_fd;              /* readable once to give up; -1: none */
+    struct deadline deadline; /* set by kms_unwrap_tsk */
+};
+
 /*
  * Unwraps a TSK: a fresh attestation document over the recipient's key, Decrypt under the pinned
- * key and context, KeyId compared, envelope opened, 32 bytes. Retries 5xx, throttling, time-outs
- * and resets with jittered back-off within total_ms; never a denial. tsk is secret memory, zeroed
- * on failure. stop_fd: readable once to give up (-1: none).
+ * key and context, KeyId compared, envelope opened, 32 bytes. One attempt; a failure that may pass
+ * is for enclavectl to repeat (src/host/client/delivery.c). tsk is secret memory, zeroed on
+ * failure.
  *
  * Errors: ERROR_NSM, ERROR_RELAY, ERROR_TLS, ERROR_KMS_DENIED (and *refusal), ERROR_KMS_THROTTLED,
  * ERROR_KMS_UNAVAILABLE, ERROR_KMS_RESPONSE, ERROR_KEY_MISMATCH, ERROR_ENVELOPE, ERROR_TSK_LENGTH,
  * ERROR_CREDENTIALS_EXPIRED, ERROR_SHUTTING_DOWN, ERROR_DEADLINE.
  */
-MUST_USE bool kms_unwrap_tsk(const struct kms_target *target,
-                             const struct kms_credentials *credentials, struct bytes wrapped,
-                             const struct recipient *recipient, struct nsm *nsm, int stop_fd,
-                             uint8_t tsk[AEAD_KEY_SIZE], struct kms_refusal *refusal,
-                             struct error *err);
+MUST_USE bool kms_unwrap_tsk(struct kms_call *call, uint8_t tsk[AEAD_KEY_SIZE],
+                             struct kms_refusal *refusal, struct error *err);
 
 #endif

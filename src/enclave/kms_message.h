@@ -14,16 +14,15 @@
  * session token and the signature). ERROR_NO_CREDENTIALS, ERROR_MEMORY, ERROR_CRYPTO.
  */
 MUST_USE bool kms_request_build(struct buffer *head, struct buffer *body,
-                                const struct kms_target *target,
-                                const struct kms_credentials *credentials, struct bytes wrapped,
-                                struct bytes document, int64_t now_us, struct error *err);
+                                const struct kms_call *call, struct bytes document, int64_t now_us,
+                                struct error *err);
 
 /*
  * Reads an answer. True: envelope holds CiphertextForRecipient, and KeyId was the pinned one.
- * Otherwise *err, *refusal if KMS gave a reason, and *retry if the same request may succeed later.
+ * Otherwise *err, and *refusal if KMS gave a reason.
  */
-MUST_USE bool kms_response_read(const struct kms_target *target,
-                                const struct http_response *response, struct buffer *envelope,
-                                struct kms_refusal *refusal, bool *retry, struct error *err);
+MUST_USE bool kms_response_read(const struct config *config, const struct http_response *response,
+                                struct buffer *envelope, struct kms_refusal *refusal,
+                                struct error *err);
 
 #endif

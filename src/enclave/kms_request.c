@@ -40,16 +40,16 @@ bool kms_credentials_valid(const struct kms_credentials *c)
            is_visible(c->session_token, 0);
 }
 
-static void write_body(struct buffer *body, const struct kms_target *target, struct bytes wrapped,
-                       struct bytes document)
+static void write_body(struct buffer *body, const struct kms_call *call, struct bytes document)
 {
+    struct bytes context = buffer_bytes(&call->config->encryption_context);
     struct json_writer w = json_writer(body);
     json_object(&w, NULL);
-    json_base64(&w, "CiphertextBlob", wrapped);
-    json_text(&w, "KeyId", target->key_arn);
+    json_base64(&w, "CiphertextBlob", call->wrapped);
+    json_text(&w, "KeyId", call->config->key_arn);
     json_text(&w, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
-    if (target->encryption_context.len > 0 && !bytes_equal_text(target->encryption_context, "{}"))
-        json_verbatim(&w, "EncryptionContext", target->encryption_context);
+    if (!bytes_equal_text(context, "{}"))
+        json_verbatim(&w, "EncryptionContext", context);
     json_object(&w, "Recipient");
     json_text(&w, "KeyEncryptionAlgorithm", "RSAES_OAEP_SHA_256");
     json_base64(&w, "AttestationDocument", document);
@@ -66,16 +66,17 @@ static void put_header(struct buffer *head, const struct sigv4_header *header)
 }
 
 /* The lengths were checked; the date is sigv4's own array. */
-static bool write_head(struct buffer *head, struct bytes body, const struct kms_target *target,
-                       const struct kms_credentials *credentials, int64_t now_us)
+static bool write_head(struct buffer *head, struct bytes body, const struct kms_call *call,
+                       int64_t now_us)
 {
-    struct sigv4_scope scope = {.region = bytes_text(target->region),
+    const struct kms_credentials *credentials = call->credentials;
+    struct sigv4_scope scope = {.region = bytes_text(call->config->region),
                                 .service = bytes_text(SERVICE)};
     clock_format_basic(scope.amz_date, now_us);
     /* By name, as SigV4 wants them. */
     struct sigv4_header headers[5] = {
         {bytes_text("content-type"), bytes_text(CONTENT_TYPE)},
-        {bytes_text("host"), bytes_text(target->host)},
+        {bytes_text("host"), bytes_text(call->config->host)},
         {bytes_text("x-amz-date"), bytes_text(scope.amz_date)},
     };
     size_t count = 3;
@@ -99,16 +100,14 @@ static bool write_head(struct buffer *head, struct bytes body, const struct kms_
     return true;
 }
 
-bool kms_request_build(struct buffer *head, struct buffer *body, const struct kms_target *target,
-                       const struct kms_credentials *credentials, struct bytes wrapped,
+bool kms_request_build(struct buffer *head, struct buffer *body, const struct kms_call *call,
                        struct bytes document, int64_t now_us, struct error *err)
 {
-    if (!kms_credentials_valid(credentials))
+    if (!kms_credentials_valid(call->credentials))
         return error_set(err, ERROR_NO_CREDENTIALS, "the AWS credentials are empty or malformed");
-    write_body(body, target, wrapped, document);
-    if (body->failed)
-        return error_set(err, ERROR_MEMORY, "no room for the request to KMS");
-    if (!write_head(head, buffer_bytes(body), target, credentials, now_us))
+    write_body(body, call, document);
+    if (!body->failed && !write_head(head, buffer_bytes(body), call, now_us))
         return error_set(err, ERROR_CRYPTO, "the request to KMS cannot be signed");
-    return head->failed ? error_set(err, ERROR_MEMORY, "no room for the request to KMS") : true;
+    return (!body->failed && !head->failed) ||
+           error_set(err, ERROR_MEMORY, "no room for the request to KMS");
 }

@@ -10,48 +10,29 @@
 #include "enclave/kms_message.h"
 
 #include "base/base64.h"
-#include "base/clock.h"
 #include "codec/json.h"
 
 /*
- * Refusals that are no denial, by type; the host has the hints (src/host/kms_hints.c). KMS API
- * reference, Decrypt, "Errors"; AWS General Reference, "Common errors".
+ * Refusals that are not a denial, by a part of their type: KMS API reference, Decrypt, "Errors";
+ * AWS General Reference, "Common errors". Hints for operators are in src/host/kms_hints.c.
  */
-static const struct {
-    const char *type;
-    enum error_code code;
-} types[] = {
-    {"ExpiredTokenException", ERROR_CREDENTIALS_EXPIRED},
-    {"ExpiredToken", ERROR_CREDENTIALS_EXPIRED},
-    {"KMSInternalException", ERROR_KMS_UNAVAILABLE},
-    {"DependencyTimeoutException", ERROR_KMS_UNAVAILABLE},
-    {"KeyUnavailableException", ERROR_KMS_UNAVAILABLE},
-    {"ThrottlingException", ERROR_KMS_THROTTLED},
-    {"Throttling", ERROR_KMS_THROTTLED},
-    {"LimitExceededException", ERROR_KMS_THROTTLED},
-    {"TooManyRequestsException", ERROR_KMS_THROTTLED},
-    {"RequestLimitExceeded", ERROR_KMS_THROTTLED},
-};
-
-/* 5xx is KMS's own failure whatever it is called; a known type says more than 4xx. */
-static enum error_code code_for(const struct kms_refusal *refusal)
+static enum error_code code_of(const struct kms_refusal *refusal)
 {
-    if (refusal->http_status >= 500)
-        return ERROR_KMS_UNAVAILABLE;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (strcmp(types[i].type, refusal->type) == 0)
+    static const struct {
+        const char *part;
+        enum error_code code;
+    } types[] = {
+        {"ExpiredToken", ERROR_CREDENTIALS_EXPIRED},
+        {"Throttling", ERROR_KMS_THROTTLED},
+        {"LimitExceeded", ERROR_KMS_THROTTLED},
+        {"TooManyRequests", ERROR_KMS_THROTTLED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strstr(refusal->type, types[i].part) != NULL)
             return types[i].code;
-    }
-    return refusal->http_status == 429 ? ERROR_KMS_THROTTLED : ERROR_KMS_DENIED;
-}
-
-/* A refusal that comes of a wrong clock here; AWS allows five minutes. */
-static bool is_clock_skew(const struct kms_refusal *refusal)
-{
-    return strcmp(refusal->type, "RequestExpired") == 0 ||
-           (strcmp(refusal->type, "InvalidSignatureException") == 0 &&
-            (strstr(refusal->message, "Signature expired") != NULL ||
-             strstr(refusal->message, "not yet current") != NULL));
+    return refusal->http_status >= 500   ? ERROR_KMS_UNAVAILABLE
+           : refusal->http_status == 429 ? ERROR_KMS_THROTTLED
+                                         : ERROR_KMS_DENIED;
 }
 
 /* Copies string member name, cut to size, everything outside printable ASCII becoming '?'. */
@@ -80,17 +61,10 @@ static void read_refusal(struct kms_refusal *refusal, const struct json *doc)
         (void)copy_text(refusal->message, sizeof refusal->message, doc, "Message");
 }
 
-static bool refused(const struct kms_refusal *refusal, bool *retry, struct error *err)
+static bool refused(const struct kms_refusal *refusal, struct error *err)
 {
-    enum error_code code = code_for(refusal);
-    *retry = code == ERROR_KMS_UNAVAILABLE || code == ERROR_KMS_THROTTLED;
-    const char *type = refusal->type[0] != '\0' ? refusal->type : "without a type";
-    if (!is_clock_skew(refusal))
-        return error_set(err, code, "KMS answered %u %s", refusal->http_status, type);
-    char now[CLOCK_BASIC_SIZE];
-    clock_format_basic(now, clock_wall_us());
-    return error_set(err, code, "KMS answered %u %s: the clock here says %s and is off: set it",
-                     refusal->http_status, type, now);
+    return error_set(err, code_of(refusal), "KMS answered %u %s", refusal->http_status,
+                     refusal->type[0] != '\0' ? refusal->type : "without a type");
 }
 
 static bool malformed(struct error *err, const char *what)
@@ -121,7 +95,7 @@ static bool check_key(const struct json *doc, const char *key_arn, struct error 
     return true;
 }
 
-static bool read_envelope(const struct kms_target *target, const struct json *doc,
+static bool read_envelope(const struct config *config, const struct json *doc,
                           struct buffer *envelope, struct error *err)
 {
     if (json_type(doc, 0) != JSON_OBJECT)
@@ -132,7 +106,7 @@ static bool read_envelope(const struct kms_target *target, const struct json *do
                                   ? "it has Plaintext and no CiphertextForRecipient: this endpoint "
                                     "does not know Recipient"
                                   : "it has Plaintext besides CiphertextForRecipient");
-    if (!check_key(doc, target->key_arn, err))
+    if (!check_key(doc, config->key_arn, err))
         return false;
     BUFFER_AUTO text;
     buffer_init(&text, KMS_BODY_MAX);
@@ -143,11 +117,9 @@ static bool read_envelope(const struct kms_target *target, const struct json *do
     return true;
 }
 
-bool kms_response_read(const struct kms_target *target, const struct http_response *response,
-                       struct buffer *envelope, struct kms_refusal *refusal, bool *retry,
-                       struct error *err)
+bool kms_response_read(const struct config *config, const struct http_response *response,
+                       struct buffer *envelope, struct kms_refusal *refusal, struct error *err)
 {
-    *retry = false;
     struct json doc;
     struct error not_json = {0};
     json_init(&doc, JSON_DEPTH);
@@ -156,12 +128,12 @@ bool kms_response_read(const struct kms_target *target, const struct http_respon
     if (not_json.code == ERROR_MEMORY) {
         error_set(err, ERROR_MEMORY, "no memory to read the answer of KMS");
     } else if (response->status == 200) {
-        ok = parsed ? read_envelope(target, &doc, envelope, err) : malformed(err, "not JSON");
+        ok = parsed ? read_envelope(config, &doc, envelope, err) : malformed(err, "not JSON");
     } else if (response->status >= 400) {
         refusal->http_status = response->status;
         if (parsed)
             read_refusal(refusal, &doc);
-        ok = refused(refusal, retry, err);
+        ok = refused(refusal, err);
     } else {
         error_set(err, ERROR_KMS_RESPONSE, "the answer of KMS: unexpected HTTP status %u",
                   response->status);

@@ -27,7 +27,7 @@ struct session {
     pthread_t thread;
 
     /* the thread's own */
-    struct kms_target target;
+    const struct tls_roots *roots;
     struct recipient *recipient;
     struct initial_secrets secrets;   /* what is in force */
     struct initial_secrets candidate; /* what a configure under way would put in its place */
@@ -97,8 +97,14 @@ static bool obtain_key(struct session *s, const struct kms_credentials *credenti
         s->recipient = recipient_new(err); /* tried again should it have failed at start */
     if (s->recipient == NULL)
         return false;
-    bool ok = kms_unwrap_tsk(&s->target, credentials, wrapped, s->recipient, s->nsm, s->stop_fd,
-                             s->tsk, refusal, err) &&
+    struct kms_call call = {.config = s->config,
+                            .roots = s->roots,
+                            .credentials = credentials,
+                            .wrapped = wrapped,
+                            .recipient = s->recipient,
+                            .nsm = s->nsm,
+                            .stop_fd = s->stop_fd};
+    bool ok = kms_unwrap_tsk(&call, s->tsk, refusal, err) &&
               keyring_install(s->ring, s->tsk, rotated, err);
     wipe(s->tsk, sizeof s->tsk);
     return ok;
@@ -258,19 +264,10 @@ struct session *session_start(const struct config *config, const struct tls_root
         return NULL;
     }
     s->config = config;
+    s->roots = roots;
     s->ring = ring;
     s->nsm = nsm;
     s->done = done;
-    s->target = (struct kms_target){
-        .key_arn = config->key_arn,
-        .region = config->region,
-        .host = config->host,
-        .encryption_context = buffer_bytes(&config->encryption_context),
-        .relay = config->relay,
-        .roots = roots,
-        .attempt_ms = config->attempt_ms,
-        .total_ms = config->total_ms,
-    };
     pthread_mutex_init(&s->lock, NULL);
     job_queue_init(&s->requests, -1);
     s->secrets = *secrets;

@@ -2,10 +2,12 @@
 """enclavectl with a real enclaved-dev and the simulators: why KMS refuses, told to the operator."""
 import json
 import os
+import subprocess
+import time
 
 import pytest
 
-from host_tools import BUILD, clean_environment, ctl
+from host_tools import BUILD, CTL, clean_environment, ctl
 
 if not all(os.path.exists(os.path.join(BUILD, p)) for p in ("enclave-sim", "enclaved-dev")):
     pytest.skip("enclave-sim or enclaved-dev is not built", allow_module_level=True)
@@ -55,6 +57,49 @@ def test_configure_and_pipeline(world, env, tmp_path):
         enclaved.stop()
 
 
+@pytest.mark.parametrize("fault", ["500 2", "throttle 2", "reset 1", "half 1"])
+def test_failures_that_pass_are_repeated(world, env, tmp_path, fault):
+    enclaved = Enclaved(world, tmp_path)
+    try:
+        world.kms.write_faults(f"Decrypt {fault}")
+        done = ctl("configure", "--to", enclaved.address, env=env)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count(b"; trying again in ") == int(fault.split()[1])
+        assert enclaved.health()["state"] == "ready"
+    finally:
+        world.kms.write_faults()
+        enclaved.stop()
+
+
+def test_failures_that_last_end_in_time(world, env, tmp_path):
+    enclaved = Enclaved(world, tmp_path)
+    try:
+        world.kms.write_faults("Decrypt throttle 1000")
+        begun = time.monotonic()
+        done = ctl("configure", "--to", enclaved.address, "--timeout", "4", "--json", env=env)
+        assert done.returncode == 1 and json.loads(done.stdout)["code"] == "kms_throttled", done
+        assert 1 < time.monotonic() - begun < 20 and b"trying again" in done.stderr
+    finally:
+        world.kms.write_faults()
+        enclaved.stop()
+
+
+def test_a_watch_brings_a_throttled_start_to_its_key(world, env, tmp_path):
+    names = ("ENCRYPTED_TSK", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    world.kms.write_faults("Decrypt throttle 3")
+    enclaved = Enclaved(world, tmp_path, env={name: env[name] for name in names})
+    try:
+        assert enclaved.wait_for("awaiting_configuration")["last_error"]["code"] == "kms_throttled"
+        watch = subprocess.Popen([CTL, "configure", "--to", enclaved.address, "--watch"], env=env,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        enclaved.wait_for("ready")
+        watch.terminate()
+        assert watch.wait(30) == 0
+    finally:
+        world.kms.write_faults()
+        enclaved.stop()
+
+
 @pytest.mark.parametrize("change, code, told", [
     ("policy", "kms_denied", "measurements"),
     ("secret", "kms_denied", "secret access key does not belong"),
@@ -80,7 +125,7 @@ def test_refusals_are_explained(world, env, tmp_path, nobody, change, code, told
         kms = {"endpoint": "kms.elsewhere.example", "total_seconds": 2}
     enclaved = Enclaved(world, tmp_path, kms=kms)
     try:
-        done = ctl("configure", "--to", enclaved.address, "--json", env=env)
+        done = ctl("configure", "--to", enclaved.address, "--timeout", "3", "--json", env=env)
         assert done.returncode == 1 and json.loads(done.stdout)["code"] == code, done.stdout
         assert ENCLAVE["secret_access_key"].encode() not in done.stdout + done.stderr
         checks = session_key(enclaved, env)

@@ -176,11 +176,30 @@ def test_bad_answers_of_kms(enclave, world, fault, code):
     open_state(enclave.agent_a(1), world.tsk)
 
 
-@pytest.mark.parametrize("fault", ["500 2", "throttle 2", "reset 1", "half 1"])
-def test_passing_failures_of_kms_are_retried(enclave, world, fault):
+@pytest.mark.parametrize("fault,code", [
+    ("500", "kms_unavailable"),
+    ("throttle", "kms_throttled"),
+    ("reset", "kms_unavailable"),
+    ("half", "kms_unavailable"),
+])
+def test_kms_is_asked_once(enclave, world, fault, code):
+    """What may pass is for enclavectl to repeat: test_enclavectl_real.py."""
     enclave.wait_for("awaiting_configuration")
-    world.kms.write_faults(f"Decrypt {fault}")
+    world.kms.write_faults(f"Decrypt {fault} 1")
+    assert enclave.configure()["code"] == code, enclave.log()
+    assert enclave.health()["last_error"]["code"] == code
     assert enclave.configure()["status"] == "success", enclave.log()
+    open_state(enclave.agent_a(1), world.tsk)
+
+
+def test_a_start_that_kms_throttles_waits_for_configure(world, start):
+    world.kms.write_faults("Decrypt throttle 1")
+    enclave = start(env={"ENCRYPTED_TSK": world.wrapped,
+                         "AWS_ACCESS_KEY_ID": ENCLAVE["access_key_id"],
+                         "AWS_SECRET_ACCESS_KEY": ENCLAVE["secret_access_key"],
+                         "AWS_SESSION_TOKEN": ENCLAVE["session_token"]})
+    assert enclave.wait_for("awaiting_configuration")["last_error"]["code"] == "kms_throttled"
+    assert enclave.configure(wrapped=None)["status"] == "success"
     open_state(enclave.agent_a(1), world.tsk)
 
 
@@ -210,7 +229,7 @@ def test_requests_are_served_while_kms_hangs(world, enclave):
                       "wrapped_tsk": world.wrap(b"n" * 32)})
         for _ in range(50):
             assert enclave.ask(A)["status"] == "success"
-        assert waiting.receive()["status"] == "success"
+        assert waiting.receive()["code"] == "deadline"
 
 
 def test_configures_that_wait_are_bounded(world, start):

@@ -257,21 +257,21 @@ static struct kms_credentials credentials_now(void)
     return c;
 }
 
-static struct kms_target target_at(const struct address *relay)
+/* The context is a view of CONTEXT: nothing to be freed. */
+static struct config config_at(const struct address *relay)
 {
-    return (struct kms_target){.key_arn = ARN,
-                               .region = "eu-west-1",
-                               .host = HOST,
-                               .encryption_context = bytes_text(CONTEXT),
-                               .relay = *relay,
-                               .roots = roots,
-                               .attempt_ms = 20000,
-                               .total_ms = 60000};
+    static char context[] = CONTEXT;
+    return (struct config){.key_arn = ARN,
+                           .region = "eu-west-1",
+                           .host = HOST,
+                           .encryption_context = {.at = (uint8_t *)context, .len = strlen(context)},
+                           .relay = *relay,
+                           .attempt_ms = 20000};
 }
 
 /* A call and all that comes of it. */
 struct call {
-    struct kms_target target;
+    struct config config;
     struct kms_credentials credentials;
     struct fake_nsm nsm;
     uint8_t tsk[AEAD_KEY_SIZE];
@@ -286,8 +286,14 @@ static void unwrap(struct call *call, int stop_fd)
     struct nsm nsm = {
         .transport = {.exchange = fake_exchange, .close = fake_close, .context = &call->nsm}};
     memset(call->tsk, 0xee, sizeof call->tsk);
-    call->ok = kms_unwrap_tsk(&call->target, &call->credentials, bytes_text(wrapped_text),
-                              recipient, &nsm, stop_fd, call->tsk, &call->refusal, &call->err);
+    struct kms_call kms = {.config = &call->config,
+                           .roots = roots,
+                           .credentials = &call->credentials,
+                           .wrapped = bytes_text(wrapped_text),
+                           .recipient = recipient,
+                           .nsm = &nsm,
+                           .stop_fd = stop_fd};
+    call->ok = kms_unwrap_tsk(&kms, call->tsk, &call->refusal, &call->err);
     if (call->ok)
         assert_memory_equal(call->tsk, tsk_wanted, sizeof call->tsk);
     else

@@ -163,32 +163,33 @@ static bool talking(void)
 
 static bool asking(void)
 {
-    static const struct kms_target target = {
-        .key_arn = "arn", .region = "r", .host = "h", .encryption_context = {0}};
+    static uint8_t none[] = "{}";
+    static const struct config config = {
+        .key_arn = "arn", .region = "r", .host = "h", .encryption_context = {.at = none, .len = 2}};
     static const struct kms_credentials credentials = {
         .access_key_id = "id", .secret_access_key = "secret", .session_token = "token"};
     BUFFER_AUTO head, body;
     struct error err = {0};
     buffer_init_secret(&head, HTTP_HEAD_MAX);
     buffer_init_secret(&body, KMS_REQUEST_MAX);
-    bool ok = kms_request_build(&head, &body, &target, &credentials, bytes_text("blob"),
-                                bytes_text("document"), 0, &err);
+    struct kms_call call = {
+        .config = &config, .credentials = &credentials, .wrapped = bytes_text("blob")};
+    bool ok = kms_request_build(&head, &body, &call, bytes_text("document"), 0, &err);
     assert_int_equal(ok, err.code == ERROR_NONE);
     return ok;
 }
 
 static bool understanding(void)
 {
-    static const struct kms_target target = {.key_arn = "arn"};
+    static const struct config config = {.key_arn = "arn"};
     static const struct http_response answer = {
         .status = 200,
         .body = {(const uint8_t *)"{\"KeyId\":\"arn\",\"CiphertextForRecipient\":\"AAAA\"}", 47}};
     BUFFER_AUTO out;
     struct kms_refusal refusal = {0};
     struct error err = {0};
-    bool retry;
     buffer_init(&out, RECIPIENT_ENVELOPE_MAX);
-    bool ok = kms_response_read(&target, &answer, &out, &refusal, &retry, &err);
+    bool ok = kms_response_read(&config, &answer, &out, &refusal, &err);
     assert_int_equal(ok, err.code == ERROR_NONE);
     return ok;
 }

@@ -5,9 +5,18 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "formats/json_print.h"
 #include "formats/text.h"
+#include "host/client/backoff.h"
+#include "host/report.h"
 #include "system/file.h"
+
+/* Between attempts that KMS cannot serve now. */
+#define PAUSE_FIRST_MS 200
+#define PAUSE_MOST_MS  5000
+/* With less time left than this, the last answer says more than another attempt. */
+#define EXCHANGE_LEAST_MS 2000
 
 /* Removes the line ends that `aws … --output text | base64` leaves. */
 static void squeeze(struct buffer *text)
@@ -163,9 +172,10 @@ static bool check_pinned(const struct delivery *delivery, struct client *client,
            (delivery->context_count == 0 || check_context(delivery, &client->answer, err));
 }
 
-bool delivery_send(const struct delivery *delivery, const char *to,
-                   const struct credentials *credentials, bool whole, struct client *client,
-                   struct error *err)
+/* One exchange over a new connection. */
+static bool send_once(const struct delivery *delivery, const char *to,
+                      const struct credentials *credentials, bool whole, struct client *client,
+                      struct error *err)
 {
     struct buffer request;
     buffer_init_secret(&request, DELIVERY_LIMIT);
@@ -176,4 +186,50 @@ bool delivery_send(const struct delivery *delivery, const char *to,
                 client_ask(client, buffer_bytes(&request), err);
     buffer_clear(&request);
     return good;
+}
+
+/* Whether the answer is a failure on the way to KMS that may pass. */
+static bool may_pass(const struct client *client)
+{
+    static const char *const codes[] = {"kms_throttled", "kms_unavailable", "relay_unreachable",
+                                        "deadline"};
+    json_value code = json_member(&client->answer, 0, "code");
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (json_string_is(&client->answer, code, codes[i]))
+            return client_refused(client);
+    return false;
+}
+
+static void tell_repetition(const struct client *client, int64_t pause_ms)
+{
+    char code[32] = "", cause[300] = "";
+    (void)!json_copy_string(&client->answer, json_member(&client->answer, 0, "code"), code,
+                            sizeof code);
+    (void)!json_copy_string(&client->answer, json_member(&client->answer, 0, "cause"), cause,
+                            sizeof cause);
+    report_note("%s: %s; trying again in %lld.%lld s", code, cause, (long long)pause_ms / 1000,
+                (long long)pause_ms % 1000 / 100);
+}
+
+bool delivery_send(const struct delivery *delivery, const char *to,
+                   const struct credentials *credentials, bool whole, struct client *client,
+                   struct error *err)
+{
+    const int64_t timeout_ms = client->timeout_ms;
+    struct deadline limit = deadline_in(timeout_ms);
+    limit.stop_fd = client->stop_fd;
+    for (unsigned attempts = 1;; attempts++) {
+        bool answered = send_once(delivery, to, credentials, whole, client, err);
+        client->timeout_ms = timeout_ms;
+        if (!answered || !may_pass(client))
+            return answered;
+        int64_t pause = backoff_ms(attempts, PAUSE_FIRST_MS, PAUSE_MOST_MS);
+        int64_t left = limit.at_ms - clock_monotonic_ms() - pause;
+        if (left < EXCHANGE_LEAST_MS)
+            return true;
+        tell_repetition(client, pause);
+        if (!deadline_sleep(&limit, pause, err))
+            return false;
+        client->timeout_ms = left;
+    }
 }

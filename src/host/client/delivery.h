@@ -10,9 +10,10 @@
 #include "host/context.h"
 #include "host/credentials/credentials.h"
 
-#define DELIVERY_LIMIT      262144 /* bytes of a request */
-#define DELIVERY_TIMEOUT_MS 90000  /* enclaved answers after KMS has, within total_seconds */
-#define WRAPPED_TSK_MAX     6144   /* KMS's limit on a CiphertextBlob, bytes */
+#define DELIVERY_LIMIT 262144 /* bytes of a request */
+#define DELIVERY_TIMEOUT_MS \
+    90000                    /* of all attempts; enclaved answers each within attempt_seconds */
+#define WRAPPED_TSK_MAX 6144 /* KMS's limit on a CiphertextBlob, bytes */
 
 /* What goes with the credentials, to a service that has nothing yet. */
 struct delivery {
@@ -26,6 +27,8 @@ struct delivery {
  * Delivers credentials over a new connection to an address. whole: with the wrapped TSK, region and
  * context, not the credentials alone. client is initialized by the caller; a connection and an
  * answer that it still holds are let go. True if there is an answer, in client: see client_refused.
+ * A failure that may pass (KMS throttles, or cannot be reached) is repeated after a pause, with a
+ * note on standard error, for as long as client's time limit allows.
  */
 MUST_USE bool delivery_send(const struct delivery *delivery, const char *to,
                             const struct credentials *credentials, bool whole,

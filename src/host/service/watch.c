@@ -3,21 +3,22 @@
  * enclavectl configure --watch: keeps a service configured. Credentials are renewed before they
  * expire; a service that came back empty (state awaiting_configuration) is configured again.
  */
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "codec/json_writer.h"
+#include "host/client/backoff.h"
 #include "host/credentials/credentials_find.h"
 #include "host/report.h"
 #include "host/service/configure.h"
 #include "system/signals.h"
 
-#define SECOND_US      INT64_C(1000000)
-#define LONG_LIFE_US   (600 * SECOND_US) /* longer than this: renewed */
-#define LEAD_US        (300 * SECOND_US) /* this long before the end; else at half the rest */
-#define REREAD_US      (300 * SECOND_US) /* sources that give no expiry are read again that often */
-#define BACKOFF_MAX_MS 60000
+#define SECOND_US        INT64_C(1000000)
+#define LONG_LIFE_US     (600 * SECOND_US) /* longer than this: renewed */
+#define LEAD_US          (300 * SECOND_US) /* this long before the end; else at half the rest */
+#define REREAD_US        (300 * SECOND_US) /* sources that give no expiry are read again that often */
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MAX_MS   60000
 
 struct watch {
     const struct configure *configure;
@@ -28,15 +29,6 @@ struct watch {
     unsigned failures; /* in a row */
 };
 
-/* A random number of 0..range, for jitter; 0 where there is none to be had. */
-static int64_t jitter(int64_t range)
-{
-    uint32_t value = 0;
-    if (range <= 0 || getrandom(&value, sizeof value, GRND_NONBLOCK) != (ssize_t)sizeof value)
-        return 0;
-    return (int64_t)(value % (uint64_t)(range + 1));
-}
-
 /* When to renew, a little early by chance, so that many hosts do not come at once. */
 static int64_t next_renewal(int64_t expires_us)
 {
@@ -45,15 +37,8 @@ static int64_t next_renewal(int64_t expires_us)
         return now + REREAD_US;
     int64_t rest = expires_us - now;
     int64_t wait = rest > LONG_LIFE_US ? rest - LEAD_US : rest / 2;
-    wait -= jitter(wait / 10 < 60 * SECOND_US ? wait / 10 : 60 * SECOND_US);
+    wait -= backoff_jitter(wait / 10 < 60 * SECOND_US ? wait / 10 : 60 * SECOND_US);
     return now + (wait > SECOND_US ? wait : SECOND_US);
-}
-
-static int64_t backoff_ms(unsigned failures)
-{
-    int64_t ms = failures > 6 ? BACKOFF_MAX_MS : INT64_C(1000) << (failures > 0 ? failures - 1 : 0);
-    ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
-    return ms / 2 + jitter(ms / 2);
 }
 
 static bool same(const struct credentials *a, const struct credentials *b)
@@ -166,7 +151,7 @@ static bool step(struct watch *watch, struct error *err)
 static int64_t pause_ms(const struct watch *watch, bool good)
 {
     if (!good)
-        return backoff_ms(watch->failures);
+        return backoff_ms(watch->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
     int64_t rest = (watch->renew_us - clock_wall_us()) / 1000 + 1;
     rest = rest > 0 ? rest : 0;
     return rest < watch->configure->check_ms ? rest : watch->configure->check_ms;
