@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_writer.h"
 
-#include "image/eif_internal.h"
+#include "image/eif_file.h"
 
 /* The values of aws-nitro-enclaves-image-format; no loader is known to use them. */
 #define DEFAULT_MEMORY (UINT64_C(1) << 30)

@@ -120,6 +120,9 @@ def test_report_of_a_server_fails_the_test(tmp_path):
     ("host/dev", '#include "system/file.h"', False),
     ("host/dev", '#include "host/image/image.h"', True),
     ("sim/kms", '#include "sim/vm/vm_run.h"', True),
+    ("sim/kms_store", '#include "sim/kms/kms_call.h"', True),
+    ("sim/vm", '#include "sim/nsm/nsm_module.h"', False),
+    ("sim/vm", '#include "sim/nsm_service/nsm_server.h"', True),
     ("host", '#include "../sim/nsm.h"', True),
     ("attic", "", True),
 ])

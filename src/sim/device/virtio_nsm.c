@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 
-#define QUEUE 0
-
 static void keep_request(struct virtio_nsm *nsm)
 {
     const struct virtqueue_chain *chain = &nsm->chain;
