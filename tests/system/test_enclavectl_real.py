@@ -47,7 +47,7 @@ def test_configure_and_pipeline(world, env, tmp_path):
         pair = [part for name, value in CONTEXT.items()
                 for part in ("--encryption-context", f"{name}={value}")]
         for context in (["--encryption-context", "a=b"], [*pair, "--encryption-context", "a=b"],
-                        ["--encryption-context", f"{[*CONTEXT][0]}=x"]):
+                        ["--encryption-context", f"{next(iter(CONTEXT))}=x"]):
             wrong = ctl("configure", "--to", enclaved.address, *context, "--json", env=env)
             assert wrong.returncode == 1
             assert json.loads(wrong.stdout)["code"] == "encryption_context_mismatch"

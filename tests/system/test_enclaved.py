@@ -103,7 +103,8 @@ def test_check_config(config, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--unknown"], ["stray"], ["--config"], ["--conf", "x"], ["--verbose=1"], ["--check-config="], [""], ["--"]])
+    ["--unknown"], ["stray"], ["--config"], ["--conf", "x"], ["--verbose=1"], ["--check-config="], [""],
+    ["--"]])
 def test_wrong_usage(arguments):
     result = run(*arguments)
     assert result.returncode == 2
