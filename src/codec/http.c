@@ -3,178 +3,91 @@
 
 #include <strings.h>
 
+#define PREFIX     "HTTP/1.1 "
+#define PREFIX_LEN (sizeof PREFIX - 1)
+
 static enum http_progress malformed(struct error *err, const char *what)
 {
     error_set(err, ERROR_KMS_RESPONSE, "the HTTP answer: %s", what);
     return HTTP_MALFORMED;
 }
 
-static bool is_digit(uint8_t c)
+/* Takes the digits at the front of text; false if there are none, or more than max is said. */
+static bool take_number(struct bytes *text, size_t max, size_t *out)
 {
-    return c >= '0' && c <= '9';
-}
-
-/* RFC 9110, 5.6.2 */
-static bool is_token(uint8_t c)
-{
-    uint8_t letter = c | 0x20;
-    return is_digit(c) || (letter >= 'a' && letter <= 'z') ||
-           (c != '\0' && c < 0x80 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-/*
- * The line at offset *at, without its CRLF; *at moves behind it. Text and tabs only: a CR without
- * LF, an LF without CR and other controls are malformed.
- */
-static enum http_progress take_line(struct bytes *line, struct bytes input, size_t *at,
-                                    struct error *err)
-{
-    for (size_t i = *at; i < input.len; i++) {
-        uint8_t c = input.at[i];
-        if (c == '\r') {
-            if (i + 1 == input.len)
-                return HTTP_INCOMPLETE;
-            if (input.at[i + 1] != '\n')
-                return malformed(err, "a CR without LF");
-            *line = bytes_of(input.at + *at, i - *at);
-            *at = i + 2;
-            return HTTP_COMPLETE;
-        }
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return malformed(err, "a control character in its head");
-    }
-    return HTTP_INCOMPLETE;
-}
-
-#define PREFIX     "HTTP/1."
-#define PREFIX_LEN (sizeof PREFIX - 1)
-#define STATUS_LEN 12 /* HTTP/1.1 200 */
-
-/* HTTP/1.x SP 3DIGIT [SP reason] */
-static bool status_line(unsigned *status, struct bytes line)
-{
-    if (line.len < STATUS_LEN || memcmp(line.at, PREFIX, PREFIX_LEN) != 0)
-        return false;
-    const uint8_t *at = line.at + PREFIX_LEN;
-    if ((at[0] != '0' && at[0] != '1') || at[1] != ' ' || !is_digit(at[2]) || !is_digit(at[3]) ||
-        !is_digit(at[4]) || (line.len > STATUS_LEN && line.at[STATUS_LEN] != ' '))
-        return false;
-    *status =
-        (unsigned)(at[2] - '0') * 100 + (unsigned)(at[3] - '0') * 10 + (unsigned)(at[4] - '0');
-    return *status >= 100 && *status <= 599;
-}
-
-static struct bytes trim(struct bytes text)
-{
-    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
-        text = bytes_of(text.at + 1, text.len - 1);
-    while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-/* name ":" OWS value OWS; a line that begins with white space continues another: refused. */
-static bool header_line(struct bytes *name, struct bytes *value, struct bytes line)
-{
-    size_t colon = 0;
-    while (colon < line.len && is_token(line.at[colon]))
-        colon++;
-    if (colon == 0 || colon == line.len || line.at[colon] != ':')
-        return false;
-    *name = bytes_of(line.at, colon);
-    *value = trim(bytes_from(line, colon + 1));
-    return true;
-}
-
-static bool is_name(struct bytes name, const char *wanted)
-{
-    return name.len == strlen(wanted) && strncasecmp((const char *)name.at, wanted, name.len) == 0;
-}
-
-static bool body_length(size_t *length, struct bytes digits, size_t max)
-{
-    *length = 0;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (!is_digit(digits.at[i]))
+    size_t digits = 0;
+    *out = 0;
+    for (; digits < text->len && text->at[digits] >= '0' && text->at[digits] <= '9'; digits++)
+        if ((*out = 10 * *out + (size_t)(text->at[digits] - '0')) > max)
             return false;
-        size_t digit = (size_t)(digits.at[i] - '0');
-        if (*length > max / 10 || *length * 10 > max - digit)
-            return false;
-        *length = *length * 10 + digit;
-    }
-    return digits.len > 0;
+    *text = bytes_from(*text, digits);
+    return digits > 0;
 }
 
-/* What the head says of the body. */
-struct framing {
-    size_t length;
-    bool known;
-};
-
-static enum http_progress note_header(struct framing *framing, struct bytes line, size_t body_max,
-                                      struct error *err)
+static void skip_blanks(struct bytes *text)
 {
-    struct bytes name, value;
-    if (!header_line(&name, &value, line))
-        return malformed(err, "a header line is malformed");
-    if (is_name(name, "transfer-encoding"))
-        return malformed(err, "a transfer encoding, none was asked for");
-    if (!is_name(name, "content-length"))
-        return HTTP_COMPLETE;
-    if (framing->known)
-        return malformed(err, "two lengths");
-    if (!body_length(&framing->length, value, body_max))
-        return malformed(err, "its length is no number or beyond the limit");
-    framing->known = true;
-    return HTTP_COMPLETE;
+    while (text->len > 0 && (text->at[0] == ' ' || text->at[0] == '\t'))
+        *text = bytes_from(*text, 1);
 }
 
-/* All lines up to the empty one; *at is then the offset of the body. */
-static enum http_progress parse_head(struct http_response *out, struct framing *framing,
-                                     struct bytes input, size_t *at, size_t body_max,
-                                     struct error *err)
+static bool has_name(struct bytes line, const char *name)
 {
-    struct bytes line;
-    enum http_progress progress = take_line(&line, input, at, err);
-    if (progress != HTTP_COMPLETE)
-        return progress;
-    if (!status_line(&out->status, line))
-        return malformed(err, "no HTTP/1.1 status line");
-    size_t start = *at;
-    for (;;) {
-        out->head = bytes_of(input.at + start, *at - start);
-        progress = take_line(&line, input, at, err);
-        if (progress != HTTP_COMPLETE || line.len == 0)
-            return progress;
-        progress = note_header(framing, line, body_max, err);
-        if (progress != HTTP_COMPLETE)
-            return progress;
+    return line.len >= strlen(name) && strncasecmp((const char *)line.at, name, strlen(name)) == 0;
+}
+
+/* Takes a line off lines, each of which ends in CRLF. */
+static struct bytes take_line(struct bytes *lines)
+{
+    const uint8_t *end = memmem(lines->at, lines->len, "\r\n", 2);
+    struct bytes line = bytes_of(lines->at, (size_t)(end - lines->at));
+    *lines = bytes_from(*lines, line.len + 2);
+    return line;
+}
+
+/* Finds the only Content-Length; NULL, or what is wrong. */
+static const char *read_length(struct bytes headers, size_t max, size_t *length)
+{
+    bool found = false;
+    while (headers.len > 0) {
+        struct bytes line = take_line(&headers);
+        if (has_name(line, "transfer-encoding:"))
+            return "a transfer encoding, none was asked for";
+        if (!has_name(line, "content-length:"))
+            continue;
+        if (found)
+            return "two lengths";
+        line = bytes_from(line, strlen("content-length:"));
+        skip_blanks(&line);
+        found = take_number(&line, max, length);
+        skip_blanks(&line);
+        if (!found || line.len > 0)
+            return "its length is not a number, or beyond the limit";
     }
+    return found ? NULL : "no Content-Length";
 }
 
 enum http_progress http_response_parse(struct http_response *out, struct bytes input,
                                        size_t body_max, struct error *err)
 {
-    *out = (struct http_response){0};
     size_t known = input.len < PREFIX_LEN ? input.len : PREFIX_LEN;
+    size_t most = input.len < HTTP_HEAD_MAX ? input.len : HTTP_HEAD_MAX;
+    *out = (struct http_response){0};
     if (known > 0 && memcmp(input.at, PREFIX, known) != 0)
         return malformed(err, "no HTTP/1.1 status line");
-    struct bytes head = input;
-    if (head.len > HTTP_HEAD_MAX)
-        head.len = HTTP_HEAD_MAX;
-    struct framing framing = {0};
-    size_t at = 0;
-    enum http_progress progress = parse_head(out, &framing, head, &at, body_max, err);
-    if (progress == HTTP_INCOMPLETE && input.len >= HTTP_HEAD_MAX)
-        return malformed(err, "its head is too long");
-    if (progress != HTTP_COMPLETE)
-        return progress;
-    if (!framing.known)
-        return malformed(err, "no Content-Length");
-    if (input.len - at < framing.length)
-        return HTTP_INCOMPLETE;
-    if (input.len - at > framing.length)
-        return malformed(err, "bytes behind its body");
-    out->body = bytes_from(input, at);
-    return HTTP_COMPLETE;
+    const uint8_t *blank = most > 0 ? memmem(input.at, most, "\r\n\r\n", 4) : NULL;
+    if (blank == NULL)
+        return most < HTTP_HEAD_MAX ? HTTP_INCOMPLETE : malformed(err, "its head is too long");
+    out->head = bytes_of(input.at, (size_t)(blank - input.at) + 2);
+    out->body = bytes_from(input, out->head.len + 2);
+    struct bytes status = bytes_from(take_line(&out->head), PREFIX_LEN);
+    if (!take_number(&status, 599, &out->status) || out->status < 100 ||
+        (status.len > 0 && status.at[0] != ' '))
+        return malformed(err, "no HTTP/1.1 status line");
+    size_t length;
+    const char *wrong = read_length(out->head, body_max, &length);
+    if (wrong == NULL && out->body.len > length)
+        wrong = "bytes after its body";
+    if (wrong != NULL)
+        return malformed(err, wrong);
+    return out->body.len < length ? HTTP_INCOMPLETE : HTTP_COMPLETE;
 }

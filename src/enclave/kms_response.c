@@ -130,12 +130,12 @@ bool kms_response_read(const struct config *config, const struct http_response *
     } else if (response->status == 200) {
         ok = parsed ? read_envelope(config, &doc, envelope, err) : malformed(err, "not JSON");
     } else if (response->status >= 400) {
-        refusal->http_status = response->status;
+        refusal->http_status = (unsigned)response->status;
         if (parsed)
             read_refusal(refusal, &doc);
         ok = refused(refusal, err);
     } else {
-        error_set(err, ERROR_KMS_RESPONSE, "the answer of KMS: unexpected HTTP status %u",
+        error_set(err, ERROR_KMS_RESPONSE, "the answer of KMS: unexpected HTTP status %zu",
                   response->status);
     }
     json_clear(&doc);

@@ -8,13 +8,13 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-/* The parser has seen to it that each line is a name, a colon and a value, and ends in CRLF. */
+/* Lines that are not a name, a colon and a value are skipped. */
 struct bytes http_header(const struct http_response *response, const char *name)
 {
     struct bytes rest = response->head;
     size_t name_len = strlen(name);
     while (rest.len > 0) {
-        const uint8_t *end = memchr(rest.at, '\r', rest.len);
+        const uint8_t *end = memmem(rest.at, rest.len, "\r\n", 2);
         struct bytes line = bytes_of(rest.at, end == NULL ? rest.len : (size_t)(end - rest.at));
         rest = bytes_from(rest, line.len + 2);
         if (line.len <= name_len || line.at[name_len] != ':' ||

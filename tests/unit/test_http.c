@@ -16,7 +16,7 @@ static void complete(void **state)
     } rows[] = {
         {OK "Content-Length: 2\r\n\r\n{}", 200, "{}"},
         {"HTTP/1.1 400 Bad Request\r\nX: y\r\ncontent-length:0\r\n\r\n", 400, ""},
-        {"HTTP/1.0 599\r\nCONTENT-LENGTH: \t 003 \t\r\n\r\nabc", 599, "abc"},
+        {"HTTP/1.1 599\r\nCONTENT-LENGTH: \t 003 \t\r\n\r\nabc", 599, "abc"},
         {"HTTP/1.1 500 \r\nContent-Length: 3\r\n\r\n\r\n\r", 500, "\r\n\r"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -48,39 +48,35 @@ static void malformed(void **state)
         {"<html>", "status line"},
         {"h", "status line"},
         {"HTTP/2 200\r\n\r\n", "status line"},
+        {"HTTP/1.0 200 OK\r\n\r\n", "status line"},
         {"HTTP/1.2 200 OK\r\n\r\n", "status line"},
-        {"HTTP/1.1 20\r\n", "status line"},
-        {"HTTP/1.1 2000 OK\r\n", "status line"},
-        {"HTTP/1.1 099 No\r\n", "status line"},
-        {"HTTP/1.1 600 No\r\n", "status line"},
-        {"HTTP/1.1  200 OK\r\n", "status line"},
-        {"HTTP/1.1 2x0 OK\r\n", "status line"},
-        {"HTTP/1.1 200 OK\n", "control"},
-        {"HTTP/1.1 200 O\rK\r\n", "CR without LF"},
+        {"HTTP/1.1 20\r\n\r\n", "status line"},
+        {"HTTP/1.1 2000 OK\r\n\r\n", "status line"},
+        {"HTTP/1.1 099 No\r\n\r\n", "status line"},
+        {"HTTP/1.1 600 No\r\n\r\n", "status line"},
+        {"HTTP/1.1  200 OK\r\n\r\n", "status line"},
+        {"HTTP/1.1 2x0 OK\r\n\r\n", "status line"},
+        {"HTTP/1.1 \r\n\r\n", "status line"},
         {OK "\r\n", "no Content-Length"},
         {OK "Content-Type: text/html\r\n\r\nbody", "no Content-Length"},
+        {OK "X: a\nContent-Length: 2\r\n\r\n{}", "no Content-Length"},
+        {OK " Content-Length: 2\r\n\r\n{}", "no Content-Length"},
+        {OK "Content-Length : 2\r\n\r\n{}", "no Content-Length"},
         {OK "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", "two lengths"},
-        {OK "Content-Length: 2\r\ncontent-length: 3\r\n", "two lengths"},
-        {OK "Content-Length: 2, 2\r\n", "no number"},
-        {OK "Content-Length: -1\r\n", "no number"},
-        {OK "Content-Length: +1\r\n", "no number"},
-        {OK "Content-Length: 0x10\r\n", "no number"},
-        {OK "Content-Length: 1 1\r\n", "no number"},
-        {OK "Content-Length:\r\n", "no number"},
-        {OK "Content-Length: 101\r\n", "limit"},
-        {OK "Content-Length: 18446744073709551618\r\n", "limit"},
-        {OK "Content-Length: 99999999999999999999999999\r\n", "limit"},
+        {OK "Content-Length: 2\r\ncontent-length: 3\r\n\r\n", "two lengths"},
+        {OK "Content-Length: 2, 2\r\n\r\n", "not a number"},
+        {OK "Content-Length: -1\r\n\r\n", "not a number"},
+        {OK "Content-Length: +1\r\n\r\n", "not a number"},
+        {OK "Content-Length: 0x10\r\n\r\n", "not a number"},
+        {OK "Content-Length: 1 1\r\n\r\n", "not a number"},
+        {OK "Content-Length: 1\r1\r\n\r\n", "not a number"},
+        {OK "Content-Length:\r\n\r\n", "not a number"},
+        {OK "Content-Length: 101\r\n\r\n", "limit"},
+        {OK "Content-Length: 18446744073709551618\r\n\r\n", "limit"},
+        {OK "Content-Length: 99999999999999999999999999\r\n\r\n", "limit"},
         {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "transfer encoding"},
-        {OK "Content-Length: 2\r\ntransfer-encoding: identity\r\n", "transfer encoding"},
-        {OK "X: a\r\n b\r\n", "header line"},
-        {OK "X: a\r\n\tb\r\n", "header line"},
-        {OK "Content-Length : 2\r\n", "header line"},
-        {OK ": 2\r\n", "header line"},
-        {OK "no colon\r\n", "header line"},
-        {OK "X: a\nY: b\r\n", "control"},
-        {OK "X: a\x7f\r\n", "control"},
-        {OK "X: a\rContent-Length: 2\r\n", "CR without LF"},
-        {OK "Content-Length: 2\r\n\r\n{}x", "behind"},
+        {OK "Content-Length: 2\r\ntransfer-encoding: identity\r\n\r\n", "transfer encoding"},
+        {OK "Content-Length: 2\r\n\r\n{}x", "after its body"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct http_response response;
@@ -92,7 +88,7 @@ static void malformed(void **state)
         if (strstr(err.cause, rows[i].cause) == NULL)
             fail_msg("row %zu: \"%s\" does not say \"%s\"", i, err.cause, rows[i].cause);
     }
-    static const char zero[] = OK "X: \0\r\n";
+    static const char zero[] = OK "Content-Length: 1\0\r\n\r\n";
     struct http_response response;
     assert_int_equal(http_response_parse(&response, bytes_of(zero, sizeof zero - 1), 9, NULL),
                      HTTP_MALFORMED);
