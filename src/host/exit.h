@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exit codes of enclavectl, the same for every command. Stable: scripts rely on them. They are
- * printed by `enclavectl --help` and explained in docs/man/enclavectl.1.
+ * The exit codes of enclavectl, the same for every command. They are stable, because scripts rely
+ * on them. `enclavectl --help` prints them and docs/man/enclavectl.1 explains them.
  */
 #ifndef HOST_EXIT_H
 #define HOST_EXIT_H
-
-#include "base/error.h"
 
 /* identifier, code, what it means */
 #define EXIT_CODES(X)                                                                   \
@@ -23,8 +21,5 @@ enum exit_code {
     EXIT_CODES(EXIT_ENUM)
 #undef EXIT_ENUM
 };
-
-/* The exit code for a failure on this side of the wire. */
-enum exit_code exit_of(enum error_code code);
 
 #endif

@@ -43,7 +43,8 @@ static const struct kms_hint hints[] = {
     {"AccessDenied",
      "the key policy does not allow this: a condition on the measurements (an image built anew has "
      "another PCR0; in debug mode all PCRs are zero) or the role",
-     "compare them: enclavectl doctor --policy FILE --measurements FILE; put the new PCR0 into the policy; "
+     "compare them: enclavectl doctor --policy FILE --measurements FILE; put the new PCR0 into the "
+     "policy; "
      "run without --debug-mode"},
 };
 

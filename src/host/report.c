@@ -4,51 +4,51 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "codec/json_writer.h"
 #include "host/kms_hints.h"
 #include "system/file.h"
 
-#define TEXT_LIMIT (1u << 20) /* longest text told about one failure, bytes */
+#define TEXT_LIMIT (1u << 20) /* longest text about one failure, bytes */
 
-enum exit_code exit_of(enum error_code code)
+/* The exit code for a failure on this side of the wire; all others are EXIT_LOCAL. */
+static const struct {
+    enum error_code code;
+    enum exit_code exit;
+} exits[] = {
+    {ERROR_NONE, EXIT_OK},
+    {ERROR_USAGE, EXIT_USAGE},
+    {ERROR_ADDRESS, EXIT_USAGE},
+    {ERROR_NOT_JSON, EXIT_USAGE},
+    {ERROR_DUPLICATE_MEMBER, EXIT_USAGE},
+    {ERROR_TOO_DEEP, EXIT_USAGE},
+    {ERROR_NETWORK, EXIT_NETWORK},
+    {ERROR_NO_VSOCK, EXIT_NETWORK},
+    {ERROR_CLOSED, EXIT_NETWORK},
+    {ERROR_RELAY, EXIT_NETWORK},
+    {ERROR_TLS, EXIT_NETWORK},
+    {ERROR_DEADLINE, EXIT_TIMEOUT},
+    {ERROR_TIMEOUT, EXIT_TIMEOUT},
+    {ERROR_FORMAT, EXIT_ANSWER},
+    {ERROR_FRAME_TOO_LARGE, EXIT_ANSWER},
+    {ERROR_FRAME_EMPTY, EXIT_ANSWER},
+    {ERROR_FRAME_TRUNCATED, EXIT_ANSWER},
+    {ERROR_KMS_RESPONSE, EXIT_ANSWER},
+    {ERROR_KMS_DENIED, EXIT_REFUSED},
+    {ERROR_REGION_MISMATCH, EXIT_REFUSED},
+    {ERROR_CONTEXT_MISMATCH, EXIT_REFUSED},
+};
+
+static enum exit_code exit_of(enum error_code code)
 {
-    switch (code) {
-    case ERROR_NONE:
-        return EXIT_OK;
-    case ERROR_USAGE:
-    case ERROR_ADDRESS:
-    case ERROR_NOT_JSON:
-    case ERROR_DUPLICATE_MEMBER:
-    case ERROR_TOO_DEEP:
-        return EXIT_USAGE;
-    case ERROR_NETWORK:
-    case ERROR_NO_VSOCK:
-    case ERROR_CLOSED:
-    case ERROR_RELAY:
-    case ERROR_TLS:
-        return EXIT_NETWORK;
-    case ERROR_DEADLINE:
-    case ERROR_TIMEOUT:
-        return EXIT_TIMEOUT;
-    case ERROR_FORMAT:
-    case ERROR_FRAME_TOO_LARGE:
-    case ERROR_FRAME_EMPTY:
-    case ERROR_FRAME_TRUNCATED:
-    case ERROR_KMS_RESPONSE:
-        return EXIT_ANSWER;
-    case ERROR_KMS_DENIED:
-    case ERROR_REGION_MISMATCH:
-    case ERROR_CONTEXT_MISMATCH:
-        return EXIT_REFUSED;
-    default:
-        return EXIT_LOCAL;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(exits); i++)
+        if (exits[i].code == code)
+            return exits[i].exit;
+    return EXIT_LOCAL;
 }
 
-/* Codes of the wire (base/error.h) whose remedy is in the operator's hands. */
+/* Codes of the wire (base/error.h) for which an operator can do something. */
 static const struct {
     const char *name;
     const char *remedy;
@@ -83,7 +83,7 @@ static const struct {
     {"relay_unreachable", "on the parent: enclavectl relay --listen vsock:any:8000 --destination "
                           "kms.REGION.amazonaws.com:443"},
     {"tls_failed", "see enclavectl doctor: the relay's target, the roots, the clock"},
-    {"kms_denied", "see enclavectl doctor: it tells the conditions apart"},
+    {"kms_denied", "see enclavectl doctor: it shows which condition failed"},
     {"kms_throttled", "try again"},
     {"kms_unavailable", "try again"},
     {"tsk_length", "wrap a key of 32 bytes (AES_256)"},
@@ -97,26 +97,6 @@ const char *remedy_for_name(const char *name)
     return NULL;
 }
 
-void append_escaped(struct buffer *out, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] >= 0x20 && text.at[i] < 0x7f)
-            buffer_byte(out, text.at[i]);
-        else
-            buffer_printf(out, "\\x%02x", text.at[i]);
-    }
-}
-
-void append_json_text(struct buffer *out, const struct json *doc, json_value v)
-{
-    BUFFER_AUTO plain;
-    buffer_init(&plain, TEXT_LIMIT);
-    if (v == JSON_NONE || json_type(doc, v) != JSON_STRING || !json_string(doc, v, &plain))
-        buffer_text(out, "-");
-    else
-        append_escaped(out, buffer_bytes(&plain));
-}
-
 int report_print(const struct common *common, struct bytes text)
 {
     if (file_write_all(STDOUT_FILENO, text))
@@ -128,8 +108,8 @@ int report_print(const struct common *common, struct bytes text)
     return report_failure_with(&quiet, &err, NULL);
 }
 
-/* One write, so that lines of processes that share the terminal do not mix. */
-static void tell(struct bytes line)
+/* Writes a line at once, so that lines of processes that share the terminal do not mix. */
+static void put_line(struct bytes line)
 {
     BUFFER_AUTO out;
     buffer_init(&out, (size_t)2 * TEXT_LIMIT);
@@ -137,7 +117,7 @@ static void tell(struct bytes line)
     append_escaped(&out, line);
     buffer_byte(&out, '\n');
     if (!out.failed && !file_write_all(STDERR_FILENO, buffer_bytes(&out)))
-        return; /* nowhere left to say so */
+        return; /* there is nowhere to report that */
 }
 
 void report_note(const char *format, ...)
@@ -148,7 +128,7 @@ void report_note(const char *format, ...)
     int len = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     if (len > 0)
-        tell(bytes_of(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1));
+        put_line(bytes_of(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1));
 }
 
 int report_failure_with(const struct common *common, const struct error *err, const char *remedy)
@@ -196,19 +176,19 @@ static void append_kms_message(struct buffer *line, const struct json *answer)
     append_json_text(line, answer, message);
 }
 
-/* Appends why KMS refused and what to do, if the answer says what KMS said. */
+/* Appends why KMS refused and what to do, if the answer has a message of KMS. */
 static bool append_kms_hint(struct buffer *line, const struct json *answer)
 {
-    BUFFER_AUTO said;
-    buffer_init(&said, TEXT_LIMIT);
+    BUFFER_AUTO text;
+    buffer_init(&text, TEXT_LIMIT);
     json_value kms = json_member(answer, 0, "kms");
     if (!json_string_is(answer, json_member(answer, 0, "code"), "kms_denied") || kms == JSON_NONE)
         return false;
-    append_json_text(&said, answer, json_member(answer, kms, "type"));
-    buffer_text(&said, ": ");
-    append_json_text(&said, answer, json_member(answer, kms, "message"));
-    buffer_byte(&said, 0);
-    const struct kms_hint *hint = said.failed ? NULL : kms_hint((const char *)said.at);
+    append_json_text(&text, answer, json_member(answer, kms, "type"));
+    buffer_text(&text, ": ");
+    append_json_text(&text, answer, json_member(answer, kms, "message"));
+    buffer_byte(&text, 0);
+    const struct kms_hint *hint = text.failed ? NULL : kms_hint((const char *)text.at);
     if (hint != NULL)
         buffer_printf(line, "; %s: %s", hint->why, hint->remedy);
     return hint != NULL;
@@ -241,25 +221,6 @@ int report_refusal(const struct common *common, const struct json *answer)
     const char *remedy = code.failed ? NULL : remedy_for_name((const char *)code.at);
     if (!append_kms_hint(&line, answer) && remedy != NULL)
         buffer_printf(&line, "; %s", remedy);
-    tell(buffer_bytes(&line));
+    put_line(buffer_bytes(&line));
     return EXIT_REFUSED;
-}
-
-bool report_colour(void)
-{
-    const char *no = getenv("NO_COLOR"); /* https://no-color.org: any value but the empty one */
-    const char *term = getenv("TERM");
-    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') &&
-           (term == NULL || strcmp(term, "dumb") != 0);
-}
-
-void append_toned(struct buffer *out, enum tone tone, const char *text, bool colour)
-{
-    static const char *const codes[] = {"", "\033[32m", "\033[33m", "\033[31m"};
-    bool toned = colour && tone != TONE_PLAIN;
-    if (toned)
-        buffer_text(out, codes[tone]);
-    buffer_text(out, text);
-    if (toned)
-        buffer_text(out, "\033[0m");
 }

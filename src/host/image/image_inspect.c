@@ -242,10 +242,7 @@ static void append_member(struct buffer *out, const char *label, const struct in
                           json_value v)
 {
     row(out, label);
-    if (v != JSON_NONE && json_type(&s->metadata, v) != JSON_STRING)
-        append_escaped(out, json_raw(&s->metadata, v));
-    else
-        append_json_text(out, &s->metadata, v);
+    append_json_value(out, &s->metadata, v);
     buffer_byte(out, '\n');
 }
 

@@ -35,23 +35,6 @@ static bool receive(const char *where, struct buffer *out, struct error *err)
     return ok;
 }
 
-/* Appends a member: strings without quotes and escapes, everything else as JSON. */
-static void append_value(struct buffer *out, const struct json *doc, json_value v)
-{
-    if (v != JSON_NONE && json_type(doc, v) != JSON_STRING)
-        append_escaped(out, json_raw(doc, v));
-    else
-        append_json_text(out, doc, v);
-}
-
-static void append_row(struct buffer *out, const struct json *doc, json_value object,
-                       const char *label, const char *name)
-{
-    buffer_printf(out, "%-20s ", label);
-    append_value(out, doc, json_member(doc, object, name));
-    buffer_byte(out, '\n');
-}
-
 /* Appends those of an object's counts that are not 0: "2 name, 1 connect". */
 static void append_counts(struct buffer *out, const struct json *doc, json_value object,
                           const char *label)
@@ -79,15 +62,15 @@ static void append_route(struct buffer *out, const struct json *doc, json_value 
         {"  open", "open"}, {"  accepted", "accepted"}, {"  complete", "complete"},
         {"  left", "left"}, {"  bytes up", "bytes_up"}, {"  bytes down", "bytes_down"},
     };
-    append_value(out, doc, json_member(doc, route, "listen"));
+    append_json_value(out, doc, json_member(doc, route, "listen"));
     buffer_text(out, " -> ");
-    append_value(out, doc, json_member(doc, route, "to"));
+    append_json_value(out, doc, json_member(doc, route, "to"));
     json_value allowed = json_member(doc, route, "allowed");
     if (allowed != JSON_NONE && json_type(doc, allowed) == JSON_FALSE)
         append_toned(out, TONE_BAD, " (not allowed)", report_colour());
     buffer_byte(out, '\n');
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        append_row(out, doc, route, rows[i].label, rows[i].name);
+        append_row(out, rows[i].label, doc, json_member(doc, route, rows[i].name));
     append_counts(out, doc, json_member(doc, route, "refused"), "refused");
     append_counts(out, doc, json_member(doc, route, "failed"), "failed");
 }
@@ -104,24 +87,22 @@ static void append_list(struct buffer *out, const struct json *doc, const char *
 
 static void append_allowed(struct buffer *out, const struct json *doc, json_value v)
 {
-    buffer_printf(out, "%-20s ", "allowed");
-    append_value(out, doc, v);
-    buffer_byte(out, '\n');
+    append_row(out, "allowed", doc, v);
 }
 
 static void append_all(struct buffer *out, const struct json *doc)
 {
     json_value last = json_member(doc, 0, "last_failure");
-    append_row(out, doc, 0, "state", "state");
-    append_row(out, doc, 0, "version", "version");
-    append_row(out, doc, 0, "uptime (s)", "uptime_seconds");
-    append_row(out, doc, 0, "open", "open");
-    append_row(out, doc, 0, "at most", "connections");
+    append_row(out, "state", doc, json_member(doc, 0, "state"));
+    append_row(out, "version", doc, json_member(doc, 0, "version"));
+    append_row(out, "uptime (s)", doc, json_member(doc, 0, "uptime_seconds"));
+    append_row(out, "open", doc, json_member(doc, 0, "open"));
+    append_row(out, "at most", doc, json_member(doc, 0, "connections"));
     append_list(out, doc, "routes", append_route);
     append_list(out, doc, "allow", append_allowed);
     if (last != JSON_NONE && json_type(doc, last) == JSON_OBJECT) {
-        append_row(out, doc, last, "last failure at", "time");
-        append_row(out, doc, last, "last failure", "cause");
+        append_row(out, "last failure at", doc, json_member(doc, last, "time"));
+        append_row(out, "last failure", doc, json_member(doc, last, "cause"));
     }
 }
 

@@ -15,24 +15,13 @@ static const struct cli_option options[] = {
     OPTION_JSON(struct health),
 };
 
-/* A member as text: strings unescaped, everything else as its JSON. */
-static void append_value(struct buffer *out, const struct json *doc, json_value v)
-{
-    if (json_type(doc, v) == JSON_STRING)
-        append_json_text(out, doc, v);
-    else
-        append_escaped(out, json_raw(doc, v));
-}
-
-static void append_row(struct buffer *out, const char *label, const struct json *doc,
-                       const char *name)
+/* A row for a member that the answer has. */
+static void append_known(struct buffer *out, const char *label, const struct json *doc,
+                         const char *name)
 {
     json_value v = json_member(doc, 0, name);
-    if (v == JSON_NONE || json_type(doc, v) == JSON_NULL)
-        return;
-    buffer_printf(out, "%-20s ", label);
-    append_value(out, doc, v);
-    buffer_byte(out, '\n');
+    if (v != JSON_NONE && json_type(doc, v) != JSON_NULL)
+        append_row(out, label, doc, v);
 }
 
 /* How many connections have ended, by reason; reasons that did not occur are left out. */
@@ -53,7 +42,7 @@ static void append_ended(struct buffer *out, const struct json *doc)
         any = true;
         append_json_text(out, doc, name);
         buffer_byte(out, ' ');
-        append_value(out, doc, name + 1);
+        append_json_value(out, doc, name + 1);
     }
     if (any)
         buffer_byte(out, '\n');
@@ -108,7 +97,7 @@ static void append_all(struct buffer *out, const struct json *doc)
     };
     append_state(out, doc);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        append_row(out, rows[i].label, doc, rows[i].name);
+        append_known(out, rows[i].label, doc, rows[i].name);
     append_ended(out, doc);
     append_last_error(out, doc);
 }
