@@ -377,21 +377,22 @@ struct transition {
 
 #define TO(state)  (1u << STATE_##state)
 #define TO_END     (TO(SENDING_LAST) | TO(LINGER) | TO(CLOSED))
-#define TO_SERVING (TO(IDLE) | TO(FRAME) | TO(SENDING) | TO(JOB) | TO(JOB_ALONE) | TO_END)
+#define TO_SERVING (TO(IDLE) | TO(FRAME) | TO(SENDING) | TO(JOB) | TO_END)
 
 static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
-    [STATE_IDLE][EVENT_READABLE] = {receive_first, END_NONE, TO_SERVING | TO(JOB_LAST)},
+    [STATE_IDLE][EVENT_READABLE] = {receive_first, END_NONE,
+                                    TO_SERVING | TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_IDLE][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_IDLE][EVENT_TIMEOUT] = {end_silently, END_IDLE, TO(CLOSED)},
     [STATE_FRAME][EVENT_READABLE] = {receive_rest, END_NONE, TO_SERVING},
     [STATE_FRAME][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_FRAME][EVENT_TIMEOUT] = {end_frame, END_TIMEOUT, TO_END},
-    [STATE_SENDING][EVENT_WRITABLE] = {send_then_serve, END_NONE, TO_SERVING},
+    [STATE_SENDING][EVENT_WRITABLE] = {send_then_serve, END_NONE, TO_SERVING | TO(JOB_ALONE)},
     [STATE_SENDING][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_SENDING][EVENT_TIMEOUT] = {end_silently, END_SLOW_READER, TO(CLOSED)},
     [STATE_JOB][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB) | TO(JOB_ALONE)},
     [STATE_JOB][EVENT_HANGUP] = {end_silently, END_RESET, TO(JOB_ALONE)},
-    [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_SERVING},
+    [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_SERVING | TO(JOB_ALONE)},
     [STATE_JOB_LAST][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_JOB_LAST][EVENT_HANGUP] = {end_silently, END_NONE, TO(JOB_ALONE)},
     [STATE_JOB_LAST][EVENT_ANSWER] = {end_last_job, END_NONE, TO_END},

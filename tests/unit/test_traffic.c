@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state machine of a connection: every state and event over real sockets. Its source is
+ * included, so that jobs come back when a test says so, and so that its table can be read.
+ */
+#include "tests/unit/check.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "crypto/hash.h"
+#include "enclave/worker.h"
+
+struct session;
+static void take_worker_job(struct worker *worker, struct job *job);
+static void take_session_job(struct session *session, struct job *job);
+
+#define worker_put        take_worker_job
+#define session_configure take_session_job
+#include "enclave/traffic.c"
+
+#define FRAME_MAX  (1u << 20)
+#define SMALL_SEND 4608         /* bytes that a socket shall hold: no answer but a small one … */
+#define LARGE_SEND 170000       /* … one to a LARGE request (the kernel doubles it) … */
+#define ALL_SEND   400000       /* … all requests of a test */
+#define SOME       (120u << 10) /* of payload; twice that is sent at the end of the event */
+#define LARGE      (129u << 10) /* of payload; twice that is sent at once */
+#define TIGHT      1000         /* limit of what is held, bytes */
+
+#define SMALL_A   "{\"mode\":\"A\",\"payload\":\"x\"}"
+#define SMALL_LEN (sizeof SMALL_A - 1)
+#define CONFIGURE "{\"op\":\"configure\"}"
+
+struct world {
+    struct config config;
+    struct service service;
+    struct traffic t;
+    struct connection *c;
+    int epoll_fd;
+    int client;            /* the other end; -1: closed */
+    int other;             /* a second client, which holds some of the memory; -1: none */
+    size_t junk;           /* bytes that a test put before what the server sends */
+    struct buffer waiting; /* what the client is about to send */
+    struct job *job;       /* handed to another thread */
+    bool by_session;       /* to that of the session */
+    bool close_at_job;     /* the client closes when a job begins */
+    bool no_answer, large_answer;
+};
+
+static struct world *world; /* for the functions that stand in for other threads */
+
+static void take_job(struct job *job, bool by_session)
+{
+    world->job = job;
+    world->by_session = by_session;
+    if (world->close_at_job) {
+        close(world->client);
+        world->client = -1;
+    }
+}
+
+static void take_worker_job(struct worker *worker, struct job *job)
+{
+    (void)worker;
+    take_job(job, false);
+}
+
+static void take_session_job(struct session *session, struct job *job)
+{
+    (void)session;
+    take_job(job, true);
+}
+
+/* --- a connection ---------------------------------------------------------------------------- */
+
+static int connect_one(struct world *w, struct connection **c)
+{
+    int pair[2], size = SMALL_SEND;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    traffic_admit(&w->t, pair[0]);
+    *c = TAILQ_LAST(&w->t.lists[STATE_IDLE].connections, connection_head);
+    assert_non_null(*c);
+    assert_int_equal((*c)->fd, pair[0]);
+    size = ALL_SEND; /* the client's requests are not to be held up */
+    assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    return pair[1];
+}
+
+static void set_limits(struct limits *limits)
+{
+    *limits = (struct limits){.frame_bytes = FRAME_MAX,
+                              .buffered_bytes = 64u << 20,
+                              .connections = 10,
+                              .idle_ms = 1000,
+                              .frame_ms = 100,
+                              .write_ms = 500,
+                              .json_depth = 16,
+                              .json_values = 1000};
+}
+
+static void open_world(struct world *w)
+{
+    static const uint8_t key[AEAD_KEY_SIZE] = "a key of thirty-two bytes ......";
+    bool rotated;
+    *w = (struct world){.other = -1, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    world = w;
+    set_limits(&w->config.limits);
+    w->service.config = &w->config;
+    w->service.ring = keyring_new(1000);
+    assert_true(keyring_install(w->service.ring, key, &rotated, NULL));
+    assert_true(traffic_init(&w->t, &w->service, w->epoll_fd, NULL));
+    w->t.now_ms = 1;
+    buffer_init(&w->waiting, 2 * FRAME_MAX);
+    w->client = connect_one(w, &w->c);
+}
+
+static void close_world(struct world *w)
+{
+    if (w->c->job != NULL)
+        job_free(w->c->job);
+    traffic_clear(&w->t);
+    assert_int_equal(w->service.connections, 0);
+    assert_int_equal(w->t.buffered, 0);
+    keyring_free(w->service.ring);
+    buffer_clear(&w->waiting);
+    close(w->epoll_fd);
+    if (w->client >= 0)
+        close(w->client);
+    if (w->other >= 0)
+        close(w->other);
+}
+
+/* --- what a client does, a letter for each step ---------------------------------------------- */
+
+static void put_frame(struct buffer *out, struct bytes content)
+{
+    uint8_t header[FRAME_HEADER_SIZE];
+    be32_store(header, (uint32_t)content.len);
+    buffer_append(out, bytes_of(header, sizeof header));
+    buffer_append(out, content);
+}
+
+static void put_agent_a(struct buffer *out, size_t payload)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, FRAME_MAX);
+    buffer_text(&text, "{\"mode\":\"A\",\"payload\":\"");
+    while (payload-- > 0)
+        buffer_byte(&text, 'x');
+    buffer_text(&text, "\"}");
+    put_frame(out, buffer_bytes(&text));
+}
+
+static void put_partial(struct buffer *out, size_t len, size_t sent)
+{
+    uint8_t header[FRAME_HEADER_SIZE];
+    be32_store(header, (uint32_t)len);
+    buffer_append(out, bytes_of(header, sizeof header));
+    while (sent-- > 0)
+        buffer_byte(out, ' ');
+}
+
+/* Fills what the socket holds for the client, so that it takes nothing more. */
+static void stuff(struct world *w)
+{
+    static const uint8_t junk[1024];
+    ssize_t n;
+    for (size_t size = sizeof junk; size > 0; size /= 2)
+        while ((n = send(w->c->fd, junk, size, MSG_NOSIGNAL)) > 0)
+            w->junk += (size_t)n;
+}
+
+static void hold_memory(struct world *w)
+{
+    struct connection *other;
+    BUFFER_AUTO begun;
+    buffer_init(&begun, FRAME_MAX);
+    w->other = connect_one(w, &other);
+    put_partial(&begun, FRAME_MAX, 10000);
+    assert_int_equal(write(w->other, begun.at, begun.len), begun.len);
+    traffic_on_event(&w->t, other, EVENT_READABLE);
+    assert_int_equal(other->state, STATE_FRAME);
+}
+
+static void send_waiting(struct world *w)
+{
+    if (w->waiting.len > 0)
+        assert_int_equal(write(w->client, w->waiting.at, w->waiting.len), w->waiting.len);
+    buffer_reset(&w->waiting);
+}
+
+static void fire(struct world *w, enum event event)
+{
+    if (event == EVENT_ANSWER && w->c->job != NULL) {
+        struct job *job = w->job;
+        assert_ptr_equal(job, w->c->job);
+        assert_ptr_equal(job->connection, w->c);
+        if (w->large_answer)
+            put_frame(&job->answer, buffer_bytes(&job->request));
+        else if (!w->no_answer)
+            put_frame(&job->answer, bytes_text("{\"code\": \"done\"}"));
+        w->job = NULL;
+        traffic_on_done(&w->t, job);
+        return;
+    }
+    traffic_on_event(&w->t, w->c, event);
+}
+
+static void step(struct world *w, char what)
+{
+    static const uint8_t all[4] = {0xff, 0xff, 0xff, 0xff};
+    int size = LARGE_SEND;
+    struct buffer *out = &w->waiting;
+    switch (what) {
+    case 'a': /* a small request */
+        put_frame(out, bytes_text(SMALL_A));
+        break;
+    case 's':
+        put_agent_a(out, SOME);
+        break;
+    case 'l':
+        put_agent_a(out, LARGE);
+        break;
+    case 'w': /* one for the worker */
+        put_agent_a(out, TRAFFIC_READ_SIZE);
+        break;
+    case 'c': /* one for the session */
+        put_frame(out, bytes_text(CONFIGURE));
+        break;
+    case 'x': /* a length beyond the limit */
+        buffer_append(out, bytes_of(all, sizeof all));
+        break;
+    case 'p': /* the length of a small request … */
+        put_partial(out, SMALL_LEN, 0);
+        break;
+    case 'q': /* … the rest of one to A … */
+        buffer_text(out, SMALL_A);
+        break;
+    case 'e': /* … and of one for the session */
+        buffer_printf(out, "%-*s", (int)SMALL_LEN, CONFIGURE);
+        break;
+    case 'y': /* the first byte of a length beyond the limit */
+        buffer_append(out, bytes_of(all, 1));
+        break;
+    case 'r': /* a frame's beginning that is more than TIGHT */
+        put_partial(out, 100000, 2 * TIGHT);
+        break;
+    case 'T': /* little memory may be held … */
+        w->config.limits.buffered_bytes = TIGHT;
+        break;
+    case 'O': /* … and another connection holds some */
+        hold_memory(w);
+        break;
+    case 'S': /* the client takes nothing more */
+        stuff(w);
+        break;
+    case 'W': /* it takes much */
+        assert_int_equal(setsockopt(w->c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+        break;
+    case 'H': /* it closes its sending half */
+        send_waiting(w);
+        shutdown(w->client, SHUT_WR);
+        break;
+    case 'X': /* it closes */
+        send_waiting(w);
+        close(w->client);
+        w->client = -1;
+        break;
+    case 'K': /* it will close when a job begins */
+        w->close_at_job = true;
+        break;
+    case 'N': /* the job will have no answer */
+        w->no_answer = true;
+        break;
+    case 'G': /* it will have a large one */
+        w->large_answer = true;
+        break;
+    case 'D': /* the service stops */
+        w->t.stopping = true;
+        break;
+    case '!':
+        send_waiting(w);
+        fire(w, EVENT_READABLE);
+        break;
+    case '^':
+        fire(w, EVENT_HANGUP);
+        break;
+    default:
+        fail_msg("no step %c", what);
+    }
+}
+
+static void run(struct world *w, const char *steps)
+{
+    while (*steps != '\0')
+        step(w, *steps++);
+}
+
+/* --- what the client gets -------------------------------------------------------------------- */
+
+/* Appends "ok ", an answer's code, or "part " for one that is not whole. */
+static size_t describe(struct bytes got, char *out, size_t size)
+{
+    if (got.len < FRAME_HEADER_SIZE || got.len - FRAME_HEADER_SIZE < be32_load(got.at)) {
+        strncat(out, "part ", size - strlen(out) - 1);
+        return got.len;
+    }
+    size_t len = be32_load(got.at);
+    struct json doc;
+    json_init(&doc, 16);
+    if (json_parse(&doc, bytes_of(got.at + FRAME_HEADER_SIZE, len), NULL)) {
+        json_value code = json_member(&doc, 0, "code");
+        struct bytes text = code == JSON_NONE ? bytes_text("\"ok\"") : json_raw(&doc, code);
+        size_t used = strlen(out);
+        snprintf(out + used, size - used, "%.*s ", (int)text.len - 2, (const char *)text.at + 1);
+    } else {
+        strncat(out, "whole ", size - strlen(out) - 1);
+    }
+    json_clear(&doc);
+    return FRAME_HEADER_SIZE + len;
+}
+
+/* Takes all that was sent and describes it: its answers, then "end" if the server closed. */
+static void take_all(struct world *w, char *out, size_t size)
+{
+    static uint8_t chunk[65536];
+    ssize_t n = 0;
+    BUFFER_AUTO got;
+    buffer_init(&got, 4 * FRAME_MAX);
+    out[0] = '\0';
+    while (w->client >= 0 && (n = read(w->client, chunk, sizeof chunk)) > 0)
+        buffer_append(&got, bytes_of(chunk, (size_t)n));
+    buffer_consume(&got, w->junk < got.len ? w->junk : got.len);
+    w->junk = 0;
+    for (struct bytes rest = buffer_bytes(&got); rest.len > 0;)
+        rest = bytes_from(rest, describe(rest, out, size));
+    if (w->client >= 0 && n == 0)
+        strncat(out, "end ", size - strlen(out) - 1);
+}
+
+/* --- every state and event ------------------------------------------------------------------- */
+
+#define STATE_TEXT(name) [STATE_##name] = #name,
+#define EVENT_TEXT(name) [EVENT_##name] = #name,
+static const char *const state_text[] = {CONNECTION_STATES(STATE_TEXT)};
+static const char *const event_text[] = {CONNECTION_EVENTS(EVENT_TEXT)};
+
+/* How each state is reached, from a connection that was just accepted. */
+static const char *const way_to[STATE_COUNT] = {
+    [STATE_IDLE] = "",     [STATE_FRAME] = "p!",         [STATE_SENDING] = "l!",
+    [STATE_JOB] = "c!",    [STATE_JOB_LAST] = "Tcr!",    [STATE_JOB_ALONE] = "c!^",
+    [STATE_LINGER] = "x!", [STATE_SENDING_LAST] = "Sx!", [STATE_CLOSED] = "X!",
+};
+
+struct row {
+    const char *way; /* to the state */
+    enum state from;
+    const char *steps; /* of the client, before the event */
+    enum event event;
+    enum state to;
+    enum end_reason end;
+    const char *sent; /* what the client gets, of all that was sent so far */
+};
+
+#define ROW(way, from, steps, event, to, end, sent)                          \
+    {                                                                        \
+        way, STATE_##from, steps, EVENT_##event, STATE_##to, END_##end, sent \
+    }
+
+static const struct row rows[] = {
+    ROW("", IDLE, "", READABLE, IDLE, NONE, ""),
+    ROW("", IDLE, "a", READABLE, IDLE, NONE, "ok "),
+    ROW("", IDLE, "aaa", READABLE, IDLE, NONE, "ok ok ok "),
+    ROW("", IDLE, "aD", READABLE, CLOSED, STOPPED, "ok end "),
+    ROW("", IDLE, "aap", READABLE, FRAME, NONE, "ok ok "),
+    ROW("", IDLE, "r", READABLE, FRAME, NONE, ""),
+    ROW("", IDLE, "pD", READABLE, FRAME, NONE, ""),
+    ROW("", IDLE, "sa", READABLE, SENDING, NONE, "part "),
+    ROW("", IDLE, "la", READABLE, SENDING, NONE, "part "),
+    ROW("", IDLE, "Sa", READABLE, SENDING, NONE, ""),
+    ROW("", IDLE, "ca", READABLE, JOB, NONE, ""),
+    ROW("", IDLE, "sc", READABLE, JOB, NONE, "part "),
+    ROW("", IDLE, "Tacr", READABLE, JOB_LAST, BUSY, "ok "),
+    ROW("", IDLE, "Kac", READABLE, JOB_ALONE, RESET, ""),
+    ROW("", IDLE, "OTsc", READABLE, CLOSED, BUSY, "part end "),
+    ROW("", IDLE, "sx", READABLE, SENDING_LAST, TOO_LARGE, "part "),
+    ROW("", IDLE, "ax", READABLE, LINGER, TOO_LARGE, "ok frame_too_large end "),
+    ROW("", IDLE, "Tr", READABLE, LINGER, BUSY, "busy end "),
+    ROW("", IDLE, "OTc", READABLE, LINGER, BUSY, "busy end "),
+    ROW("", IDLE, "OTSa", READABLE, CLOSED, NO_ROOM, "end "),
+    ROW("", IDLE, "X", READABLE, CLOSED, CLOSED, ""),
+    ROW("", IDLE, "H", READABLE, CLOSED, CLOSED, "end "),
+    ROW("", IDLE, "aX", READABLE, CLOSED, RESET, ""),
+    ROW("", IDLE, "", HANGUP, CLOSED, RESET, "end "),
+    ROW("", IDLE, "", TIMEOUT, CLOSED, IDLE, "end "),
+
+    ROW("p!", FRAME, "q", READABLE, IDLE, NONE, "ok "),
+    ROW("p!", FRAME, "qa", READABLE, IDLE, NONE, "ok "),
+    ROW("p!", FRAME, "qD", READABLE, CLOSED, STOPPED, "ok end "),
+    ROW("p!", FRAME, "", READABLE, FRAME, NONE, ""),
+    ROW("r!", FRAME, "p", READABLE, FRAME, NONE, ""),
+    ROW("p!", FRAME, "Sq", READABLE, SENDING, NONE, ""),
+    ROW("p!", FRAME, "e", READABLE, JOB, NONE, ""),
+    ROW("y!", FRAME, "SKx", READABLE, SENDING_LAST, TOO_LARGE, ""),
+    ROW("y!", FRAME, "x", READABLE, LINGER, TOO_LARGE, "frame_too_large end "),
+    ROW("r!", FRAME, "T", READABLE, LINGER, BUSY, "busy end "),
+    ROW("p!", FRAME, "H", READABLE, CLOSED, TRUNCATED, "frame_truncated end "),
+    ROW("p!", FRAME, "X", READABLE, CLOSED, TRUNCATED, ""),
+    ROW("p!", FRAME, "", HANGUP, CLOSED, RESET, "end "),
+    ROW("p!", FRAME, "", TIMEOUT, LINGER, TIMEOUT, "timeout end "),
+    ROW("p!", FRAME, "S", TIMEOUT, SENDING_LAST, TIMEOUT, ""),
+    ROW("p!", FRAME, "X", TIMEOUT, CLOSED, TIMEOUT, ""),
+
+    ROW("l!", SENDING, "W", WRITABLE, IDLE, NONE, "ok "),
+    ROW("la!", SENDING, "W", WRITABLE, IDLE, NONE, "ok ok "),
+    ROW("l!", SENDING, "WD", WRITABLE, CLOSED, STOPPED, "ok end "),
+    ROW("lap!", SENDING, "W", WRITABLE, FRAME, NONE, "ok ok "),
+    ROW("l!", SENDING, "", WRITABLE, SENDING, NONE, "part "),
+    ROW("ls!", SENDING, "W", WRITABLE, SENDING, NONE, "ok part "),
+    ROW("lca!", SENDING, "W", WRITABLE, JOB, NONE, "ok "),
+    ROW("lac!", SENDING, "WK", WRITABLE, JOB_ALONE, RESET, ""),
+    ROW("lsx!", SENDING, "W", WRITABLE, SENDING_LAST, TOO_LARGE, "ok part "),
+    ROW("lx!", SENDING, "W", WRITABLE, LINGER, TOO_LARGE, "ok frame_too_large end "),
+    ROW("l!", SENDING, "X", WRITABLE, CLOSED, RESET, ""),
+    ROW("Ol!", SENDING, "T", WRITABLE, CLOSED, NO_ROOM, "part end "),
+    ROW("l!", SENDING, "", HANGUP, CLOSED, RESET, "part end "),
+    ROW("l!", SENDING, "", TIMEOUT, CLOSED, SLOW_READER, "part end "),
+
+    ROW("sc!", JOB, "W", WRITABLE, JOB, NONE, "ok "),
+    ROW("sc!", JOB, "", WRITABLE, JOB, NONE, "part "),
+    ROW("sc!", JOB, "X", WRITABLE, JOB_ALONE, RESET, ""),
+    ROW("Osc!", JOB, "T", WRITABLE, JOB_ALONE, NO_ROOM, "part "),
+    ROW("c!", JOB, "", HANGUP, JOB_ALONE, RESET, ""),
+    ROW("c!", JOB, "", ANSWER, IDLE, NONE, "done "),
+    ROW("w!!", JOB, "", ANSWER, IDLE, NONE, "done "),
+    ROW("caa!", JOB, "", ANSWER, IDLE, NONE, "done ok ok "),
+    ROW("sc!", JOB, "W", ANSWER, IDLE, NONE, "ok done "),
+    ROW("c!", JOB, "D", ANSWER, CLOSED, STOPPED, "done end "),
+    ROW("cp!", JOB, "", ANSWER, FRAME, NONE, "done "),
+    ROW("sc!", JOB, "", ANSWER, SENDING, NONE, "part "),
+    ROW("c!", JOB, "S", ANSWER, SENDING, NONE, ""),
+    ROW("cc!", JOB, "", ANSWER, JOB, NONE, "done "),
+    ROW("cac!", JOB, "K", ANSWER, JOB_ALONE, RESET, ""),
+    ROW("csx!", JOB, "", ANSWER, SENDING_LAST, TOO_LARGE, "done part "),
+    ROW("cx!", JOB, "", ANSWER, LINGER, TOO_LARGE, "done frame_too_large end "),
+    ROW("c!", JOB, "N", ANSWER, CLOSED, NO_ROOM, "end "),
+    ROW("c!", JOB, "X", ANSWER, CLOSED, RESET, ""),
+
+    ROW("Tscr!", JOB_LAST, "W", WRITABLE, JOB_LAST, BUSY, "ok "),
+    ROW("Tscr!", JOB_LAST, "", WRITABLE, JOB_LAST, BUSY, "part "),
+    ROW("Tscr!", JOB_LAST, "X", WRITABLE, JOB_ALONE, BUSY, ""),
+    ROW("Tcr!", JOB_LAST, "", HANGUP, JOB_ALONE, BUSY, ""),
+    ROW("Tcr!", JOB_LAST, "", ANSWER, LINGER, BUSY, "done busy end "),
+    ROW("Tscr!", JOB_LAST, "W", ANSWER, LINGER, BUSY, "ok done busy end "),
+    ROW("Tcr!", JOB_LAST, "S", ANSWER, SENDING_LAST, BUSY, ""),
+    ROW("Tcr!", JOB_LAST, "X", ANSWER, CLOSED, BUSY, ""),
+    ROW("Tcr!", JOB_LAST, "N", ANSWER, CLOSED, BUSY, "end "),
+
+    ROW("c!^", JOB_ALONE, "", ANSWER, CLOSED, RESET, "end "),
+    ROW("Tcr!^", JOB_ALONE, "", ANSWER, CLOSED, BUSY, "end "),
+
+    ROW("Sx!", SENDING_LAST, "", WRITABLE, SENDING_LAST, TOO_LARGE, ""),
+    ROW("Sx!", SENDING_LAST, "W", WRITABLE, LINGER, TOO_LARGE, "frame_too_large end "),
+    ROW("p!SH!", SENDING_LAST, "W", WRITABLE, CLOSED, TRUNCATED, "frame_truncated end "),
+    ROW("Sx!", SENDING_LAST, "X", WRITABLE, CLOSED, TOO_LARGE, ""),
+    ROW("Sx!", SENDING_LAST, "", HANGUP, CLOSED, TOO_LARGE, "end "),
+    ROW("Sx!", SENDING_LAST, "", TIMEOUT, CLOSED, TOO_LARGE, "end "),
+
+    ROW("x!", LINGER, "", READABLE, LINGER, TOO_LARGE, "frame_too_large end "),
+    ROW("x!", LINGER, "aaa", READABLE, LINGER, TOO_LARGE, "frame_too_large end "),
+    ROW("x!", LINGER, "H", READABLE, CLOSED, TOO_LARGE, "frame_too_large end "),
+    ROW("x!", LINGER, "", HANGUP, LINGER, TOO_LARGE, "frame_too_large end "),
+    ROW("x!", LINGER, "X", HANGUP, CLOSED, TOO_LARGE, ""),
+    ROW("x!", LINGER, "", TIMEOUT, CLOSED, TOO_LARGE, "frame_too_large end "),
+};
+
+static void check_row(const struct row *row)
+{
+    struct world w;
+    char sent[256], what[128];
+    snprintf(what, sizeof what, "%s \"%s\" × \"%s\" %s", state_text[row->from], row->way,
+             row->steps, event_text[row->event]);
+    open_world(&w);
+    run(&w, row->way);
+    if (w.c->state != row->from)
+        fail_msg("%s: begins in %s", what, state_text[w.c->state]);
+    run(&w, row->steps);
+    send_waiting(&w);
+    fire(&w, row->event);
+    take_all(&w, sent, sizeof sent);
+    if (w.c->state != row->to || w.c->end != row->end || strcmp(sent, row->sent) != 0)
+        fail_msg("%s: %s for %s, sent %s; want %s for %s, sent %s", what, state_text[w.c->state],
+                 w.c->end == END_NONE ? "nothing" : end_kinds[w.c->end].name, sent,
+                 state_text[row->to], row->end == END_NONE ? "nothing" : end_kinds[row->end].name,
+                 row->sent);
+    assert_true(connection_is_consistent(w.c));
+    assert_int_equal(w.service.ended[row->end], row->to == STATE_CLOSED);
+    close_world(&w);
+}
+
+static void each_transition_does_what_it_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        check_row(&rows[i]);
+}
+
+static void each_transition_of_the_table_is_walked(void **state)
+{
+    (void)state;
+    for (size_t from = 0; from < STATE_CLOSED; from++)
+        for (size_t event = 0; event < EVENT_COUNT; event++) {
+            unsigned walked = 0;
+            for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+                if (rows[i].from == from && rows[i].event == event)
+                    walked |= 1u << rows[i].to;
+            for (size_t to = 0; to < STATE_COUNT; to++)
+                if (((transitions[from][event].next ^ walked) >> to & 1) != 0)
+                    fail_msg("%s × %s → %s is %s", state_text[from], event_text[event],
+                             state_text[to],
+                             (walked >> to & 1) != 0 ? "not in the table" : "not walked");
+        }
+}
+
+/* An event for which there is no action, in a process of its own: how that ended. */
+static int status_of(struct world *w, enum event event)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct connection before = *w->c;
+        const struct rlimit no_core = {0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGABRT, SIG_DFL);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+        traffic_on_event(&w->t, w->c, event);
+        _exit(memcmp(&before, w->c, sizeof before) != 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void other_events_change_nothing(void **state)
+{
+    bool asserting = false;
+    (void)state;
+    assert((asserting = true));
+    for (size_t from = 0; from < STATE_COUNT; from++)
+        for (size_t event = 0; event < EVENT_COUNT; event++) {
+            struct world w;
+            if (from != STATE_CLOSED && transitions[from][event].act != NULL)
+                continue;
+            open_world(&w);
+            run(&w, way_to[from]);
+            assert_int_equal(w.c->state, from);
+            /* What epoll reports may be out of date; the rest cannot happen. */
+            bool possible = event <= EVENT_HANGUP || from == STATE_CLOSED;
+            int status = status_of(&w, (enum event)event);
+            if (possible || !asserting ? status != 0
+                                       : !WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+                fail_msg("%s × %s: ended with %#x", state_text[from], event_text[event],
+                         (unsigned)status);
+            close_world(&w);
+        }
+}
+
+/* --- time, counts and memory ----------------------------------------------------------------- */
+
+static void each_state_has_its_time_limit(void **state)
+{
+    static const int64_t limits[STATE_COUNT] = {
+        [STATE_IDLE] = 1000,        [STATE_FRAME] = 100,   [STATE_SENDING] = 500,
+        [STATE_SENDING_LAST] = 500, [STATE_LINGER] = 2000,
+    };
+    (void)state;
+    for (size_t s = 0; s < STATE_COUNT; s++) {
+        struct world w;
+        open_world(&w);
+        run(&w, way_to[s]);
+        assert_int_equal(w.c->state, s);
+        assert_int_equal(w.c->until_ms, limits[s] == 0 ? INT64_MAX : 1 + limits[s]);
+        close_world(&w);
+    }
+}
+
+static void only_a_frame_that_was_served_extends_a_time(void **state)
+{
+    static const struct {
+        const char *way, *steps;
+        enum event event;
+        enum state stays;
+        bool anew;
+    } cases[] = {
+        {"p!", "", EVENT_READABLE, STATE_FRAME, false},
+        {"r!", "p", EVENT_READABLE, STATE_FRAME, false},
+        {"l!", "", EVENT_WRITABLE, STATE_SENDING, false},
+        {"ls!", "W", EVENT_WRITABLE, STATE_SENDING, true},
+        {"Sx!", "", EVENT_WRITABLE, STATE_SENDING_LAST, false},
+        {"x!", "a", EVENT_READABLE, STATE_LINGER, false},
+        {"", "a", EVENT_READABLE, STATE_IDLE, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        open_world(&w);
+        run(&w, cases[i].way);
+        int64_t before = w.c->until_ms;
+        w.t.now_ms += 10;
+        run(&w, cases[i].steps);
+        send_waiting(&w);
+        fire(&w, cases[i].event);
+        assert_int_equal(w.c->state, cases[i].stays);
+        assert_int_equal(w.c->until_ms, before + (cases[i].anew ? 10 : 0));
+        close_world(&w);
+    }
+}
+
+static void requests_go_to_the_thread_that_serves_them(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "c!");
+    assert_true(w.by_session);
+    assert_int_equal(w.c->job_bytes, w.job->request.cap);
+    fire(&w, EVENT_ANSWER);
+    run(&w, "w!!"); /* two reads */
+    assert_false(w.by_session);
+    assert_non_null(w.c->job);
+    assert_int_equal(w.c->in.cap, 0); /* moved, not copied */
+    w.job->failed = true;
+    fire(&w, EVENT_ANSWER);
+    assert_int_equal(w.service.errors, 1);
+    assert_int_equal(w.t.buffered, 0);
+    close_world(&w);
+}
+
+static void errors_and_ends_are_counted(void **state)
+{
+    struct world w;
+    char sent[256];
+    int pair[2];
+    (void)state;
+    open_world(&w);
+    run(&w, "x!");
+    assert_int_equal(w.service.errors, 1);
+    assert_int_equal(w.service.ended[END_TOO_LARGE], 0); /* not yet */
+    run(&w, "X!");
+    assert_int_equal(w.service.ended[END_TOO_LARGE], 1);
+    assert_int_equal(w.service.connections, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    w.client = pair[1];
+    assert_int_equal(write(w.client, "unread", 6), 6);
+    traffic_refuse(&w.t, pair[0]);
+    take_all(&w, sent, sizeof sent);
+    assert_string_equal(sent, "too_many_connections end ");
+    assert_int_equal(w.service.ended[END_TOO_MANY], 1);
+    close_world(&w);
+}
+
+static void what_is_open_at_the_end_is_cut_off(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < STATE_CLOSED; s++) {
+        struct world w;
+        open_world(&w);
+        run(&w, way_to[s]);
+        enum end_reason before = w.c->end;
+        enum end_reason end = before == END_NONE ? END_CUT_OFF : before;
+        close_world(&w);
+        assert_int_equal(w.service.ended[end], 1);
+    }
+}
+
+static void each_reason_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (size_t i = END_NONE + 1; i < END_COUNT; i++) {
+        assert_non_null(end_kinds[i].name);
+        if (end_kinds[i].error != ERROR_NONE)
+            assert_string_equal(end_kinds[i].name, error_name(end_kinds[i].error));
+        for (size_t j = END_NONE + 1; j < i; j++)
+            assert_string_not_equal(end_kinds[i].name, end_kinds[j].name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_transition_does_what_it_says),
+        cmocka_unit_test(each_transition_of_the_table_is_walked),
+        cmocka_unit_test(other_events_change_nothing),
+        cmocka_unit_test(each_state_has_its_time_limit),
+        cmocka_unit_test(only_a_frame_that_was_served_extends_a_time),
+        cmocka_unit_test(requests_go_to_the_thread_that_serves_them),
+        cmocka_unit_test(errors_and_ends_are_counted),
+        cmocka_unit_test(what_is_open_at_the_end_is_cut_off),
+        cmocka_unit_test(each_reason_has_a_name_of_its_own),
+    };
+    return crypto_start() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
