@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import socket
 import subprocess
 
@@ -229,6 +230,7 @@ def test_health(env, service):
     assert done.returncode == 0 and b"\x1b" not in done.stdout
     for part in ("awaiting_configuration", KEY, "kms_denied", "AccessDeniedException: no"):
         assert part in text
+    assert re.search("^ended +closed 5, slow_reader 12$", text, re.M), text
     done = ctl("health", "--to", service.address, "--json", env=env)
     assert json.loads(done.stdout)["state"] == "awaiting_configuration"
     assert service.requests[-1] == {"op": "health"}

@@ -118,6 +118,7 @@ class FakeEnclaved(FakeService):
         if request.get("op") == "health":
             return {"status": "success", "state": self.state, "version": "0.1.0",
                     "uptime_seconds": 7, "connections": 1, "requests": 2, "errors": 0,
+                    "ended": {"closed": 5, "reset": 0, "slow_reader": 12},
                     "kms_key": KEY, "encryption_context": self.context,
                     "credentials_expire": None, "last_error": self.last_error}
         if request.get("op") == "configure":
