@@ -239,6 +239,48 @@ static void serve(struct connection *c, uint32_t events)
     flush(c);
 }
 
+static void take_option(int name, const char *value)
+{
+    switch (name) {
+    case 'm':
+        options.alternate = strcmp(value, "AB") == 0;
+        break;
+    case 's':
+        options.size = strtoul(value, NULL, 10);
+        break;
+    case 'c':
+        options.connections = (unsigned)strtoul(value, NULL, 10);
+        break;
+    case 'd':
+        options.depth = (unsigned)strtoul(value, NULL, 10);
+        break;
+    case 'e':
+        options.each = true;
+        break;
+    case 'o':
+        options.echo = true;
+        break;
+    case 'x':
+        options.text = true;
+        break;
+    case 'n':
+        options.seconds = strtod(value, NULL);
+        break;
+    case 'w':
+        options.warm_up = strtod(value, NULL);
+        break;
+    default:
+        exit(2);
+    }
+}
+
+static bool options_in_range(void)
+{
+    return options.size >= 2 && options.size <= FRAME_LIMIT && options.depth >= 1 &&
+           options.depth <= DEPTH_MAX && options.connections >= 1 &&
+           options.connections <= CONNECTIONS_MAX && (!options.each || options.depth == 1);
+}
+
 static void parse_options(int argc, char **argv)
 {
     static const struct option names[] = {{"to", required_argument, NULL, 't'},
@@ -256,46 +298,14 @@ static void parse_options(int argc, char **argv)
     const char *to = NULL;
     int name;
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        switch (name) {
-        case 't':
+        if (name == 't')
             to = optarg;
-            break;
-        case 'm':
-            options.alternate = strcmp(optarg, "AB") == 0;
-            break;
-        case 's':
-            options.size = strtoul(optarg, NULL, 10);
-            break;
-        case 'c':
-            options.connections = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'd':
-            options.depth = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'e':
-            options.each = true;
-            break;
-        case 'o':
-            options.echo = true;
-            break;
-        case 'x':
-            options.text = true;
-            break;
-        case 'n':
-            options.seconds = strtod(optarg, NULL);
-            break;
-        case 'w':
-            options.warm_up = strtod(optarg, NULL);
-            break;
-        default:
-            exit(2);
-        }
+        else
+            take_option(name, optarg);
     }
     if (to == NULL || !any_address_parse(&options.to, to, &err))
-        stop("--to ADDRESS is wanted");
-    if (options.size < 2 || options.size > FRAME_LIMIT || options.depth < 1 ||
-        options.depth > DEPTH_MAX || options.connections < 1 ||
-        options.connections > CONNECTIONS_MAX || (options.each && options.depth > 1))
+        stop("--to ADDRESS is missing or not an address");
+    if (!options_in_range())
         stop("a number is out of range");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader works on heads (RFC 8949, 3): a major type, additional information and an argument. */
+/* The reader works on heads (RFC 8949, 3): a major type, additional information, an argument. */
 #include "codec/cbor.h"
 
 #include "codec/utf8.h"
@@ -28,6 +28,11 @@ bool cbor_fail(struct cbor_reader *r, enum cbor_failure why)
     return false;
 }
 
+static bool is_container(enum cbor_type major)
+{
+    return major == CBOR_ARRAY || major == CBOR_MAP;
+}
+
 bool cbor_read_head(struct cbor_reader *r, struct cbor_head *head)
 {
     *head = (struct cbor_head){.major = CBOR_SIMPLE};
@@ -41,7 +46,7 @@ bool cbor_read_head(struct cbor_reader *r, struct cbor_head *head)
     }
     bool simple = head->major == CBOR_SIMPLE;
     head->indefinite = info == INFO_INDEFINITE;
-    if (head->indefinite && (simple || head->major == CBOR_ARRAY || head->major == CBOR_MAP))
+    if (head->indefinite && (simple || is_container(head->major)))
         return true;
     if (info > INFO_8_BYTES || simple) /* a simple value of more bytes is a float, or unknown */
         return cbor_fail(r, CBOR_BAD_FORM);
@@ -140,16 +145,14 @@ static void skip(struct cbor_reader *r, unsigned levels)
         cbor_fail(r, CBOR_TOO_DEEP);
     if (!cbor_read_head(r, &head))
         return;
-    bool is_map = head.major == CBOR_MAP;
     struct cbor_items items = {.left = head.argument, .indefinite = head.indefinite};
-    if (is_map || head.major == CBOR_ARRAY)
-        while (cbor_next(r, &items))
-            for (int halves = is_map ? 2 : 1; halves > 0; halves--)
-                skip(r, levels + 1);
-    else if (head.major == CBOR_BYTES || head.major == CBOR_TEXT)
+    while (is_container(head.major) && cbor_next(r, &items))
+        for (int left = head.major == CBOR_MAP ? 2 : 1; left > 0; left--)
+            skip(r, levels + 1);
+    if (head.major == CBOR_BYTES || head.major == CBOR_TEXT)
         (void)take(r, head.argument);
-    else if (head.indefinite || head.major == CBOR_TAG) /* a break that ends nothing; a tag */
-        cbor_fail(r, CBOR_BAD_FORM);
+    if (head.major == CBOR_TAG || (head.major == CBOR_SIMPLE && head.indefinite))
+        cbor_fail(r, CBOR_BAD_FORM); /* a tag, or a break that ends nothing */
 }
 
 struct bytes cbor_skip(struct cbor_reader *r)

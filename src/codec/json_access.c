@@ -54,28 +54,34 @@ static struct pieces pieces_of(const struct json *doc, json_value v)
                            .escaped = doc->nodes[v].escaped};
 }
 
-/* The character of the escape at the start of pieces->rest, which it consumes. */
+/* Takes the second half of a surrogate pair off the front of rest; 0 if it does not come next. */
+static uint32_t take_low_surrogate(struct bytes *rest)
+{
+    if (rest->len < 6 || rest->at[0] != '\\' || rest->at[1] != 'u')
+        return 0;
+    uint32_t low = (uint32_t)json_hex4(rest->at + 2);
+    if (low < 0xDC00 || low > 0xDFFF)
+        return 0;
+    *rest = bytes_from(*rest, 6);
+    return low;
+}
+
+/* Takes an escape off the front of pieces->rest and returns its character. */
 static uint32_t take_escape(struct pieces *pieces)
 {
-    const uint8_t *at = pieces->rest.at;
     static const char names[] = "bfnrt", controls[] = "\b\f\n\r\t";
+    const uint8_t *at = pieces->rest.at;
     const char *name = strchr(names, at[1]);
-    if (at[1] != 'u') {
-        pieces->rest = bytes_from(pieces->rest, 2);
+    bool unicode = at[1] == 'u';
+    pieces->rest = bytes_from(pieces->rest, unicode ? 6 : 2);
+    if (!unicode)
         return name != NULL ? (uint8_t)controls[name - names] : at[1];
-    }
     uint32_t c = (uint32_t)json_hex4(at + 2);
-    pieces->rest = bytes_from(pieces->rest, 6);
     if (c < 0xD800 || c > 0xDFFF)
         return c;
-    if (c < 0xDC00 && pieces->rest.len >= 6 && pieces->rest.at[0] == '\\' &&
-        pieces->rest.at[1] == 'u') {
-        uint32_t low = (uint32_t)json_hex4(pieces->rest.at + 2);
-        if (low >= 0xDC00 && low <= 0xDFFF) {
-            pieces->rest = bytes_from(pieces->rest, 6);
-            return 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00));
-        }
-    }
+    uint32_t low = c < 0xDC00 ? take_low_surrogate(&pieces->rest) : 0;
+    if (low != 0)
+        return 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00));
     pieces->lone_surrogate = true;
     return c;
 }

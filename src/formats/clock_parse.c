@@ -79,13 +79,17 @@ static bool take_zone(struct bytes *text, int *minutes)
     return true;
 }
 
+static bool is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
 static bool is_valid(const int *field)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (field[MONTH] < 1 || field[MONTH] > 12 || field[YEAR] < 1970)
         return false;
-    bool leap = field[YEAR] % 4 == 0 && (field[YEAR] % 100 != 0 || field[YEAR] % 400 == 0);
-    int last = days[field[MONTH] - 1] + (leap && field[MONTH] == 2);
+    int last = field[MONTH] == 2 && is_leap(field[YEAR]) ? 29 : days[field[MONTH] - 1];
     return field[DAY] >= 1 && field[DAY] <= last && field[HOUR] < 24 && field[MINUTE] < 60 &&
            field[SECOND] < 60;
 }

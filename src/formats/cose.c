@@ -19,7 +19,7 @@ static bool is_integer(const struct cbor_reader *r)
     return type == CBOR_UNSIGNED || type == CBOR_NEGATIVE;
 }
 
-/* {1: algorithm, …}. Headers marked critical (2) would have to be understood: none is. */
+/* {1: algorithm, ...}. A header marked critical (2) must be understood, and none is here. */
 static bool read_protected(struct cose_sign1 *out, struct error *err)
 {
     struct cbor_reader r = cbor_reader(out->protected_header);
@@ -62,6 +62,26 @@ static bool element(struct cbor_reader *r, struct cbor_items *array, struct erro
     return cbor_next(r, array) || malformed(err, "it is not an array of four");
 }
 
+/* The next element, a byte string; what says that it is none. */
+static bool bytes_element(struct bytes *out, struct cbor_reader *r, struct cbor_items *array,
+                          const char *what, struct error *err)
+{
+    if (!element(r, array, err))
+        return false;
+    *out = cbor_bytes(r);
+    return r->failed == CBOR_FINE || malformed(err, what);
+}
+
+static bool map_element(struct bytes *out, struct cbor_reader *r, struct cbor_items *array,
+                        const char *what, struct error *err)
+{
+    if (!element(r, array, err))
+        return false;
+    bool is_map = cbor_peek(r) == CBOR_MAP;
+    *out = cbor_skip(r);
+    return (is_map && r->failed == CBOR_FINE) || malformed(err, what);
+}
+
 /* [protected: bstr, unprotected: map, payload: bstr, signature: bstr] */
 bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag tag,
                       struct error *err)
@@ -73,27 +93,13 @@ bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag 
     struct cbor_items array = cbor_enter(&r, CBOR_ARRAY);
     if (r.failed)
         return malformed(err, "it is not an array");
-    if (!element(&r, &array, err))
+    if (!bytes_element(&out->protected_header, &r, &array,
+                       "the protected header is not a byte string", err) ||
+        !map_element(&out->unprotected_header, &r, &array, "the unprotected header is not a map",
+                     err) ||
+        !bytes_element(&out->payload, &r, &array, "the payload is not a byte string", err) ||
+        !bytes_element(&out->signature, &r, &array, "the signature is not a byte string", err))
         return false;
-    out->protected_header = cbor_bytes(&r);
-    if (r.failed)
-        return malformed(err, "the protected header is not a byte string");
-    if (!element(&r, &array, err))
-        return false;
-    bool is_map = cbor_peek(&r) == CBOR_MAP;
-    out->unprotected_header = cbor_skip(&r);
-    if (!is_map || r.failed)
-        return malformed(err, "the unprotected header is not a map");
-    if (!element(&r, &array, err))
-        return false;
-    out->payload = cbor_bytes(&r);
-    if (r.failed)
-        return malformed(err, "the payload is not a byte string");
-    if (!element(&r, &array, err))
-        return false;
-    out->signature = cbor_bytes(&r);
-    if (r.failed)
-        return malformed(err, "the signature is not a byte string");
     if (cbor_next(&r, &array) || !cbor_reader_done(&r))
         return malformed(err, "it is not an array of four, or something follows it");
     return read_protected(out, err);
