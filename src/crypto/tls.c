@@ -93,40 +93,14 @@ void tls_roots_free(struct tls_roots *roots)
     free(roots);
 }
 
-/* Codes: X509_STORE_CTX_get_error(3). */
+/* The verifier's own words, which the host explains (src/host/kms_hints.c), and what it went by. */
 static bool certificate_failure(const struct tls *tls, struct error *err)
 {
     char now[CLOCK_BASIC_SIZE];
     clock_format_basic(now, clock_wall_us());
-    long verdict = SSL_get_verify_result(tls->ssl);
-    switch (verdict) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        return error_set(
-            err, ERROR_TLS,
-            "the certificate of %s, or one above it, %s; the clock here says %s: if "
-            "that is wrong, set the clock",
-            tls->host, verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "has expired" : "is not yet valid",
-            now);
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return error_set(err, ERROR_TLS,
-                         "name mismatch: the server's certificate is not for %s: does the relay "
-                         "lead to another server?",
-                         tls->host);
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        return error_set(err, ERROR_TLS,
-                         "unknown issuer: the certificate chain of %s does not lead to a "
-                         "configured root",
-                         tls->host);
-    default:
-        return error_set(err, ERROR_TLS, "the certificate of %s is not trusted: %s", tls->host,
-                         X509_verify_cert_error_string(verdict));
-    }
+    return error_set(err, ERROR_TLS,
+                     "the certificate of %s is not trusted: %s (the clock here says %s)", tls->host,
+                     X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl)), now);
 }
 
 /* A failure within OpenSSL; the reason strings are its own and hold nothing of what was sent. */
@@ -134,23 +108,11 @@ static bool protocol_failure(struct tls *tls, struct error *err)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = ERR_reason_error_string(code);
-    switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
-    case SSL_R_CERTIFICATE_VERIFY_FAILED:
-        if (tls->host != NULL)
-            return certificate_failure(tls, err);
-        break;
-    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+    int number = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+    if (number == SSL_R_CERTIFICATE_VERIFY_FAILED && tls->host != NULL)
+        return certificate_failure(tls, err);
+    if (number == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return error_set(err, ERROR_CLOSED, "the TLS connection was cut off");
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-        return error_set(err, ERROR_TLS, "the server speaks neither TLS 1.2 nor TLS 1.3");
-    case SSL_R_WRONG_VERSION_NUMBER:
-        return error_set(err, ERROR_TLS,
-                         "what answers does not speak TLS: the relay must be a raw TCP relay to "
-                         "the server's port 443, not an HTTP proxy");
-    default:
-        break;
-    }
     return error_set(err, ERROR_TLS, "TLS: %s", reason == NULL ? "unknown failure" : reason);
 }
 
@@ -236,7 +198,7 @@ struct tls *tls_connect(int fd, const struct tls_roots *roots, const char *host,
     tls->host = host;
     bool ready = SSL_set_fd(tls->ssl, fd) == 1 && name_host(tls->ssl, host);
     if (!ready)
-        error_set(err, ERROR_TLS, "\"%s\" is no host name to verify", host);
+        error_set(err, ERROR_TLS, "\"%s\" is not a host name to verify", host);
     ready = ready && handshake(tls, err);
     tls->host = NULL;
     if (ready)

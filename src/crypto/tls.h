@@ -24,8 +24,8 @@ void tls_roots_free(struct tls_roots *roots);
 typedef bool (*tls_wait)(void *context, int fd, short events, struct error *err);
 
 /*
- * Handshake. Does not own fd. ERROR_TLS with the reason (unknown issuer, name mismatch, expired or
- * not yet valid: then the clock is told too), or the error of wait.
+ * Handshake. Does not own fd. ERROR_TLS with OpenSSL's reason (and, of a certificate, the clock
+ * that it was checked by), or the error of wait.
  */
 MUST_USE struct tls *tls_connect(int fd, const struct tls_roots *roots, const char *host,
                                  tls_wait wait, void *context, struct error *err);

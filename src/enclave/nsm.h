@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Nitro Security Module: what enclaved asks of it; nsm_more.h has the other requests. Formats
- * and limits: Linux include/uapi/linux/nsm.h, aws-nitro-enclaves-nsm-api src/api; the CBOR of each
- * message stands above its function in nsm.c.
+ * The Nitro Security Module: what enclaved asks of it. Formats and limits: Linux
+ * include/uapi/linux/nsm.h, aws-nitro-enclaves-nsm-api src/api; the CBOR of each message stands
+ * above its function in nsm.c.
  */
 #ifndef ENCLAVE_NSM_H
 #define ENCLAVE_NSM_H
@@ -31,10 +31,7 @@ struct nsm {
     struct nsm_transport transport;
 };
 
-/*
- * Opens path (/dev/nsm). ERROR_NSM tells the cases apart: no such device (not in an enclave, or the
- * driver is missing), no permission, and names the remedy.
- */
+/* Opens path (/dev/nsm). ERROR_NSM. */
 MUST_USE bool nsm_open_device(struct nsm *nsm, const char *path, struct error *err);
 void nsm_close(struct nsm *nsm);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One exchange with the module, which nsm.c and nsm_more.c build requests on. For nobody else. */
+/* One exchange with the module, for nsm.c and its tests only. */
 #ifndef ENCLAVE_NSM_CALL_H
 #define ENCLAVE_NSM_CALL_H
 
@@ -11,7 +11,6 @@ struct nsm_call {
     const char *name;
     uint8_t response[NSM_RESPONSE_MAX];
     struct cbor_reader value; /* stands before what belongs to name */
-    unsigned seen;            /* by nsm_more.c: a bit for each member read so far */
 };
 
 void nsm_call_wipe(struct nsm_call *call);

@@ -176,19 +176,21 @@ static void append_kms_message(struct buffer *line, const struct json *answer)
     append_json_text(line, answer, message);
 }
 
-/* Appends why KMS refused and what to do, if the answer has a message of KMS. */
-static bool append_kms_hint(struct buffer *line, const struct json *answer)
+/* Appends why it failed and what to do, if what KMS or OpenSSL said gives a hint. */
+static bool append_hint(struct buffer *line, const struct json *answer, const char *code)
 {
     BUFFER_AUTO text;
     buffer_init(&text, TEXT_LIMIT);
     json_value kms = json_member(answer, 0, "kms");
-    if (!json_string_is(answer, json_member(answer, 0, "code"), "kms_denied") || kms == JSON_NONE)
-        return false;
-    append_json_text(&text, answer, json_member(answer, kms, "type"));
-    buffer_text(&text, ": ");
-    append_json_text(&text, answer, json_member(answer, kms, "message"));
+    if (kms != JSON_NONE) {
+        append_json_text(&text, answer, json_member(answer, kms, "type"));
+        buffer_text(&text, ": ");
+        append_json_text(&text, answer, json_member(answer, kms, "message"));
+    } else {
+        append_json_text(&text, answer, json_member(answer, 0, "cause"));
+    }
     buffer_byte(&text, 0);
-    const struct kms_hint *hint = text.failed ? NULL : kms_hint((const char *)text.at);
+    const struct kms_hint *hint = text.failed ? NULL : kms_hint(code, (const char *)text.at);
     if (hint != NULL)
         buffer_printf(line, "; %s: %s", hint->why, hint->remedy);
     return hint != NULL;
@@ -218,8 +220,9 @@ int report_refusal(const struct common *common, const struct json *answer)
         append_json_text(&line, answer, cause);
     }
     append_kms_message(&line, answer);
-    const char *remedy = code.failed ? NULL : remedy_for_name((const char *)code.at);
-    if (!append_kms_hint(&line, answer) && remedy != NULL)
+    const char *name = code.failed ? "" : (const char *)code.at;
+    const char *remedy = remedy_for_name(name);
+    if (!append_hint(&line, answer, name) && remedy != NULL)
         buffer_printf(&line, "; %s", remedy);
     put_line(buffer_bytes(&line));
     return EXIT_REFUSED;

@@ -4,13 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,20 +78,6 @@ bool prepare_modules(const char *folder, struct error *err)
     return ok;
 }
 
-static bool raise_loopback(struct error *err)
-{
-    struct ifreq request = {.ifr_name = "lo"};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
-    request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-    up = up && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-    if (!up)
-        error_set_errno(err, ERROR_SYSTEM, "cannot bring loopback up");
-    if (fd >= 0)
-        close(fd);
-    return up;
-}
-
 static bool set_kernel(const char *path, const char *value, struct error *err)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -130,5 +113,5 @@ bool prepare_system(struct error *err)
     if (!mount_one("devtmpfs", "/dev", err) || !mount_one("proc", "/proc", err))
         return false;
     open_console();
-    return prepare_modules(MODULES, err) && raise_loopback(err) && promise_no_more_memory(err);
+    return prepare_modules(MODULES, err) && promise_no_more_memory(err);
 }

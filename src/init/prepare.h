@@ -6,8 +6,8 @@
 #include "base/error.h"
 
 /*
- * Mounts /dev and /proc, sees that there is a console, loads the modules of the image, brings
- * loopback up, and has memory that is not there refused when it is asked for. ERROR_SYSTEM names
+ * Mounts /dev and /proc, sees that there is a console, loads the modules of the image, and
+ * has memory that is not there refused when it is asked for. ERROR_SYSTEM names
  * the step and the reason.
  */
 MUST_USE bool prepare_system(struct error *err);

@@ -6,22 +6,23 @@
 #include "formats/cbor_types.h"
 
 /* True if key is name; the same name a second time is malformed. bit numbers the member. */
-static bool is_member(struct nsm_call *call, struct bytes key, const char *name, unsigned bit)
+static bool is_member(struct nsm_call *call, unsigned *seen, struct bytes key, const char *name,
+                      unsigned bit)
 {
     if (!bytes_equal_text(key, name))
         return false;
-    if ((call->seen & 1u << bit) != 0)
+    if ((*seen & 1u << bit) != 0)
         call->value.failed = true;
-    call->seen |= 1u << bit;
+    *seen |= 1u << bit;
     return true;
 }
 
 /* Whether the value was well-formed to its end and had the first count members. */
-static bool complete(const struct nsm_call *call, unsigned count, struct error *err)
+static bool complete(const struct nsm_call *call, unsigned seen, unsigned count, struct error *err)
 {
     if (!cbor_reader_done(&call->value))
         return nsm_call_malformed(call, "a member of the wrong type, or twice", err);
-    if (call->seen != (1u << count) - 1)
+    if (seen != (1u << count) - 1)
         return nsm_call_malformed(call, "a member is missing", err);
     return true;
 }
@@ -75,26 +76,27 @@ bool nsm_describe(struct nsm *nsm, struct nsm_description *out, struct error *er
         return false;
     struct cbor_reader *r = &call.value;
     struct cbor_items map = cbor_enter(r, CBOR_MAP);
+    unsigned seen = 0;
     while (cbor_next(r, &map)) {
         struct bytes key = cbor_text(r);
-        if (is_member(&call, key, "version_major", 0))
+        if (is_member(&call, &seen, key, "version_major", 0))
             out->version_major = read_u16(r);
-        else if (is_member(&call, key, "version_minor", 1))
+        else if (is_member(&call, &seen, key, "version_minor", 1))
             out->version_minor = read_u16(r);
-        else if (is_member(&call, key, "version_patch", 2))
+        else if (is_member(&call, &seen, key, "version_patch", 2))
             out->version_patch = read_u16(r);
-        else if (is_member(&call, key, "module_id", 3))
+        else if (is_member(&call, &seen, key, "module_id", 3))
             read_text(r, out->module_id, sizeof out->module_id);
-        else if (is_member(&call, key, "max_pcrs", 4))
+        else if (is_member(&call, &seen, key, "max_pcrs", 4))
             out->max_pcrs = read_u16(r);
-        else if (is_member(&call, key, "locked_pcrs", 5))
+        else if (is_member(&call, &seen, key, "locked_pcrs", 5))
             out->locked_pcrs = read_register_set(r);
-        else if (is_member(&call, key, "digest", 6))
+        else if (is_member(&call, &seen, key, "digest", 6))
             read_text(r, out->digest, sizeof out->digest);
         else
             (void)cbor_skip(r);
     }
-    return complete(&call, 7, err);
+    return complete(&call, seen, 7, err);
 }
 
 /* Sends a request whose answer is its bare name. */
@@ -145,16 +147,17 @@ bool nsm_describe_pcr(struct nsm *nsm, uint16_t index, bool *locked, uint8_t val
         return false;
     struct cbor_reader *r = &call.value;
     struct cbor_items map = cbor_enter(r, CBOR_MAP);
+    unsigned seen = 0;
     while (cbor_next(r, &map)) {
         struct bytes key = cbor_text(r);
-        if (is_member(&call, key, "lock", 0))
+        if (is_member(&call, &seen, key, "lock", 0))
             *locked = cbor_boolean(r);
-        else if (is_member(&call, key, "data", 1))
+        else if (is_member(&call, &seen, key, "data", 1))
             read_register(r, value);
         else
             (void)cbor_skip(r);
     }
-    return complete(&call, 2, err);
+    return complete(&call, seen, 2, err);
 }
 
 /* {"ExtendPCR": {"index": u, "data": bstr}} → {"ExtendPCR": {"data": bstr}}, the new value */
