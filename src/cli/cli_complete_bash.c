@@ -5,10 +5,10 @@
 static const char head[] =
     "{\n"
     "    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-    "    local command=${COMP_WORDS[1]} kind= words=\n"
+    "    local command=${COMP_WORDS[1]} kind='' words=''\n"
     "    # bash takes --option=VALUE for three words\n"
     "    if [[ $current == '=' ]]; then\n"
-    "        current=\n"
+    "        current=''\n"
     "    elif [[ $before == '=' ]]; then\n"
     "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
     "    fi\n";
@@ -30,20 +30,25 @@ static void append_choices(struct buffer *out, const char *const *choices)
     buffer_text(out, "words='");
     for (size_t i = 0; choices[i] != NULL; i++)
         buffer_printf(out, "%s%s", i == 0 ? "" : " ", choices[i]);
-    buffer_text(out, "'");
+    buffer_text(out, "' ");
 }
 
-/* What a value may be. */
+/* What a value may be; where that is anything, nothing is offered. */
 static void append_value(struct buffer *out, const struct cli_option *option)
 {
     if (option->to.kind == CLI_KIND_CHOICE)
         append_choices(out, option->to.choices);
     else if (cli_is_file(option))
-        buffer_text(out, "kind=file");
+        buffer_text(out, "kind='file' ");
     else if (cli_is_folder(option))
-        buffer_text(out, "kind=folder");
-    else
-        buffer_text(out, ":");
+        buffer_text(out, "kind='folder' ");
+}
+
+/* Whether something can be offered for an operand. */
+static bool is_completed(const struct cli_option *operand)
+{
+    return operand != NULL &&
+           (operand->to.kind == CLI_KIND_CHOICE || cli_is_file(operand) || cli_is_folder(operand));
 }
 
 /* The words after a command: values after options that take one, else options and operands. */
@@ -57,13 +62,13 @@ static void append_command(struct buffer *out, const char *name, const struct cl
             continue;
         buffer_printf(out, "        --%s) ", option->name);
         append_value(out, option);
-        buffer_text(out, " ;;\n");
+        buffer_text(out, ";;\n");
     }
     buffer_text(out, "        *)\n            words='");
     for (size_t i = 0; (option = cli_option_at(command, i)) != NULL; i++)
         buffer_printf(out, "%s--%s", i == 0 ? "" : " ", option->name);
     buffer_text(out, "'\n");
-    if (command->operand != NULL) {
+    if (is_completed(command->operand)) {
         buffer_text(out, "            [[ $current == -* ]] || ");
         append_value(out, command->operand);
         buffer_byte(out, '\n');

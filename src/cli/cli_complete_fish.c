@@ -80,8 +80,9 @@ void cli_complete_fish(const struct cli_program *program, struct buffer *out)
                   "function __%s_at -d 'the line so far begins with these words'\n"
                   "    set -l words (commandline -opc)\n"
                   "    set -e words[1]\n"
-                  "    test (count $words) -ge (count $argv)\n"
-                  "    and test \"$words[1..(count $argv)]\" = \"$argv\"\n"
+                  "    set -l most (count $argv)\n"
+                  "    test (count $words) -ge $most\n"
+                  "    and test \"$words[1..$most]\" = \"$argv\"\n"
                   "end\n"
                   "complete -c %s -f\n",
                   name, name, name, name, name);
