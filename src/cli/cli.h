@@ -26,8 +26,7 @@
 
 #include "base/error.h"
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options --- */
 
 enum cli_kind {
     CLI_KIND_FLAG,    /* bool */
@@ -161,8 +160,7 @@ struct cli_option {
 
 #define CLI_OPTIONS_MAX 32 /* of one command */
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 struct cli_command {
     const char *name;
@@ -218,8 +216,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv);
 #define CLI_BUILT_IN 3
 extern const struct cli_command *const cli_built_in[CLI_BUILT_IN];
 
-/* --- for functions of rows ---------------------------------------------------------------------
- */
+/* --- for functions of rows --- */
 
 /* Reads a decimal integer of min..max. ERROR_USAGE names what. */
 MUST_USE bool cli_integer(const char *what, const char *text, int64_t min, int64_t max,

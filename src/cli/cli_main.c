@@ -7,8 +7,7 @@
 
 #define TEXT_MAX (1u << 20) /* bytes of help, or of a script */
 
-/* --- the tree ----------------------------------------------------------------------------------
- */
+/* --- the tree --- */
 
 void cli_call_name(const struct cli_call *call, char out[CLI_NAME_SIZE])
 {
@@ -49,8 +48,7 @@ const struct cli_option *cli_option_at(const struct cli_command *command, size_t
     return i == command->option_count ? &help : NULL;
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --- */
 
 static int refuse(const struct cli_call *call, const struct error *err, const char *similar,
                   bool json)
@@ -117,8 +115,7 @@ static int refuse_command(const struct cli_call *call, const char *word, bool js
     return refuse(call, &err, similar, json);
 }
 
-/* --- commands of every program -----------------------------------------------------------------
- */
+/* --- commands of every program --- */
 
 enum shell { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -216,8 +213,7 @@ static bool is_built_in(const struct cli_command *command)
     return false;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 /* A failure must be reported as JSON even where --json comes after the option that is wrong. */
 static bool wants_json(int argc, char **argv)

@@ -14,8 +14,7 @@ struct reading {
     bool operand_given;
 };
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values --- */
 
 bool cli_integer(const char *what, const char *text, int64_t min, int64_t max, int64_t *out,
                  struct error *err)
@@ -115,8 +114,7 @@ static bool take(struct reading *reading, const struct cli_option *row, const ch
     return true;
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 static const struct cli_command *command_of(const struct reading *reading)
 {
@@ -157,8 +155,7 @@ static bool unknown(const struct reading *reading, const char *given, struct err
                      len < CLI_NAME_SHOWN ? len : CLI_NAME_SHOWN, given);
 }
 
-/* --- arguments ---------------------------------------------------------------------------------
- */
+/* --- arguments --- */
 
 /* argv[*i] is --name or --name=VALUE; in the first case the value may be the next one. */
 static bool read_option(struct reading *reading, int argc, char **argv, int *i, struct error *err)
@@ -222,8 +219,7 @@ static bool read_arguments(struct reading *reading, int argc, char **argv, struc
     return true;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 static bool take_variables(struct reading *reading, struct error *err)
 {
