@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For test_kms.c: a KMS of our own over real TLS, which answers well, badly, or not at all; an NSM
- * with one document; and a call of the client with all that comes of it.
+ * For test_kms.c and test_session.c: a KMS of our own over real TLS, which answers well, badly, or
+ * not at all, and an NSM with one document and given registers.
  */
 #ifndef TESTS_UNIT_KMS_PEER_H
 #define TESTS_UNIT_KMS_PEER_H
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,12 +37,12 @@ static const char document_text[] = "an attestation document, as far as this tes
 static const char wrapped_text[] = "a wrapped TSK";
 
 static struct identity authority, server_id, strange_id;
-static struct tls_roots *roots;
+static struct tls_roots *peer_roots;
 static struct recipient *recipient, *other_recipient;
 
 /* What the server does with one connection. */
 enum step {
-    END, /* behind the last step: that one again */
+    END, /* after the last step, which is repeated */
     GOOD,
     GOOD_PRIMITIVE,
     ANSWER, /* status and body of the row */
@@ -66,8 +67,8 @@ struct server {
     const enum step *steps;
     unsigned status;
     const char *body;
-    unsigned connections;
-    struct buffer request; /* the last one */
+    atomic_uint connections;
+    struct buffer request; /* the last one; only after server_stop */
 };
 
 static void answer(SSL *ssl, unsigned status, struct bytes body, size_t send_len)
@@ -176,30 +177,37 @@ static void *serve(void *context)
     }
 }
 
-static void start(struct server *server, const enum step *steps, struct address *address)
+/* A socket at a port of its own, which nobody listens at yet, and its address. */
+static inline int bound_socket(struct address *address)
 {
-    *server = (struct server){.steps = steps, .status = 200, .body = ""};
-    buffer_init(&server->request, 1u << 20);
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof any;
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&any, len), 0);
-    assert_int_equal(listen(server->listener, 16), 0);
-    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&any, &len), 0);
-    assert_int_equal(pipe(server->stop_pipe), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&any, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &len), 0);
     char text[64];
     struct error err = {0};
     snprintf(text, sizeof text, "tcp:127.0.0.1:%u", ntohs(any.sin_port));
     assert_true(any_address_parse(address, text, &err));
+    return fd;
 }
 
-static void run(struct server *server)
+static void server_start(struct server *server, const enum step *steps, struct address *address)
+{
+    *server = (struct server){.steps = steps, .status = 200, .body = ""};
+    buffer_init(&server->request, 1u << 20);
+    server->listener = bound_socket(address);
+    assert_int_equal(listen(server->listener, 16), 0);
+    assert_int_equal(pipe(server->stop_pipe), 0);
+}
+
+static void server_run(struct server *server)
 {
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
 }
 
 /* Ends and joins the thread; only then is what it noted looked at. server_clear frees it. */
-static void stop(struct server *server)
+static void server_stop(struct server *server)
 {
     shutdown(server->listener, SHUT_RDWR);
     pthread_join(server->thread, NULL);
@@ -215,29 +223,44 @@ static void server_clear(struct server *server)
 
 #define SERVER_AUTO __attribute__((cleanup(server_clear))) struct server
 
-/* An NSM that answers every Attestation with the same document. */
+/* An NSM that answers every Attestation with the same document, every DescribePCR with pcr. */
 struct fake_nsm {
-    unsigned asked;
+    unsigned asked; /* for documents */
+    uint8_t pcr[NSM_PCR_SIZE];
     bool broken;
-    bool saw_key; /* the request held the recipient's public key */
+    bool saw_key; /* the last request held the recipient's public key */
 };
+
+static bool asks_for(struct bytes request, const char *what)
+{
+    return memmem(request.at, request.len, what, strlen(what)) != NULL;
+}
 
 static bool fake_exchange(void *context, struct bytes request, uint8_t *response,
                           size_t *response_len, struct error *err)
 {
     struct fake_nsm *fake = context;
-    fake->asked++;
-    if (fake->broken)
-        return error_set(err, ERROR_NSM, "the fake is broken");
-    struct bytes spki = recipient_spki(recipient);
-    fake->saw_key = memmem(request.at, request.len, spki.at, spki.len) != NULL;
     BUFFER_AUTO out;
     buffer_init(&out, NSM_RESPONSE_MAX);
     cbor_put_map(&out, 1);
-    cbor_put_text(&out, "Attestation");
-    cbor_put_map(&out, 1);
-    cbor_put_text(&out, "document");
-    cbor_put_bytes(&out, bytes_text(document_text));
+    if (asks_for(request, "DescribePCR")) {
+        cbor_put_text(&out, "DescribePCR");
+        cbor_put_map(&out, 2);
+        cbor_put_text(&out, "lock");
+        cbor_put_boolean(&out, true);
+        cbor_put_text(&out, "data");
+        cbor_put_bytes(&out, bytes_of(fake->pcr, sizeof fake->pcr));
+    } else {
+        struct bytes spki = recipient_spki(recipient);
+        fake->saw_key = memmem(request.at, request.len, spki.at, spki.len) != NULL;
+        fake->asked++;
+        cbor_put_text(&out, "Attestation");
+        cbor_put_map(&out, 1);
+        cbor_put_text(&out, "document");
+        cbor_put_bytes(&out, bytes_text(document_text));
+    }
+    if (fake->broken)
+        return error_set(err, ERROR_NSM, "the fake is broken");
     memcpy(response, out.at, out.len);
     *response_len = out.len;
     return true;
@@ -246,6 +269,12 @@ static bool fake_exchange(void *context, struct bytes request, uint8_t *response
 static void fake_close(void *context)
 {
     (void)context;
+}
+
+static struct nsm fake_open(struct fake_nsm *fake)
+{
+    return (struct nsm){
+        .transport = {.exchange = fake_exchange, .close = fake_close, .context = fake}};
 }
 
 static struct kms_credentials credentials_now(void)
@@ -269,43 +298,39 @@ static struct config config_at(const struct address *relay)
                            .attempt_ms = 20000};
 }
 
-/* A call and all that comes of it. */
-struct call {
-    struct config config;
-    struct kms_credentials credentials;
-    struct fake_nsm nsm;
-    uint8_t tsk[AEAD_KEY_SIZE];
-    struct kms_refusal refusal;
-    struct error err;
-    bool ok;
-};
-
-static void unwrap(struct call *call, int stop_fd)
+/* Identities, roots and keys of recipients, for a whole program. */
+static int peer_set_up(void **state)
 {
-    static const uint8_t zero[AEAD_KEY_SIZE];
-    struct nsm nsm = {
-        .transport = {.exchange = fake_exchange, .close = fake_close, .context = &call->nsm}};
-    memset(call->tsk, 0xee, sizeof call->tsk);
-    struct kms_call kms = {.config = &call->config,
-                           .roots = roots,
-                           .credentials = &call->credentials,
-                           .wrapped = bytes_text(wrapped_text),
-                           .recipient = recipient,
-                           .nsm = &nsm,
-                           .stop_fd = stop_fd};
-    call->ok = kms_unwrap_tsk(&kms, call->tsk, &call->refusal, &call->err);
-    if (call->ok)
-        assert_memory_equal(call->tsk, tsk_wanted, sizeof call->tsk);
-    else
-        assert_memory_equal(call->tsk, zero, sizeof call->tsk);
-    /* no credential in what is logged or answered */
-    const char *const texts[] = {call->err.cause, call->refusal.type, call->refusal.message};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        assert_null(strstr(texts[i], SECRET));
-        assert_null(strstr(texts[i], TOKEN));
-        for (const char *c = texts[i]; *c != '\0'; c++)
-            assert_in_range(*c, 0x20, 0x7e);
-    }
+    (void)state;
+    if (!crypto_start())
+        return -1;
+    signal(SIGPIPE, SIG_IGN);
+    log_start("test", LOG_ERROR);
+    struct identity strange = identity_new("stranger", NULL, NULL, -DAY_S, DAY_S);
+    authority = identity_new("root", NULL, NULL, -DAY_S, DAY_S);
+    server_id = identity_new("kms", &authority, "DNS:" HOST, -DAY_S, DAY_S);
+    strange_id = identity_new("kms", &strange, "DNS:" HOST, -DAY_S, DAY_S);
+    identity_free(&strange);
+    BUFFER_AUTO pem;
+    buffer_init(&pem, 1u << 16);
+    identity_pem(&authority, &pem);
+    struct error err = {0};
+    peer_roots = tls_roots_new(buffer_bytes(&pem), &err);
+    recipient = recipient_new(&err);
+    other_recipient = recipient_new(&err);
+    return peer_roots == NULL || recipient == NULL || other_recipient == NULL;
+}
+
+static int peer_tear_down(void **state)
+{
+    (void)state;
+    tls_roots_free(peer_roots);
+    recipient_free(recipient);
+    recipient_free(other_recipient);
+    identity_free(&authority);
+    identity_free(&server_id);
+    identity_free(&strange_id);
+    return 0;
 }
 
 #endif

@@ -211,6 +211,44 @@ static const struct row {
      NULL},
 };
 
+/* A call and all that comes of it. */
+struct call {
+    struct config config;
+    struct kms_credentials credentials;
+    struct fake_nsm nsm;
+    uint8_t tsk[AEAD_KEY_SIZE];
+    struct kms_refusal refusal;
+    struct error err;
+    bool ok;
+};
+
+static void unwrap(struct call *call, int stop_fd)
+{
+    static const uint8_t zero[AEAD_KEY_SIZE];
+    struct nsm nsm = fake_open(&call->nsm);
+    memset(call->tsk, 0xee, sizeof call->tsk);
+    struct kms_call kms = {.config = &call->config,
+                           .roots = peer_roots,
+                           .credentials = &call->credentials,
+                           .wrapped = bytes_text(wrapped_text),
+                           .recipient = recipient,
+                           .nsm = &nsm,
+                           .stop_fd = stop_fd};
+    call->ok = kms_unwrap_tsk(&kms, call->tsk, &call->refusal, &call->err);
+    if (call->ok)
+        assert_memory_equal(call->tsk, tsk_wanted, sizeof call->tsk);
+    else
+        assert_memory_equal(call->tsk, zero, sizeof call->tsk);
+    /* no credential in what is logged or answered */
+    const char *const texts[] = {call->err.cause, call->refusal.type, call->refusal.message};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_null(strstr(texts[i], SECRET));
+        assert_null(strstr(texts[i], TOKEN));
+        for (const char *c = texts[i]; *c != '\0'; c++)
+            assert_in_range(*c, 0x20, 0x7e);
+    }
+}
+
 static void answers(void **state)
 {
     (void)state;
@@ -218,13 +256,13 @@ static void answers(void **state)
         const struct row *row = &rows[i];
         SERVER_AUTO server = {0};
         struct address relay;
-        start(&server, row->steps, &relay);
+        server_start(&server, row->steps, &relay);
         server.status = row->status;
         server.body = row->body;
-        run(&server);
+        server_run(&server);
         struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
         unwrap(&call, -1);
-        stop(&server);
+        server_stop(&server);
         unsigned connections = server.connections;
         if (call.ok != (row->code == ERROR_NONE) || (!call.ok && call.err.code != row->code))
             fail_msg("%s: %s: %s", row->name, call.ok ? "ok" : error_name(call.err.code),
@@ -254,13 +292,13 @@ static void keeps_the_message(void **state)
     buffer_append(&body, bytes_of("\"}", 3));
     SERVER_AUTO server = {0};
     struct address relay;
-    start(&server, steps, &relay);
+    server_start(&server, steps, &relay);
     server.status = 400;
     server.body = (const char *)body.at;
-    run(&server);
+    server_run(&server);
     struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
     unwrap(&call, -1);
-    stop(&server);
+    server_stop(&server);
     assert_int_equal(call.err.code, ERROR_KMS_DENIED);
     assert_int_equal(strlen(call.refusal.type), sizeof call.refusal.type - 1);
     assert_int_equal(strlen(call.refusal.message), sizeof call.refusal.message - 1);
@@ -313,8 +351,8 @@ static void asks_as_kms_wants(void **state)
     for (int bare = 0; bare < 2; bare++) {
         SERVER_AUTO server = {0};
         struct address relay;
-        start(&server, steps, &relay);
-        run(&server);
+        server_start(&server, steps, &relay);
+        server_run(&server);
         struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
         if (bare == 1) {
             call.credentials.session_token[0] = '\0';
@@ -322,7 +360,7 @@ static void asks_as_kms_wants(void **state)
             call.config.encryption_context.len = 2;
         }
         unwrap(&call, -1);
-        stop(&server);
+        server_stop(&server);
         assert_true(call.ok);
         const uint8_t *end = memmem(server.request.at, server.request.len, "\r\n\r\n", 4);
         assert_non_null(end);
@@ -354,12 +392,12 @@ static void gives_up_in_time(void **state)
     static const enum step steps[] = {SLOW, END};
     SERVER_AUTO server = {0};
     struct address relay;
-    start(&server, steps, &relay);
-    run(&server);
+    server_start(&server, steps, &relay);
+    server_run(&server);
     struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
     call.config.attempt_ms = 300;
     unwrap(&call, -1);
-    stop(&server);
+    server_stop(&server);
     assert_int_equal(call.err.code, ERROR_DEADLINE);
     assert_int_equal(server.connections, 1);
 }
@@ -370,31 +408,27 @@ static void gives_up_when_told_to(void **state)
     static const enum step steps[] = {STOP, END};
     SERVER_AUTO server = {0};
     struct address relay;
-    start(&server, steps, &relay);
-    run(&server);
+    server_start(&server, steps, &relay);
+    server_run(&server);
     struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
     call.config.attempt_ms = INT64_MAX;
     unwrap(&call, server.stop_pipe[0]);
     assert_int_equal(call.err.code, ERROR_SHUTTING_DOWN);
     unwrap(&call, server.stop_pipe[0]); /* still raised: nothing is waited for */
     assert_int_equal(call.err.code, ERROR_SHUTTING_DOWN);
-    stop(&server);
+    server_stop(&server);
 }
 
 static void needs_a_relay(void **state)
 {
     (void)state;
-    static const enum step steps[] = {GOOD, END};
-    SERVER_AUTO server = {0};
     struct address relay;
-    start(&server, steps, &relay); /* its thread never runs, and nobody listens any more */
-    close(server.listener);
+    int fd = bound_socket(&relay);
     struct call call = {.config = config_at(&relay), .credentials = credentials_now()};
     unwrap(&call, -1);
+    close(fd);
     assert_int_equal(call.err.code, ERROR_RELAY);
     assert_non_null(strstr(call.err.cause, relay.text));
-    close(server.stop_pipe[0]);
-    close(server.stop_pipe[1]);
 }
 
 /* Refused before a connection is made: the relay's address leads nowhere. */
@@ -456,40 +490,6 @@ static void wrapped_keys(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    if (!crypto_start())
-        return -1;
-    signal(SIGPIPE, SIG_IGN);
-    log_start("test_kms", LOG_ERROR);
-    struct identity strange = identity_new("stranger", NULL, NULL, -DAY_S, DAY_S);
-    authority = identity_new("root", NULL, NULL, -DAY_S, DAY_S);
-    server_id = identity_new("kms", &authority, "DNS:" HOST, -DAY_S, DAY_S);
-    strange_id = identity_new("kms", &strange, "DNS:" HOST, -DAY_S, DAY_S);
-    identity_free(&strange);
-    BUFFER_AUTO pem;
-    buffer_init(&pem, 1u << 16);
-    identity_pem(&authority, &pem);
-    struct error err = {0};
-    roots = tls_roots_new(buffer_bytes(&pem), &err);
-    recipient = recipient_new(&err);
-    other_recipient = recipient_new(&err);
-    return roots == NULL || recipient == NULL || other_recipient == NULL;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    tls_roots_free(roots);
-    recipient_free(recipient);
-    recipient_free(other_recipient);
-    identity_free(&authority);
-    identity_free(&server_id);
-    identity_free(&strange_id);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,5 +502,5 @@ int main(void)
         cmocka_unit_test(refuses_before_asking),
         cmocka_unit_test(wrapped_keys),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, peer_set_up, peer_tear_down);
 }
