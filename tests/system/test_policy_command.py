@@ -169,8 +169,8 @@ def test_every_switch(env, images, key_under):
 def test_instances_and_the_role_of_the_instance(env, images, key_under):
     path, pcrs = images["a"]
     parent = f"arn:aws:iam::{ACCOUNT}:role/fleet/parent"
-    policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--instance-id", INSTANCE, "--instance-id",
-                    OTHER_INSTANCE, "--instance-role", "fleet/parent")
+    policy = render(env, "--image", path, *WHO, *PAIRS, *PROVISIONER, "--instance-id", INSTANCE,
+                    "--instance-id", OTHER_INSTANCE, "--instance-role", "fleet/parent")
     assert conditions(decrypts(policy)[0])["PCR3"] == text_register(parent).hex()
     key = key_under(policy)
     for instance in (INSTANCE, OTHER_INSTANCE):
