@@ -9,7 +9,7 @@
 #include "crypto/hash.h"
 #include "host/report.h"
 
-/* Credentials pass through here: no core file, no reading of this memory by others of the user. */
+/* Credentials pass through this process: no core file, and no other process may read its memory. */
 static void harden(void)
 {
     struct rlimit none = {0};
@@ -25,7 +25,7 @@ static bool start(struct error *err)
            error_set(err, ERROR_CRYPTO, "the cryptographic library cannot be started");
 }
 
-/* What is wrong in general may have a remedy that is worth more than a reference to the help. */
+/* The remedy for the code, if there is one, helps more than a reference to the help. */
 static int refuse(const struct error *err, const char *remedy, bool json)
 {
     const struct common common = {.json = json};

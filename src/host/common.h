@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What many commands of enclavectl are asked for, and the rows that say so (cli/cli.h). */
+/* Options that many commands of enclavectl have, and their rows (cli/cli.h). */
 #ifndef HOST_COMMON_H
 #define HOST_COMMON_H
 
@@ -14,7 +14,7 @@
 #define DEFAULT_ADDRESS "vsock:16:5000"
 
 struct common {
-    const char *to; /* where enclaved listens; NULL: not said */
+    const char *to; /* where enclaved listens; NULL: not given */
     bool json;
     int64_t timeout_ms;
 };

@@ -338,7 +338,7 @@ def test_what_is_missing_is_named(files):
 
 def test_files_that_cannot_be_read(files):
     files.roots.write_text("no certificate")
-    assert "holds no certificate in PEM" in said(files.build(code=5))
+    assert "does not hold a certificate in PEM" in said(files.build(code=5))
     files.roots = files.folder / "nowhere.pem"
     assert "nowhere.pem: No such file" in said(files.build(code=5))
     files.kernel = files.folder

@@ -225,7 +225,7 @@ def test_partitions_and_accounts(env, images, arguments, root, role):
     done = ctl("policy", "render", "--image", images["a"][0], *arguments, env=env)
     admin, decrypt = json.loads(done.stdout)["Statement"]
     assert admin["Principal"]["AWS"] == root and decrypt["Principal"]["AWS"] == role
-    assert (b"another account" in done.stderr) == ("999999999999" in root)
+    assert (b"different account" in done.stderr) == ("999999999999" in root)
 
 
 def test_debug_mode_by_request_only(env, tmp_path, images, key_under):
@@ -491,17 +491,17 @@ def test_unbelievable_documents(env, images, policy_file, module, recipient_key,
 
     assert "root: " in told(good) and "--nsm-root" in told(good)  # AWS signed nothing of this
     tampered = stored(module, recipient_key, images["a"][1], tamper=True)
-    assert "not believed: signature:" in told(tampered, "--nsm-root", root)
+    assert "not trusted: signature:" in told(tampered, "--nsm-root", root)
     expired = stored(module, recipient_key, images["a"][1], expired=True)
     assert "--at document" in told(expired, "--nsm-root", root)
-    assert "not believed: shape:" in told(good[:-100], "--nsm-root", root)
-    assert "not believed: shape:" in told(b"\x84" + bytes(40), "--nsm-root", root)
+    assert "not trusted: shape:" in told(good[:-100], "--nsm-root", root)
+    assert "not trusted: shape:" in told(b"\x84" + bytes(40), "--nsm-root", root)
     assert "shape:" in told(stored(module, recipient_key, {}, tag=True), "--nsm-root", root)
     for junk in (b"", b"garbage", b"AAAA====", b"\xff" * 50):
-        assert "no attestation document" in told(junk, "--nsm-root", root)
+        assert "not an attestation document" in told(junk, "--nsm-root", root)
     assert "longer than" in told(b"\x84" + bytes(40000), "--nsm-root", root)
     junk = write(tmp_path / "junk", b"no certificate")
-    assert "no certificate" in told(good, "--nsm-root", junk)
+    assert "not a certificate" in told(good, "--nsm-root", junk)
     # an issuer of the chain is not its root
     zonal = module.certificates[1]
     from cryptography.hazmat.primitives import serialization
@@ -546,7 +546,7 @@ def test_documents_that_aws_signed(env, tmp_path):
             "Condition": {"StringEqualsIgnoreCase": {PREFIX + "PCR0": pcr0}}}}))
         arguments = ["--policy", policy, "--document", path]
         if not good:
-            assert "not believed" in refused(env, *arguments, "--at", "document", verb="check")
+            assert "not trusted" in refused(env, *arguments, "--at", "document", verb="check")
             continue
         believed += 1
         told = check(env, policy, "--document", path, "--at", "document")
@@ -572,7 +572,7 @@ def test_documents_that_aws_signed(env, tmp_path):
     (["--policy", "{p}", "--image", "{a}", "--encryption-context", "x"], "NAME=VALUE"),
     (["--policy", "{p}", "--image", "{a}", "--principal", "x" * 3000], "longer than"),
     (["--policy", "/nowhere", "--image", "{a}"], "cannot open"),
-    (["--policy", "{garbage}", "--image", "{a}"], "no key policy"),
+    (["--policy", "{garbage}", "--image", "{a}"], "not a key policy"),
     (["--policy", "{odd}", "--image", "{a}"], "StringOdd is not supported"),
     (["--policy", "{long}", "--image", "{a}"], "32768"),
     (["--policy", "{p}", "--image", "{garbage}"], "garbage"),

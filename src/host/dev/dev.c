@@ -66,7 +66,7 @@ static bool check(void *given, struct error *err)
                      "with --kernel");
 }
 
-static int tell_ready(const struct dev *dev)
+static int report_ready(const struct dev *dev)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 65536);
@@ -84,8 +84,7 @@ static int tell_ready(const struct dev *dev)
     } else {
         buffer_printf(&out, "ready %s\n", dev->address);
     }
-    report_note("simulated NSM and KMS: for development only, nothing here is kept from this "
-                "machine");
+    report_note("simulated NSM and KMS: for development only; this machine can read every secret");
     report_note("PCR0 %s", dev->pcr0);
     report_note("key %s, logs and policy in %s", dev->key_arn, dev->state);
     report_note("try: enclavectl pipeline --to %s --payload '{\"hello\": \"world\"}'",
@@ -93,7 +92,7 @@ static int tell_ready(const struct dev *dev)
     return report_print(&dev->common, buffer_bytes(&out));
 }
 
-static int tell_image(const struct dev *dev)
+static int report_image(const struct dev *dev)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 4096);
@@ -110,10 +109,10 @@ static int64_t renew_at_us(const struct dev *dev)
     return clock_wall_us() + life * 1000000;
 }
 
-static int tell_death(struct dev *dev, struct child *child)
+static int report_death(struct dev *dev, struct child *child)
 {
     struct error err;
-    char log[64], line[400], how[64];
+    char log[64], line[DEV_LINE_SIZE], how[64];
     snprintf(log, sizeof log, "%s.log", child->name);
     dev_last_line(dev, log, line);
     child_describe(child, how, sizeof how);
@@ -124,40 +123,60 @@ static int tell_death(struct dev *dev, struct child *child)
     return EXIT_REFUSED;
 }
 
+/* Waits for a signal, a child's end or the time of renewal. False if it cannot wait. */
+static bool wait_until(struct pollfd fds[DEV_WATCHED], int64_t until_us)
+{
+    int64_t rest = (until_us - clock_wall_us()) / 1000;
+    rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
+    int ready = poll(fds, DEV_WATCHED, (int)rest);
+    if (ready <= 0) /* then revents are not set */
+        fds[DEV_WATCHED - 1].revents = 0;
+    return ready >= 0 || errno == EINTR;
+}
+
+/* Renews the credentials; returns when to do so again. */
+static int64_t renew(struct dev *dev)
+{
+    struct error err = {0};
+    if (dev_renew(dev, &err)) {
+        report_note("session credentials renewed");
+        return renew_at_us(dev);
+    }
+    if (err.code != ERROR_SHUTTING_DOWN)
+        (void)report_failure(&dev->common, &err);
+    return clock_wall_us() + INT64_C(1000) * RETRY_MS;
+}
+
+static struct child *ended_child(struct dev *dev)
+{
+    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
+    for (size_t i = 0; i < ARRAY_LEN(children); i++)
+        if (children[i]->pid > 0 && child_ended(children[i]))
+            return children[i];
+    return NULL;
+}
+
 /* Until a signal (EXIT_OK) or the end of a child. */
 static int wait_and_renew(struct dev *dev, struct pollfd fds[DEV_WATCHED])
 {
-    struct child *const children[] = {&dev->nsm, &dev->kms, &dev->way_out, &dev->enclaved};
     int64_t renew_us = renew_at_us(dev);
     for (;;) {
-        int64_t rest = (renew_us - clock_wall_us()) / 1000;
-        rest = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : rest;
-        int ready = poll(fds, DEV_WATCHED, (int)rest);
-        if (ready < 0 && errno != EINTR)
+        if (!wait_until(fds, renew_us))
             return EXIT_LOCAL;
-        if (ready > 0 && fds[DEV_WATCHED - 1].revents != 0)
+        if (fds[DEV_WATCHED - 1].revents != 0)
             return EXIT_OK;
-        for (size_t i = 0; i < ARRAY_LEN(children); i++)
-            if (children[i]->pid > 0 && child_ended(children[i]))
-                return tell_death(dev, children[i]);
-        if (clock_wall_us() < renew_us)
-            continue;
-        struct error err = {0};
-        if (dev_renew(dev, &err)) {
-            renew_us = renew_at_us(dev);
-            report_note("session credentials renewed");
-        } else if (err.code != ERROR_SHUTTING_DOWN) {
-            (void)report_failure(&dev->common, &err);
-            renew_us = clock_wall_us() + INT64_C(1000) * RETRY_MS;
-        }
+        struct child *ended = ended_child(dev);
+        if (ended != NULL)
+            return report_death(dev, ended);
+        if (clock_wall_us() >= renew_us)
+            renew_us = renew(dev);
     }
 }
 
-/* A child that does not run has no descriptor, for which poll does not wait. */
+/* A child that does not run has the descriptor -1, which poll ignores. */
 static bool watch_child(const struct child *child, struct pollfd *out)
 {
-    /* Not glibc's own, which came with 2.36: enclavectl runs on Amazon Linux 2023, which has 2.34.
-     */
+    /* Not glibc's pidfd_open, which is new in 2.36: Amazon Linux 2023 has glibc 2.34. */
     int fd = child->pid > 0 ? (int)syscall(SYS_pidfd_open, child->pid, 0u) : -1;
     *out = (struct pollfd){.fd = fd, .events = POLLIN};
     return child->pid == 0 || out->fd >= 0;
@@ -191,7 +210,7 @@ static int start_and_serve(struct dev *dev)
     struct error err = {0};
     if (!dev_start(dev, &err))
         return err.code == ERROR_SHUTTING_DOWN ? EXIT_OK : report_failure(&dev->common, &err);
-    int code = dev->image_only ? tell_image(dev) : tell_ready(dev);
+    int code = dev->image_only ? report_image(dev) : report_ready(dev);
     return code == EXIT_OK && !dev->image_only ? serve(dev) : code;
 }
 

@@ -22,7 +22,7 @@ struct build {
     const char *ramdisks[EIF_RAMDISKS_MAX];
     const char *pairs[EIF_METADATA_PAIRS];
     char init[PATH_MAX];
-    /* what was read */
+    /* the files that were read */
     struct buffer config_text, roots_text, wrapped_text, lock_text, metadata_text;
 };
 
@@ -61,7 +61,7 @@ static const struct cli_option options[] = {
     OPTION_JSON(struct build),
 };
 
-/* The init beside this program, else enclaved itself. */
+/* enclaved-init in the folder of this program, else enclaved there. */
 static bool default_init(struct build *b, struct error *err)
 {
     static const char *const names[] = {"enclaved-init", "enclaved"};
@@ -78,7 +78,7 @@ static bool default_init(struct build *b, struct error *err)
     return error_set(err, ERROR_SYSTEM, "no enclaved-init in %.200s: give --enclaved FILE", folder);
 }
 
-/* Where the configuration looks for a file, against where the image has it. */
+/* Notes where the configuration expects a file at another path than the image has it (there). */
 static void compare_path(const struct json *doc, json_value kms, const char *member,
                          const char *option, const char *there)
 {
@@ -102,30 +102,31 @@ static void compare_path(const struct json *doc, json_value kms, const char *mem
                     member, (const char *)named.at, option, there);
 }
 
+static bool check_config(const struct build *b, const struct json *doc, struct error *err)
+{
+    json_value kms = json_member(doc, 0, "kms");
+    json_value arn = json_member(doc, kms, "key_arn");
+    if (arn == JSON_NONE || json_type(doc, arn) != JSON_STRING)
+        return error_set(err, ERROR_CONFIG,
+                         "%.200s is not a configuration of enclaved: kms.key_arn is missing",
+                         b->config);
+    compare_path(doc, kms, "roots_file", "roots", EIF_PATH_ROOTS);
+    compare_path(doc, kms, "wrapped_tsk_file", "wrapped-tsk-file",
+                 b->wrapped != NULL ? EIF_PATH_WRAPPED : NULL);
+    return true;
+}
+
 static bool read_config(struct build *b, struct error *err)
 {
     struct json doc;
     struct error why = {0};
-    json_init(&doc, JSON_DEPTH);
     if (!file_read(b->config, &b->config_text, err))
         return false;
-    bool good = json_parse(&doc, buffer_bytes(&b->config_text), &why);
-    if (!good) {
-        error_set(err, ERROR_CONFIG, "%.200s: %s (%.200s)", b->config, error_text(why.code),
-                  why.cause);
-    } else {
-        json_value kms = json_member(&doc, 0, "kms");
-        json_value arn = json_member(&doc, kms, "key_arn");
-        good =
-            (arn != JSON_NONE && json_type(&doc, arn) == JSON_STRING) ||
-            error_set(err, ERROR_CONFIG,
-                      "%.200s is no configuration of enclaved: kms.key_arn is missing", b->config);
-        if (good) {
-            compare_path(&doc, kms, "roots_file", "roots", EIF_PATH_ROOTS);
-            compare_path(&doc, kms, "wrapped_tsk_file", "wrapped-tsk-file",
-                         b->wrapped != NULL ? EIF_PATH_WRAPPED : NULL);
-        }
-    }
+    json_init(&doc, JSON_DEPTH);
+    bool good = json_parse(&doc, buffer_bytes(&b->config_text), &why)
+                    ? check_config(b, &doc, err)
+                    : error_set(err, ERROR_CONFIG, "%.200s: %s (%.200s)", b->config,
+                                error_text(why.code), why.cause);
     json_clear(&doc);
     return good;
 }
@@ -138,7 +139,7 @@ static bool read_roots(struct build *b, struct error *err)
     if (!file_read(b->roots, &b->roots_text, err))
         return false;
     return pki_pem_to_der(buffer_bytes(&b->roots_text), &der, &why) ||
-           error_set(err, ERROR_CERTIFICATE, "%.200s holds no certificate in PEM", b->roots);
+           error_set(err, ERROR_CERTIFICATE, "%.200s does not hold a certificate in PEM", b->roots);
 }
 
 static bool read_lock(struct build *b, struct error *err)
@@ -167,7 +168,7 @@ static bool read_epoch(int64_t *out, struct error *err)
     return cli_integer("SOURCE_DATE_EPOCH", text, 0, INT64_C(253402300799), out, err);
 }
 
-/* The kernel decides the machine, unless --arch has; the build compares the two. */
+/* Without --arch the machine is the kernel's; with it the build compares the two. */
 static bool read_kernel(struct build *b, struct kernel *kernel, struct error *err)
 {
     struct input input;
@@ -180,15 +181,26 @@ static bool read_kernel(struct build *b, struct kernel *kernel, struct error *er
     return good;
 }
 
+static bool read_wrapped(struct build *b, struct error *err)
+{
+    if (b->wrapped == NULL)
+        return true;
+    if (!file_read(b->wrapped, &b->wrapped_text, err))
+        return false;
+    return b->wrapped_text.len > 0 || error_set(err, ERROR_USAGE, "%.200s is empty", b->wrapped);
+}
+
+static bool read_all(struct build *b, struct kernel *kernel, struct error *err)
+{
+    return (b->plan.init != NULL || default_init(b, err)) && read_kernel(b, kernel, err) &&
+           read_config(b, err) && read_roots(b, err) && read_wrapped(b, err) && read_lock(b, err) &&
+           read_epoch(&b->metadata.build_time_s, err);
+}
+
 static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
 {
-    if ((b->plan.init == NULL && !default_init(b, err)) || !read_kernel(b, kernel, err) ||
-        !read_config(b, err) || !read_roots(b, err) ||
-        (b->wrapped != NULL && !file_read(b->wrapped, &b->wrapped_text, err)) ||
-        !read_lock(b, err) || !read_epoch(&b->metadata.build_time_s, err))
+    if (!read_all(b, kernel, err))
         return false;
-    if (b->wrapped != NULL && b->wrapped_text.len == 0)
-        return error_set(err, ERROR_USAGE, "%.200s is empty", b->wrapped);
     b->metadata.kernel_version = kernel->version;
     b->metadata.pairs = b->pairs;
     if (!eif_metadata_put(&b->metadata_text, &b->metadata, err))
@@ -204,15 +216,12 @@ static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
     return true;
 }
 
-/* {"Measurements": {…}}, printed and, where asked, written. */
-static int tell(const struct build *b, const struct eif_measurements *measurements)
+/* Prints the measurements and, if asked to, writes them to a file. */
+static int show(const struct build *b, const struct eif_measurements *measurements)
 {
     struct error err = {0};
     BUFFER_AUTO out;
-    buffer_init(&out, IMAGE_TEXT_MAX);
-    buffer_text(&out, "{\"Measurements\": ");
-    eif_measurements_json(measurements, &out);
-    buffer_text(&out, "}\n");
+    image_measurements(&out, measurements);
     if (b->measurements != NULL && !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
         return report_file_failure(&b->common, &err, NULL);
     return report_print(&b->common, buffer_bytes(&out));
@@ -245,7 +254,7 @@ static int run(void *given)
     bool good = prepare(build, &kernel, &err);
     build->plan.stop_fd = good ? image_hold_signals(&err) : -1;
     good = build->plan.stop_fd >= 0 && eif_build(&build->plan, &measurements, &err);
-    int code = good ? tell(build, &measurements) : report_file_failure(&build->common, &err, NULL);
+    int code = good ? show(build, &measurements) : report_file_failure(&build->common, &err, NULL);
     image_release_signals(build->plan.stop_fd);
     clear(build);
     return code;

@@ -15,3 +15,11 @@ void image_release_signals(int stop_fd)
     if (stop_fd >= 0)
         signals_close(stop_fd, ends);
 }
+
+void image_measurements(struct buffer *out, const struct eif_measurements *measurements)
+{
+    buffer_init(out, IMAGE_TEXT_MAX);
+    buffer_text(out, "{\"Measurements\": ");
+    eif_measurements_json(measurements, out);
+    buffer_text(out, "}\n");
+}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs of enclavectl image share. */
+/* Functions and limits that the verbs of enclavectl image share. */
 #ifndef HOST_IMAGE_IMAGE_COMMON_H
 #define HOST_IMAGE_IMAGE_COMMON_H
 
 #include "host/report.h"
+#include "image/eif_file.h"
 
 #define IMAGE_PEM_MAX  (1u << 20) /* bytes of roots, a key or a certificate; as enclaved's limit */
 #define IMAGE_FILE_MAX (1u << 20) /* bytes of a configuration or another small file */
-#define IMAGE_TEXT_MAX (4u << 20) /* bytes of what a verb prints */
+#define IMAGE_TEXT_MAX (4u << 20) /* bytes that a verb prints */
 
 /*
  * Holds back SIGINT, SIGTERM and SIGHUP while a file is written. The descriptor is readable once
@@ -17,5 +18,8 @@ MUST_USE int image_hold_signals(struct error *err);
 
 /* Lets the held signals take effect. Nothing happens with -1. */
 void image_release_signals(int stop_fd);
+
+/* Sets out to {"Measurements": {…}} and a line feed, as nitro-cli prints them. */
+void image_measurements(struct buffer *out, const struct eif_measurements *measurements);
 
 #endif

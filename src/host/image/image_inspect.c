@@ -18,10 +18,10 @@ struct inspect {
     const char *path;
     struct eif_file file;
     struct eif_measurements measurements;
-    uint32_t crc; /* of the file as it stands */
+    uint32_t crc; /* computed from the file */
     struct buffer cmdline;
     struct buffer metadata_text;
-    struct json metadata; /* empty where it is not valid */
+    struct json metadata; /* empty if it is not valid */
     bool has_metadata;
     struct error metadata_error;
     struct certificate *certificate; /* of the signature; NULL if there is none */
@@ -76,13 +76,13 @@ static bool read_all(struct inspect *s, struct error *err)
     if (!eif_file_open(&s->file, s->path, err) ||
         !eif_file_measure(&s->file, &s->measurements, err))
         return false;
-    cmdline = eif_file_find(&s->file, EIF_CMDLINE); /* measuring needs one */
+    cmdline = eif_file_find(&s->file, EIF_CMDLINE); /* an image without one was not measured */
     uint32_t *crc = &s->crc;
     return eif_file_read(&s->file, cmdline, &s->cmdline, err) && eif_file_crc(&s->file, crc, err) &&
            read_metadata(s, err) && read_signature(s, err);
 }
 
-/* A member of the metadata, or of its part. */
+/* A member of the metadata, or of one of its objects (part). */
 static json_value find(const struct inspect *s, const char *part, const char *name)
 {
     json_value in = part == NULL ? 0 : json_member(&s->metadata, 0, part);
@@ -99,7 +99,7 @@ static void put_verbatim(struct json_writer *w, const struct inspect *s, const c
         json_verbatim(w, name, json_raw(&s->metadata, v));
 }
 
-/* Whether a member of CustomMetadata, shown among those of the build, would hide one of them. */
+/* Whether a member of CustomMetadata has the name of a member that is shown beside it. */
 static bool is_build_member(const struct json *doc, json_value name)
 {
     for (size_t i = 0; i < ARRAY_LEN(build_members); i++)
@@ -108,7 +108,7 @@ static bool is_build_member(const struct json *doc, json_value name)
     return json_string_is(doc, name, "DockerInfo");
 }
 
-/* nitro-cli shows CustomMetadata's members beside those of the build. */
+/* nitro-cli shows the members of CustomMetadata beside those of BuildMetadata. */
 static void put_metadata(struct json_writer *w, const struct inspect *s)
 {
     const struct json *doc = &s->metadata;
@@ -229,7 +229,7 @@ static void append_header(struct buffer *out, const struct inspect *s)
     buffer_printf(out, "%08" PRIx32 " ", header->crc);
     append_toned(out, good ? TONE_GOOD : TONE_BAD, good ? "good" : "wrong", report_colour());
     if (!good)
-        buffer_printf(out, ", that of the file is %08" PRIx32, s->crc);
+        buffer_printf(out, ", computed from the file: %08" PRIx32, s->crc);
     buffer_text(out, "\n\nsections             offset       bytes\n");
     for (size_t i = 0; i < s->file.section_count; i++)
         buffer_printf(out, "  %-14s %10" PRIu64 "  %10" PRIu64 "\n",
@@ -309,7 +309,7 @@ static void put_plain(struct buffer *out, const struct inspect *s)
     append_signature(out, s);
 }
 
-static int tell(const struct inspect *s)
+static int show(const struct inspect *s)
 {
     struct error err = {0};
     BUFFER_AUTO out;
@@ -320,7 +320,7 @@ static int tell(const struct inspect *s)
         put_plain(&out, s);
     if (!out.failed)
         return report_print(&s->common, buffer_bytes(&out));
-    error_set(&err, ERROR_MEMORY, "no memory for what is to be shown");
+    error_set(&err, ERROR_MEMORY, "no memory to show the image");
     return report_file_failure(&s->common, &err, NULL);
 }
 
@@ -332,7 +332,7 @@ static int run(void *given)
     buffer_init(&s->cmdline, CMDLINE_SHOWN);
     buffer_init(&s->metadata_text, EIF_METADATA_MAX);
     json_init(&s->metadata, JSON_DEPTH);
-    int ended = read_all(s, &err) ? tell(s) : report_file_failure(&s->common, &err, NULL);
+    int ended = read_all(s, &err) ? show(s) : report_file_failure(&s->common, &err, NULL);
     certificate_free(s->certificate);
     json_clear(&s->metadata);
     buffer_clear(&s->metadata_text);

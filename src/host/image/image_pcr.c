@@ -39,8 +39,8 @@ static const struct cli_option options[] = {
     OPTION_JSON(struct pcr),
 };
 
-/* Where the next register goes. */
-static uint8_t *next(struct pcr *p, const char *name)
+/* Adds a register with this name; returns the place of its value. */
+static uint8_t *next_register(struct pcr *p, const char *name)
 {
     p->found[p->count].name = name;
     return p->found[p->count++].value;
@@ -65,24 +65,25 @@ static bool find_parts(struct pcr *p, struct error *err)
                                    .cmdline = bytes_text(cmdline),
                                    .ramdisks = p->ramdisks,
                                    .ramdisk_count = p->ramdisk_count};
-    uint8_t *pcr0 = next(p, "PCR0"), *pcr1 = next(p, "PCR1"), *pcr2 = next(p, "PCR2");
+    uint8_t *pcr0 = next_register(p, "PCR0"), *pcr1 = next_register(p, "PCR1"),
+            *pcr2 = next_register(p, "PCR2");
     return registers_of_parts(pcr0, pcr1, pcr2, &parts, err);
 }
 
 static bool find_text(struct pcr *p, const char *name, const char *text, struct error *err)
 {
-    return register_of_text(next(p, name), bytes_text(text)) ||
+    return register_of_text(next_register(p, name), bytes_text(text)) ||
            error_set(err, ERROR_CRYPTO, "SHA-384 failed");
 }
 
-/* A session's ARN, which tools print, is not the role's. */
+/* Tools print the ARN of a session, which is not the ARN of its role. */
 static bool find_role(struct pcr *p, struct error *err)
 {
     if (p->role == NULL)
         return true;
     if (strstr(p->role, ":assumed-role/") != NULL)
         return error_set(err, ERROR_USAGE,
-                         "%.200s is the ARN of a session; PCR3 is made from its role's, "
+                         "%.200s is the ARN of a session; PCR3 is made from that of its role, "
                          "arn:aws:iam::ACCOUNT:role/NAME",
                          p->role);
     if (strncmp(p->role, "arn:", 4) != 0 || strstr(p->role, ":role/") == NULL)
@@ -112,7 +113,7 @@ static bool find_certificate(struct pcr *p, struct error *err)
         return true;
     if (!file_read(p->certificate, &pem, err))
         return false;
-    return register_of_certificate(next(p, "PCR8"), buffer_bytes(&pem), &why) ||
+    return register_of_certificate(next_register(p, "PCR8"), buffer_bytes(&pem), &why) ||
            error_set(err, ERROR_CERTIFICATE, "%.200s: %s", p->certificate, why.cause);
 }
 
@@ -121,14 +122,14 @@ static bool find_all(struct pcr *p, struct error *err)
     if (!find_parts(p, err) || !find_role(p, err) || !find_instance(p, err) ||
         !find_certificate(p, err))
         return false;
-    if (p->file != NULL && !register_of_file(next(p, "PCR"), p->file, err))
+    if (p->file != NULL && !register_of_file(next_register(p, "PCR"), p->file, err))
         return false;
     return p->count > 0 ||
            error_set(err, ERROR_USAGE, "which register? see enclavectl image pcr --help");
 }
 
-/* JSON in the shape of nitro-cli pcr, else a line for each. */
-static int tell(const struct pcr *p)
+/* Prints JSON in the form of nitro-cli pcr, or one line for each register. */
+static int show(const struct pcr *p)
 {
     BUFFER_AUTO out;
     buffer_init(&out, IMAGE_TEXT_MAX);
@@ -155,7 +156,7 @@ static int run(void *given)
 {
     struct pcr *pcr = given;
     struct error err = {0};
-    return find_all(pcr, &err) ? tell(pcr) : report_file_failure(&pcr->common, &err, NULL);
+    return find_all(pcr, &err) ? show(pcr) : report_file_failure(&pcr->common, &err, NULL);
 }
 
 const struct cli_command image_pcr = {

@@ -47,16 +47,11 @@ static struct signing_key *read_key(const char *path, struct error *err)
     return key;
 }
 
-static int tell(const struct common *common, const struct eif_measurements *measurements)
+static int show(const struct common *common, const struct eif_measurements *measurements)
 {
-    struct buffer out;
-    buffer_init(&out, IMAGE_TEXT_MAX);
-    buffer_text(&out, "{\"Measurements\": ");
-    eif_measurements_json(measurements, &out);
-    buffer_text(&out, "}\n");
-    int ended = report_print(common, buffer_bytes(&out));
-    buffer_clear(&out);
-    return ended;
+    BUFFER_AUTO out;
+    image_measurements(&out, measurements);
+    return report_print(common, buffer_bytes(&out));
 }
 
 static int run(void *given)
@@ -77,7 +72,7 @@ static int run(void *given)
                                     buffer_bytes(&certificate), &measurements, &err);
     signing_key_free(key);
     buffer_clear(&certificate);
-    int code = good ? tell(&s->common, &measurements) : report_file_failure(&s->common, &err, NULL);
+    int code = good ? show(&s->common, &measurements) : report_file_failure(&s->common, &err, NULL);
     image_release_signals(stop_fd);
     return code;
 }

@@ -5,14 +5,14 @@
 #include "host/image/image_common.h"
 #include "image/eif_file.h"
 
-#define PROBLEMS_MAX 1000 /* told; there are more places to be wrong in, but nobody reads them */
+#define PROBLEMS_MAX 1000 /* shown; nobody reads more */
 
 struct verify {
     struct common common;
     const char *path;
     struct buffer out;
     struct json_writer w;
-    size_t told;
+    size_t shown;
 };
 
 static const struct cli_option options[] = {OPTION_JSON(struct verify)};
@@ -22,7 +22,7 @@ static const struct cli_option operand =
 static void report(void *context, const char *text)
 {
     struct verify *v = context;
-    if (v->told++ >= PROBLEMS_MAX)
+    if (v->shown++ >= PROBLEMS_MAX)
         return;
     if (v->common.json) {
         json_text(&v->w, NULL, text);
@@ -32,7 +32,7 @@ static void report(void *context, const char *text)
     buffer_byte(&v->out, '\n');
 }
 
-static int tell(struct verify *v, size_t count)
+static int show(struct verify *v, size_t count)
 {
     if (v->common.json) {
         json_end(&v->w);
@@ -63,7 +63,7 @@ static int run(void *given)
         json_array(&v->w, "problems");
     }
     bool read = eif_verify(v->path, report, v, &count, &err);
-    int ended = read ? tell(v, count) : report_file_failure(&v->common, &err, NULL);
+    int ended = read ? show(v, count) : report_file_failure(&v->common, &err, NULL);
     buffer_clear(&v->out);
     return ended;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl policy check: what a key policy says to an enclave, and why. */
+/* enclavectl policy check: how a key policy decides about an enclave, and why. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "formats/clock_parse.h"
+#include "formats/text.h"
 #include "host/context.h"
 #include "host/policy/policy_evidence.h"
 #include "host/policy/policy_explain.h"
@@ -139,7 +140,7 @@ static bool check_all(void *given, struct error *err)
     return true;
 }
 
-/* --- what is told --- */
+/* --- output --- */
 
 static const char *const verdicts[] = {
     [POLICY_ALLOWED] = "allowed",
@@ -163,13 +164,9 @@ static const char *const kinds[] = {
 static void each_reason(const struct buffer *reasons, void (*put)(void *context, struct bytes line),
                         void *context)
 {
-    struct bytes rest = buffer_bytes(reasons);
-    while (rest.len > 0) {
-        const uint8_t *end = memchr(rest.at, '\n', rest.len);
-        size_t len = end == NULL ? rest.len : (size_t)(end - rest.at);
-        put(context, bytes_of(rest.at, len));
-        rest = bytes_from(rest, len + 1);
-    }
+    struct bytes rest = buffer_bytes(reasons), line;
+    while (text_line(&rest, &line))
+        put(context, line);
 }
 
 static void put_json_reason(void *context, struct bytes line)
@@ -289,9 +286,9 @@ static enum policy_effect answer(const struct check *c, const struct policy *pol
     return effect;
 }
 
-/* --- what is asked --- */
+/* --- the question --- */
 
-/* What an image cannot tell, but its user. */
+/* An image does not contain these registers, but its user knows them. */
 static bool add_parent(struct check *c, struct error *err)
 {
     struct registers *r = &c->evidence.registers;
@@ -308,7 +305,7 @@ static bool read_policy(struct check *c, struct buffer *text, struct json *doc,
     *policy = policy_new(buffer_bytes(text), &why);
     if (*policy == NULL || !json_parse(doc, buffer_bytes(text), &why))
         return error_set(err, why.code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_FORMAT,
-                         "%.150s is no key policy: %.300s", c->policy, why.cause);
+                         "%.150s is not a key policy: %.300s", c->policy, why.cause);
     return true;
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_evidence.h. */
 #include "host/policy/policy_evidence.h"
 
 #include "base/base64.h"
@@ -10,8 +9,8 @@
 #define DOCUMENT_FILE_MAX 32768 /* bytes: the longest document in base64, with line ends */
 #define ROOT_FILE_MAX     65536
 
-/* An untagged COSE_Sign1 starts with an array of four; a tagged one is refused, but as what it is.
- */
+/* An untagged COSE_Sign1 is an array of four. A tagged one counts as raw, too, and is refused
+ * later. */
 static bool is_raw(struct bytes content)
 {
     return content.len > 0 && (content.at[0] == 0x84 || content.at[0] == 0xd2);
@@ -30,9 +29,10 @@ static bool unwrap(struct bytes content, const char *path, struct buffer *out, s
         if (content.at[i] > ' ')
             buffer_byte(&dense, content.at[i]);
     return (dense.len > 0 && !dense.failed && base64_decode(out, buffer_bytes(&dense))) ||
-           error_set(err, ERROR_FORMAT,
-                     "%.200s is no attestation document: neither a COSE_Sign1 nor base64 of one",
-                     path);
+           error_set(
+               err, ERROR_FORMAT,
+               "%.200s is not an attestation document: neither a COSE_Sign1 nor base64 of one",
+               path);
 }
 
 static bool read_root(const char *path, struct buffer *out, struct error *err)
@@ -47,13 +47,13 @@ static bool read_root(const char *path, struct buffer *out, struct error *err)
     }
     struct error why = {0};
     return pki_pem_to_der(buffer_bytes(&text), out, &why) ||
-           error_set(err, ERROR_FORMAT, "%.200s is no certificate: %.200s", path, why.cause);
+           error_set(err, ERROR_FORMAT, "%.200s is not a certificate: %.200s", path, why.cause);
 }
 
 static const char *remedy_for(const struct error *err)
 {
     if (strstr(err->cause, "expired") != NULL || strstr(err->cause, "not yet valid") != NULL)
-        return "a document that was stored is judged at its own time with --at document";
+        return "with --at document a stored document is verified at its own time";
     if (strncmp(err->cause, "root:", 5) == 0)
         return "give the root that you trust with --nsm-root FILE, if it is not AWS's";
     return NULL;
@@ -79,7 +79,7 @@ static bool read_document(struct evidence *e, int64_t at_ms, const char **remedy
                                                 at_ms, &why);
     if (!ok) {
         *remedy = remedy_for(&why);
-        return error_set(err, why.code, "%.150s is not believed: %.300s", e->path, why.cause);
+        return error_set(err, why.code, "%.150s is not trusted: %.300s", e->path, why.cause);
     }
     registers_from_document(&e->registers, &document);
     if (document.module_id.len < sizeof e->module_id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `enclavectl policy check` knows of an enclave, and how it came to believe it. */
+/* What `enclavectl policy check` knows about an enclave, and from where. */
 #ifndef HOST_POLICY_POLICY_EVIDENCE_H
 #define HOST_POLICY_POLICY_EVIDENCE_H
 
@@ -11,15 +11,15 @@ struct evidence {
     enum evidence_kind kind;
     const char *path;
     struct registers registers;
-    const char *root; /* of a document: PEM or DER of who is trusted; NULL: AWS */
+    const char *root; /* of a document: the trusted root, PEM or DER; NULL: that of AWS */
     char module_id[ATTESTATION_MODULE_ID_MAX + 1];
     int64_t timestamp_ms; /* of a document: when it was made */
 };
 
 /*
- * Reads path ("-": standard input) as kind says. A document, raw or in base64, is verified at at_ms
- * (pki/attestation_verify.h) before anything of it is kept; *remedy then may say what to do
- * about a failure. ERROR_FORMAT, ERROR_CERTIFICATE, ERROR_SIGNATURE, ERROR_SYSTEM.
+ * Reads path ("-": standard input) according to kind. A document, raw or in base64, is verified at
+ * at_ms (pki/attestation_verify.h) before anything of it is kept. *remedy: what to do about a
+ * failure, or NULL. ERROR_FORMAT, ERROR_CERTIFICATE, ERROR_SIGNATURE, ERROR_SYSTEM.
  */
 MUST_USE bool evidence_read(struct evidence *evidence, int64_t at_ms, const char **remedy,
                             struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl policy render: from images to the policy of the KMS key that they may use. */
+/* enclavectl policy render: the policy of the KMS key that images may use. */
 #include <stdio.h>
 
 #include "formats/json_print.h"
@@ -140,7 +140,7 @@ static bool check(void *given, struct error *err)
     return check_instances(r, err) && check_context(r, err);
 }
 
-/* A register that a condition will ask for must say something about the image. */
+/* A register that a condition compares must say something about the image. */
 static bool check_register(const struct render *r, const struct policy_image *image, unsigned index,
                            struct error *err)
 {
@@ -190,7 +190,7 @@ static bool read_images(struct render *r, struct error *err)
     return true;
 }
 
-/* The policy, on lines as far as these fit into what KMS takes. */
+/* Prints the policy indented, or in one line if it would be too long for KMS otherwise. */
 static bool lay_out(const struct policy_plan *plan, struct buffer *out, struct error *err)
 {
     BUFFER_AUTO compact;
@@ -200,7 +200,7 @@ static bool lay_out(const struct policy_plan *plan, struct buffer *out, struct e
     json_indented(out, buffer_bytes(&compact));
     if (compact.failed || compact.len > POLICY_TEXT_MAX)
         return error_set(err, ERROR_USAGE,
-                         "the policy would have %zu bytes and KMS takes %d: give fewer images, "
+                         "the policy would have %zu bytes, and KMS accepts %d: give fewer images, "
                          "instances or switches",
                          compact.len, POLICY_TEXT_MAX);
     if (out->failed) {
@@ -209,14 +209,14 @@ static bool lay_out(const struct policy_plan *plan, struct buffer *out, struct e
     }
     struct error why = {0};
     struct policy *policy =
-        policy_new(buffer_bytes(out), &why); /* what is refused is not printed */
+        policy_new(buffer_bytes(out), &why); /* a policy that is refused is not printed */
     if (policy == NULL)
         return error_set(err, ERROR_INTERNAL, "the policy is not valid: %.300s", why.cause);
     policy_free(policy);
     return true;
 }
 
-/* Whose key, whose enclave, and on which parents. */
+/* Determines the key's account, the enclave's role, and its parent's registers. */
 static bool settle(struct render *r, struct error *err)
 {
     const char *instance_role = r->instance_role != NULL ? r->instance_role : r->role;
@@ -262,13 +262,14 @@ static bool render(struct render *r, struct buffer *out, struct error *err)
     return lay_out(&plan, out, err);
 }
 
-/* What is allowed but may surprise. */
+/* Notes what is allowed but may surprise. */
 static void warn(const struct render *r)
 {
     const char *account = strstr(r->role_arn, "::");
     if (account == NULL || strncmp(account + 2, r->names.account, POLICY_ACCOUNT_SIZE - 1) != 0)
-        report_note("note: the role is of another account than the key: its own IAM policy must "
-                    "allow kms:Decrypt, too");
+        report_note(
+            "note: the role belongs to a different account than the key: its own IAM policy "
+            "must allow kms:Decrypt, too");
     for (size_t i = 0; i < r->image_count; i++)
         if (registers_is_zero(&r->images[i].registers, 0))
             report_note("warning: this policy lets any enclave in debug mode decrypt, whatever "

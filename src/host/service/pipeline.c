@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclavectl pipeline: Agent A, then Agent B on what A sealed, as in the reference program. */
+/* enclavectl pipeline: Agent A, then Agent B on the state that A sealed, as in the reference
+ * program. */
 #include "codec/json_writer.h"
 #include "host/command.h"
 #include "host/report.h"
@@ -39,7 +40,7 @@ static int show(const struct common *common, struct bytes sealed_a, struct bytes
     return report_print(common, buffer_bytes(&out));
 }
 
-/* Asks one agent; true if it answered with a ciphertext, which is appended to sealed. */
+/* Asks one agent. True if it answered with a ciphertext, which is appended to sealed. */
 static bool ask(const struct common *common, struct client *client, const struct buffer *request,
                 struct buffer *sealed, int *ended)
 {

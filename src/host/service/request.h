@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to the agents, and what invoke and pipeline share in asking for them. */
+/* Requests to the agents, and the options for them that invoke and pipeline share. */
 #ifndef HOST_SERVICE_REQUEST_H
 #define HOST_SERVICE_REQUEST_H
 
@@ -7,17 +7,17 @@
 #include "cli/cli.h"
 #include "host/client/client.h"
 
-/* Where a payload comes from. At most one of both; neither: the request has no payload. */
+/* The source of a payload: at most one of the two. With neither the request has no payload. */
 struct payload_source {
     const char *text; /* --payload */
     const char *path; /* --payload-file, or "-" */
 };
 
 /*
- * Builds {"mode":…,"payload":…} in out (reset first; its limit is the frame limit). A payload is
- * checked to be JSON: it is put into the request as it stands. With bare_hex one of hex digits
- * alone needs no quotes. absent: JSON to send where no payload is given; NULL: leave it out.
- * ERROR_USAGE, ERROR_NOT_JSON and its like, ERROR_SYSTEM.
+ * Builds {"mode":…,"payload":…} in out, which is reset and whose limit is the frame limit. A
+ * payload goes into the request as it is, after a check that it is JSON. With bare_hex a payload of
+ * hex digits needs no quotes. absent: the JSON to send without a payload; NULL: none. ERROR_USAGE,
+ * ERROR_SYSTEM, or the parser's code.
  */
 MUST_USE bool request_build(struct buffer *out, const char *mode,
                             const struct payload_source *source, bool bare_hex, const char *absent,
@@ -40,7 +40,7 @@ MUST_USE bool request_ciphertext(const struct client *client, struct buffer *out
     CLI_INTEGER("frame-limit", "BYTES", type, frame_limit, 1, FRAME_LIMIT_MAX, \
                 "the longest frame (default 16777216, as enclaved's)")
 
-/* Their functions: a path, or "-", is taken once. */
+/* The functions of these rows: a path, or "-", is accepted once. */
 MUST_USE bool payload_take_path(void *place, const char *option, const char *text,
                                 struct error *err);
 MUST_USE bool payload_take_dash(void *place, const char *option, const char *text,
