@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The NSM's requests and answers in CBOR. Each answer is {"Request": value} (or, where there is
- * nothing to say, the text "Request"), a refusal {"Error": "Name"}. Members are found by key, in
- * whatever order they come (QEMU's module sends "data" before "lock"); unknown ones are skipped, a
- * member that comes twice is an error.
+ * The NSM's requests and answers in CBOR. Each answer is {"Request": value}, each refusal
+ * {"Error": "Name"}. Members are found by key, in any order (QEMU's module sends "data" before
+ * "lock"); unknown ones are skipped; a member that comes twice is an error.
  */
 #include "enclave/nsm.h"
 
 #include "base/secret.h"
-#include "enclave/nsm_call.h"
+#include "codec/cbor.h"
 
-void nsm_call_wipe(struct nsm_call *call)
+/* One exchange: what was asked, and the answer, which may hold random bytes and is wiped. */
+struct nsm_call {
+    const char *name;
+    uint8_t response[NSM_RESPONSE_MAX];
+    struct cbor_reader value; /* stands before what belongs to name */
+};
+
+static void call_wipe(struct nsm_call *call)
 {
     wipe(call, sizeof *call);
 }
 
-bool nsm_call_malformed(const struct nsm_call *call, const char *what, struct error *err)
+#define NSM_CALL_AUTO __attribute__((cleanup(call_wipe))) struct nsm_call
+
+static bool malformed(const struct nsm_call *call, const char *what, struct error *err)
 {
     return error_set(err, ERROR_NSM, "NSM %s: the answer is malformed: %s", call->name, what);
 }
@@ -37,7 +45,8 @@ static bool refused(const struct nsm_call *call, struct bytes name, struct error
                      call->name);
 }
 
-bool nsm_call_open_answer(struct nsm_call *call, struct bytes answer, struct error *err)
+/* Finds the value of call->name in the answer, or the module's error. */
+static bool open_answer(struct nsm_call *call, struct bytes answer, struct error *err)
 {
     struct cbor_reader r = cbor_reader(answer);
     struct bytes value = {0};
@@ -57,41 +66,34 @@ bool nsm_call_open_answer(struct nsm_call *call, struct bytes answer, struct err
         }
     }
     if (!cbor_reader_done(&r) || twice)
-        return nsm_call_malformed(call, "not one map of text keys", err);
+        return malformed(call, "not one map of text keys", err);
     if (error_name.at != NULL)
         return refused(call, error_name, err);
     if (value.at == NULL)
-        return nsm_call_malformed(call, "it answers another request", err);
+        return malformed(call, "it answers another request", err);
     call->value = cbor_reader(value);
     return true;
 }
 
-bool nsm_call_exchange(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
-                       struct bytes *answer, struct error *err)
+/* Sends a request, which its limits keep within NSM_REQUEST_MAX, and opens the answer. */
+static bool ask(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
+                struct error *err)
 {
-    if (request->failed || request->len > NSM_REQUEST_MAX)
-        return error_set(err, ERROR_NSM, "NSM %s: the request exceeds %u bytes", call->name,
-                         NSM_REQUEST_MAX);
+    if (request->failed)
+        return error_set(err, ERROR_NSM, "NSM %s: no memory for the request", call->name);
     size_t len = 0;
     struct error why = {0};
     if (!nsm->transport.exchange(nsm->transport.context, buffer_bytes(request), call->response,
                                  &len, &why))
         return error_set(err, ERROR_NSM, "NSM %s: %s", call->name, why.cause);
     if (len == 0 || len > sizeof call->response)
-        return nsm_call_malformed(call, len == 0 ? "it is empty" : "it is too long", err);
-    *answer = bytes_of(call->response, len);
-    return true;
+        return malformed(call, len == 0 ? "it is empty" : "it is too long", err);
+    return open_answer(call, bytes_of(call->response, len), err);
 }
 
-bool nsm_call_ask(struct nsm *nsm, struct nsm_call *call, const struct buffer *request,
-                  struct error *err)
-{
-    struct bytes answer = {0};
-    return nsm_call_exchange(nsm, call, request, &answer, err) &&
-           nsm_call_open_answer(call, answer, err);
-}
-
-bool nsm_call_bytes(struct nsm_call *call, const char *name, struct bytes *out, struct error *err)
+/* Reads a value that is {"name": bstr}, besides members that are not known. */
+static bool read_bytes(struct nsm_call *call, const char *name, struct bytes *out,
+                       struct error *err)
 {
     struct cbor_reader *r = &call->value;
     struct cbor_items map = cbor_enter(r, CBOR_MAP);
@@ -106,8 +108,8 @@ bool nsm_call_bytes(struct nsm_call *call, const char *name, struct bytes *out, 
             (void)cbor_skip(r);
     }
     if (!cbor_reader_done(r) || twice)
-        return nsm_call_malformed(call, "a member of the wrong type, or twice", err);
-    return out->at != NULL || nsm_call_malformed(call, "a member is missing", err);
+        return malformed(call, "a member of the wrong type, or twice", err);
+    return out->at != NULL || malformed(call, "a member is missing", err);
 }
 
 void nsm_close(struct nsm *nsm)
@@ -125,11 +127,10 @@ static bool get_some_random(struct nsm *nsm, uint8_t *out, size_t len, size_t *g
     BUFFER_AUTO request = {.limit = NSM_REQUEST_MAX};
     struct bytes random;
     cbor_put_text(&request, call.name);
-    if (!nsm_call_ask(nsm, &call, &request, err) || !nsm_call_bytes(&call, "random", &random, err))
+    if (!ask(nsm, &call, &request, err) || !read_bytes(&call, "random", &random, err))
         return false;
     if (random.len == 0 || random.len > NSM_RANDOM_MAX)
-        return nsm_call_malformed(
-            &call, random.len == 0 ? "no random bytes" : "too many random bytes", err);
+        return malformed(&call, random.len == 0 ? "no random bytes" : "too many random bytes", err);
     *got = random.len < len ? random.len : len;
     memcpy(out, random.at, *got);
     return true;
@@ -165,10 +166,10 @@ bool nsm_read_pcr(struct nsm *nsm, uint16_t index, uint8_t value[NSM_PCR_SIZE], 
     cbor_put_head(&request, CBOR_MAP, 1);
     cbor_put_text(&request, "index");
     cbor_put_head(&request, CBOR_UNSIGNED, index);
-    if (!nsm_call_ask(nsm, &call, &request, err) || !nsm_call_bytes(&call, "data", &data, err))
+    if (!ask(nsm, &call, &request, err) || !read_bytes(&call, "data", &data, err))
         return false;
     if (data.len != NSM_PCR_SIZE)
-        return nsm_call_malformed(&call, "a register is not 48 bytes", err);
+        return malformed(&call, "a register is not 48 bytes", err);
     memcpy(value, data.at, NSM_PCR_SIZE);
     return true;
 }
@@ -202,10 +203,10 @@ bool nsm_attest(struct nsm *nsm, const struct nsm_claims *claims, struct buffer 
     put_claim(&request, "user_data", claims->user_data);
     put_claim(&request, "nonce", claims->nonce);
     put_claim(&request, "public_key", claims->public_key);
-    if (!nsm_call_ask(nsm, &call, &request, err) || !nsm_call_bytes(&call, "document", &view, err))
+    if (!ask(nsm, &call, &request, err) || !read_bytes(&call, "document", &view, err))
         return false;
     if (view.len == 0)
-        return nsm_call_malformed(&call, "the document is empty", err);
+        return malformed(&call, "the document is empty", err);
     buffer_append(document, view);
     if (document->failed)
         return error_set(err, ERROR_NSM, "NSM Attestation: no room for the document");

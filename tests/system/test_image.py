@@ -167,7 +167,8 @@ def test_aarch64(files):
 def test_metadata(files):
     lock = files.write("lock.json", b'{"source": "linux", "sha256": ["ab"]}\n')
     files.build("--image-name", "näme", "--image-version", "9", "--metadata", "commit=a=b",
-                "--metadata", "x=", "--kernel-lock", lock, "--cmdline", "quiet", env={"SOURCE_DATE_EPOCH": "1700000000"})
+                "--metadata", "x=", "--kernel-lock", lock, "--cmdline", "quiet",
+                env={"SOURCE_DATE_EPOCH": "1700000000"})
     eif = Eif(files.output)
     assert json.loads(eif.one(METADATA)) == {
         "ImageName": "näme", "ImageVersion": "9",

@@ -13,7 +13,6 @@
 #include "dev/nsm_unix.h"
 #include "enclave/entropy.h"
 #include "formats/cbor_types.h"
-#include "tests/unit/nsm_requests.h"
 
 /* A module that answers each request with the next of its answers, the last one again and again. */
 struct fake {
@@ -97,34 +96,11 @@ static void put_script(struct buffer *out, const char *script)
     assert_false(out->failed);
 }
 
-/* The seven requests, each called with plain arguments. */
-static bool call_describe(struct nsm *nsm, struct error *err)
-{
-    struct nsm_description description;
-    return nsm_describe(nsm, &description, err);
-}
-
-static bool call_describe_pcr(struct nsm *nsm, struct error *err)
-{
-    bool locked;
-    uint8_t value[NSM_PCR_SIZE];
-    return nsm_describe_pcr(nsm, 16, &locked, value, err);
-}
-
-static bool call_extend_pcr(struct nsm *nsm, struct error *err)
+/* The three requests, each called with plain arguments. */
+static bool call_read_pcr(struct nsm *nsm, struct error *err)
 {
     uint8_t value[NSM_PCR_SIZE];
-    return nsm_extend_pcr(nsm, 16, bytes_text("data"), value, err);
-}
-
-static bool call_lock_pcr(struct nsm *nsm, struct error *err)
-{
-    return nsm_lock_pcr(nsm, 16, err);
-}
-
-static bool call_lock_pcrs(struct nsm *nsm, struct error *err)
-{
-    return nsm_lock_pcrs(nsm, 20, err);
+    return nsm_read_pcr(nsm, 16, value, err);
 }
 
 static bool call_get_random(struct nsm *nsm, struct error *err)
@@ -148,15 +124,8 @@ static const struct request {
     const char *sent; /* the request's bytes, as a script */
     const char *good; /* an answer that is accepted */
 } requests[] = {
-    {"DescribeNSM", call_describe, "\"DescribeNSM\"",
-     "a1 \"DescribeNSM\" a7 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-     "\"module_id\" \"i-1-enc2\" \"max_pcrs\" 1820 \"locked_pcrs\" 820001 \"digest\" \"SHA384\""},
-    {"DescribePCR", call_describe_pcr, "a1 \"DescribePCR\" a1 \"index\" 10",
+    {"DescribePCR", call_read_pcr, "a1 \"DescribePCR\" a1 \"index\" 10",
      "a1 \"DescribePCR\" a2 \"lock\" f5 \"data\" @48"},
-    {"ExtendPCR", call_extend_pcr, "a1 \"ExtendPCR\" a2 \"index\" 10 \"data\" 4464617461",
-     "a1 \"ExtendPCR\" a1 \"data\" @48"},
-    {"LockPCR", call_lock_pcr, "a1 \"LockPCR\" a1 \"index\" 10", "\"LockPCR\""},
-    {"LockPCRs", call_lock_pcrs, "a1 \"LockPCRs\" a1 \"range\" 14", "\"LockPCRs\""},
     {"GetRandom", call_get_random, "\"GetRandom\"", "a1 \"GetRandom\" a1 \"random\" @256"},
     {"Attestation", call_attest,
      "a1 \"Attestation\" a3 \"user_data\" f6 \"nonce\" 416e \"public_key\" f6",
@@ -283,57 +252,29 @@ static void wrong_shapes_are_refused(void **state)
         size_t request;
         const char *answer;
     } cases[] = {
-        /* DescribeNSM: a member missing, too large, of another type, twice */
-        {0, "a1 \"DescribeNSM\" a6 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-            "\"module_id\" \"i\" \"max_pcrs\" 1820 \"locked_pcrs\" 80"},
-        {0, "a1 \"DescribeNSM\" a7 \"version_major\" 1a00010000 \"version_minor\" 00 "
-            "\"version_patch\" 00 \"module_id\" \"i\" \"max_pcrs\" 1820 \"locked_pcrs\" 80 "
-            "\"digest\" \"SHA384\""},
-        {0, "a1 \"DescribeNSM\" a7 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-            "\"module_id\" \"i\" \"max_pcrs\" 1820 \"locked_pcrs\" 811820 \"digest\" \"SHA384\""},
-        {0, "a1 \"DescribeNSM\" a7 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-            "\"module_id\" 4169 \"max_pcrs\" 1820 \"locked_pcrs\" 80 \"digest\" \"SHA384\""},
-        {0, "a1 \"DescribeNSM\" a7 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-            "\"module_id\" 616900 \"max_pcrs\" 1820 \"locked_pcrs\" 80 \"digest\" "
-            "\"a digest of no such length\""},
-        {0, "a1 \"DescribeNSM\" a7 \"version_major\" 01 \"version_minor\" 00 \"version_patch\" 00"
-            "\"module_id\" 63610062 \"max_pcrs\" 1820 \"locked_pcrs\" 80 \"digest\" \"SHA384\""},
-        {0, "a1 \"DescribeNSM\" a8 \"version_major\" 01 \"version_major\" 01 \"version_minor\" 00 "
-            "\"version_patch\" 00 \"module_id\" \"i\" \"max_pcrs\" 1820 \"locked_pcrs\" 80 "
-            "\"digest\" \"SHA384\""},
-        {0, "a1 \"DescribeNSM\" \"DescribeNSM\""},
-        /* DescribePCR */
-        {1, "a1 \"DescribePCR\" a1 \"data\" @48"},
-        {1, "a1 \"DescribePCR\" a1 \"lock\" f4"},
-        {1, "a1 \"DescribePCR\" a2 \"lock\" 00 \"data\" @48"},
-        {1, "a1 \"DescribePCR\" a2 \"lock\" f6 \"data\" @48"},
-        {1, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @47"},
-        {1, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @49"},
-        {1, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @0"},
-        {1, "a1 \"DescribePCR\" a3 \"lock\" f4 \"data\" @48 \"data\" @48"},
-        {1, "a1 \"DescribePCR\" 82 f4 @48"},
-        {1, "a2 \"DescribePCR\" a2 \"lock\" f4 \"data\" @48 "
+        /* DescribePCR: no value, of another size, of another type, twice */
+        {0, "a1 \"DescribePCR\" a1 \"lock\" f4"},
+        {0, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @47"},
+        {0, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @49"},
+        {0, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @0"},
+        {0, "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" f6"},
+        {0, "a1 \"DescribePCR\" a3 \"lock\" f4 \"data\" @48 \"data\" @48"},
+        {0, "a1 \"DescribePCR\" 82 f4 @48"},
+        {0, "a1 \"DescribePCR\" \"DescribePCR\""},
+        {0, "\"DescribePCR\""},
+        {0, "a2 \"DescribePCR\" a2 \"lock\" f4 \"data\" @48 "
             "\"DescribePCR\" a2 \"lock\" f4 \"data\" @48"},
-        /* ExtendPCR */
-        {2, "a1 \"ExtendPCR\" a0"},
-        {2, "a1 \"ExtendPCR\" a1 \"data\" @32"},
-        {2, "a1 \"ExtendPCR\" @48"},
-        /* LockPCR, LockPCRs */
-        {3, "a1 \"LockPCR\" f6"},
-        {3, "\"LockPCRs\""},
-        {4, "\"LockPCR\""},
-        {4, "\"LockPCRs\" \"LockPCRs\""},
         /* GetRandom: none, too many, of another type */
-        {5, "a1 \"GetRandom\" a1 \"random\" @0"},
-        {5, "a1 \"GetRandom\" a1 \"random\" @257"},
-        {5, "a1 \"GetRandom\" a1 \"random\" \"text\""},
-        {5, "a1 \"GetRandom\" a1 \"random\" 5f4101ff"},
-        {5, "a1 \"GetRandom\" @32"},
+        {1, "a1 \"GetRandom\" a1 \"random\" @0"},
+        {1, "a1 \"GetRandom\" a1 \"random\" @257"},
+        {1, "a1 \"GetRandom\" a1 \"random\" \"text\""},
+        {1, "a1 \"GetRandom\" a1 \"random\" 5f4101ff"},
+        {1, "a1 \"GetRandom\" @32"},
         /* Attestation */
-        {6, "a1 \"Attestation\" a1 \"document\" @0"},
-        {6, "a1 \"Attestation\" a1 \"document\" f6"},
-        {6, "a1 \"Attestation\" a0"},
-        {6, "a1 \"Attestation\" a2 \"document\" @9 \"document\" @9"},
+        {2, "a1 \"Attestation\" a1 \"document\" @0"},
+        {2, "a1 \"Attestation\" a1 \"document\" f6"},
+        {2, "a1 \"Attestation\" a0"},
+        {2, "a1 \"Attestation\" a2 \"document\" @9 \"document\" @9"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_refused(&requests[cases[i].request], cases[i].answer, "malformed");
@@ -346,12 +287,12 @@ static void members_come_in_any_order_beside_unknown_ones(void **state)
         size_t request;
         const char *answer;
     } cases[] = {
-        {1, "a1 \"DescribePCR\" a2 \"data\" @48 \"lock\" f5"},
-        {1, "bf \"DescribePCR\" bf \"data\" @48 \"lock\" f5 ff ff"},
-        {1, "a1 \"DescribePCR\" a4 \"new\" 8320f68140 \"data\" @48 \"more\" a10101 \"lock\" f4"},
-        {2, "a2 \"since\" 01 \"ExtendPCR\" a2 \"x\" 9f4101ff \"data\" @48"},
-        {5, "a1 \"GetRandom\" a2 \"random\" @32 \"quality\" 1903e8"},
-        {6, "a1 \"Attestation\" bf \"document\" @9 ff"},
+        {0, "a1 \"DescribePCR\" a2 \"data\" @48 \"lock\" f5"},
+        {0, "bf \"DescribePCR\" bf \"data\" @48 \"lock\" f5 ff ff"},
+        {0, "a1 \"DescribePCR\" a4 \"new\" 8320f68140 \"data\" @48 \"more\" a10101 \"lock\" f4"},
+        {0, "a2 \"since\" 01 \"DescribePCR\" a2 \"x\" 9f4101ff \"data\" @48"},
+        {1, "a1 \"GetRandom\" a2 \"random\" @32 \"quality\" 1903e8"},
+        {2, "a1 \"Attestation\" bf \"document\" @9 ff"},
     };
     struct error err;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -359,25 +300,17 @@ static void members_come_in_any_order_beside_unknown_ones(void **state)
             fail_msg("%s: %s", cases[i].answer, err.cause);
 }
 
-static void describe_gives_what_was_said(void **state)
+static void a_register_is_what_was_said(void **state)
 {
     (void)state;
     struct fake fake;
     struct nsm nsm = fake_open(&fake);
-    put_script(&fake.answers[0],
-               "a1 \"DescribeNSM\" a7 \"digest\" \"SHA384\" \"version_patch\" 03 \"max_pcrs\" 1820"
-               "\"version_minor\" 19ffff \"locked_pcrs\" 8300 0f 181f \"version_major\" 01"
-               "\"module_id\" \"i-0123-enc4567\"");
-    struct nsm_description description;
+    put_script(&fake.answers[0], "a1 \"DescribePCR\" a2 \"lock\" f4 \"data\" @48");
+    uint8_t value[NSM_PCR_SIZE] = {0};
     struct error err;
-    assert_true(nsm_describe(&nsm, &description, &err));
-    assert_int_equal(description.version_major, 1);
-    assert_int_equal(description.version_minor, 65535);
-    assert_int_equal(description.version_patch, 3);
-    assert_int_equal(description.max_pcrs, 32);
-    assert_true(description.locked_pcrs == 0x80008001u);
-    assert_string_equal(description.module_id, "i-0123-enc4567");
-    assert_string_equal(description.digest, "SHA384");
+    assert_true(nsm_read_pcr(&nsm, 16, value, &err));
+    for (size_t i = 0; i < sizeof value; i++)
+        assert_int_equal(value[i], 0x5a);
     fake_done(&fake);
 }
 
@@ -448,7 +381,6 @@ static void claims_are_checked_before_they_are_sent(void **state)
 static void what_does_not_fit_is_an_error(void **state)
 {
     (void)state;
-    static uint8_t filler[8192];
     struct fake fake;
     struct nsm nsm = fake_open(&fake);
     put_script(&fake.answers[0], "a1 \"Attestation\" a1 \"document\" @900");
@@ -457,18 +389,15 @@ static void what_does_not_fit_is_an_error(void **state)
     BUFFER_AUTO document = {.limit = 899};
     assert_false(nsm_attest(&nsm, &claims, &document, &err));
     assert_int_equal(err.code, ERROR_NSM);
-    uint8_t value[NSM_PCR_SIZE];
-    assert_false(nsm_extend_pcr(&nsm, 16, bytes_of(filler, sizeof filler), value, &err));
-    assert_int_equal(err.code, ERROR_NSM);
     assert_int_equal(fake.asked, 1);
     /* A transport that lies about the length. */
     fake.claim_len = NSM_RESPONSE_MAX + 1;
-    assert_false(nsm_lock_pcr(&nsm, 16, &err));
+    assert_false(call_read_pcr(&nsm, &err));
     assert_non_null(strstr(err.cause, "too long"));
     fake.fails = true;
-    assert_false(nsm_lock_pcr(&nsm, 16, &err));
+    assert_false(call_read_pcr(&nsm, &err));
     assert_int_equal(err.code, ERROR_NSM);
-    assert_non_null(strstr(err.cause, "NSM LockPCR: nobody there"));
+    assert_non_null(strstr(err.cause, "NSM DescribePCR: nobody there"));
     fake_done(&fake);
 }
 
@@ -484,14 +413,14 @@ static void the_device_tells_its_troubles_apart(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_true(nsm_open_device(&nsm, path, &err));
-    assert_false(nsm_lock_pcr(&nsm, 16, &err));
+    assert_false(call_read_pcr(&nsm, &err));
     assert_non_null(strstr(err.cause, "the driver failed: Inappropriate ioctl"));
     nsm_close(&nsm);
     close(fd);
     unlink(path);
     /* A device, but another one. */
     assert_true(nsm_open_device(&nsm, "/dev/null", &err));
-    assert_false(nsm_lock_pcr(&nsm, 16, &err));
+    assert_false(call_read_pcr(&nsm, &err));
     assert_int_equal(err.code, ERROR_NSM);
     assert_non_null(strstr(err.cause, "the driver failed: Inappropriate ioctl"));
     nsm_close(&nsm);
@@ -586,8 +515,8 @@ static void module_stop(struct socket_module *module)
 static void a_socket_serves_after_each_of_its_failures(void **state)
 {
     (void)state;
-    static const char *const script[] = {"\"LockPCR\"", "!close",  "\"LockPCR\"", "!long",
-                                         "\"LockPCR\"", "!silent", "\"LockPCR\"", NULL};
+    const char *good = requests[0].good;
+    const char *const script[] = {good, "!close", good, "!long", good, "!silent", good, NULL};
     static const struct {
         bool ok;
         const char *cause;
@@ -601,7 +530,7 @@ static void a_socket_serves_after_each_of_its_failures(void **state)
     struct error err = {0};
     assert_true(nsm_open_unix(&nsm, module.path, 1000, &err));
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
-        bool ok = nsm_lock_pcr(&nsm, 16, &err);
+        bool ok = call_read_pcr(&nsm, &err);
         if (ok != want[i].ok || (!ok && strstr(err.cause, want[i].cause) == NULL))
             fail_msg("exchange %zu: %d %s", i, ok, err.cause);
         if (!ok)
@@ -638,7 +567,7 @@ int main(void)
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(wrong_shapes_are_refused),
         cmocka_unit_test(members_come_in_any_order_beside_unknown_ones),
-        cmocka_unit_test(describe_gives_what_was_said),
+        cmocka_unit_test(a_register_is_what_was_said),
         cmocka_unit_test(random_is_asked_for_until_it_is_enough),
         cmocka_unit_test(random_that_ends_early_leaves_nothing),
         cmocka_unit_test(claims_are_checked_before_they_are_sent),
