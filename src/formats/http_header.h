@@ -5,8 +5,7 @@
 
 #include "codec/http.h"
 
-/* The value of header name (case-insensitive), trimmed; at is NULL if absent. The first, if many.
- */
+/* The first value of a header, trimmed; .at is NULL if there is none. Names match in any case. */
 struct bytes http_header(const struct http_response *response, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The encryption context of a KMS call, as the option --encryption-context gives it. */
+/* The encryption context of a KMS call, as the option --encryption-context has it. */
 #ifndef HOST_CONTEXT_H
 #define HOST_CONTEXT_H
 
@@ -8,8 +8,8 @@
 #define CONTEXT_PAIRS_MAX 32 /* of one command */
 
 /*
- * Accepts NAME=VALUE in UTF-8 without control characters, which formats/text.h can split. option
- * is "--encryption-context", for the message. ERROR_USAGE.
+ * Accepts NAME=VALUE in UTF-8 without control characters, which text_pair (formats/text.h) splits.
+ * option is the option's name for the message. ERROR_USAGE.
  */
 MUST_USE bool context_check(const char *option, const char *text, struct error *err);
 

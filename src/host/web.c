@@ -143,25 +143,24 @@ static bool set_limits(CURL *curl, const struct web_request *request)
            curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }
 
+/* Failures that are not simply a malformed answer. */
+static const struct {
+    CURLcode result;
+    enum error_code code;
+} failures[] = {
+    {CURLE_OPERATION_TIMEDOUT, ERROR_DEADLINE},  {CURLE_COULDNT_CONNECT, ERROR_NETWORK},
+    {CURLE_COULDNT_RESOLVE_HOST, ERROR_NETWORK}, {CURLE_SEND_ERROR, ERROR_NETWORK},
+    {CURLE_RECV_ERROR, ERROR_NETWORK},           {CURLE_GOT_NOTHING, ERROR_NETWORK},
+    {CURLE_URL_MALFORMAT, ERROR_NETWORK},        {CURLE_PEER_FAILED_VERIFICATION, ERROR_TLS},
+    {CURLE_SSL_CONNECT_ERROR, ERROR_TLS},        {CURLE_SSL_CACERT_BADFILE, ERROR_TLS},
+};
+
 static enum error_code code_of(CURLcode result)
 {
-    switch (result) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return ERROR_DEADLINE;
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_URL_MALFORMAT:
-        return ERROR_NETWORK;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CACERT_BADFILE:
-        return ERROR_TLS;
-    default:
-        return ERROR_FORMAT;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++)
+        if (failures[i].result == result)
+            return failures[i].code;
+    return ERROR_FORMAT;
 }
 
 bool web_exchange(const struct web_request *request, long *status, struct buffer *body,

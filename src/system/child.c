@@ -95,7 +95,7 @@ bool child_start(struct child *child, const char *name, const char *const argv[]
     return true;
 }
 
-/* Reads up to room bytes; 0 at the end. */
+/* Reads up to room bytes; *got is 0 at the end. */
 static bool read_some(struct child *child, uint8_t *at, size_t room, size_t *got,
                       const struct deadline *deadline, struct error *err)
 {

@@ -34,7 +34,7 @@ bool file_read_fd(int fd, const char *name, struct buffer *out, struct error *er
             buffer_commit(out, (size_t)n);
     }
     uint8_t beyond;
-    if (n > 0) /* full: is that the end? */
+    if (n > 0) /* out is full: is that the end of the file? */
         n = read_some(fd, &beyond, 1);
     if (n < 0)
         return error_set_errno(err, ERROR_SYSTEM, "cannot read %.200s", name);

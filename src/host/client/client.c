@@ -66,8 +66,8 @@ bool client_ask(struct client *client, struct bytes request, struct error *err)
 {
     struct deadline deadline = client_deadline(client);
     struct error sent = {0};
-    /* A service that refuses a frame says so and closes: its reason may arrive although sending
-     * failed, and is worth more than "connection reset". */
+    /* A service that refuses a frame answers and closes. Its reason may arrive although sending
+     * failed, and helps more than "connection reset". */
     bool whole = frame_send(client->fd, request, &deadline, &sent);
     if (!whole && sent.code != ERROR_NETWORK && sent.code != ERROR_CLOSED) {
         *err = sent;

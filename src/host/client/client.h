@@ -10,7 +10,7 @@ struct client {
     int fd;             /* -1: not connected */
     int stop_fd;        /* readable: give up; -1: none */
     int64_t timeout_ms; /* of each exchange, and of connecting */
-    size_t frame_limit; /* longest answer taken, bytes */
+    size_t frame_limit; /* longest answer accepted, bytes */
     struct buffer text; /* the last answer, and */
     struct json answer; /* its index: an object with a status */
 };
@@ -22,12 +22,12 @@ void client_reset(struct client *client);
 /* Closes; wipes the last answer. */
 void client_clear(struct client *client);
 
-/* address: as a user wrote it. ERROR_ADDRESS, ERROR_NO_VSOCK, ERROR_NETWORK, ERROR_DEADLINE. */
+/* address: in the form of users. ERROR_ADDRESS, ERROR_NO_VSOCK, ERROR_NETWORK, ERROR_DEADLINE. */
 MUST_USE bool client_connect(struct client *client, const char *address, struct error *err);
 
 /*
- * Sends a request and takes the answer. False when there is no answer, or it is none of this
- * protocol (ERROR_FORMAT); an answer that refuses is an answer: see client_refused.
+ * Sends a request and receives the answer. False if there is none or it is malformed
+ * (ERROR_FORMAT). True for an error answer, too: see client_refused.
  */
 MUST_USE bool client_ask(struct client *client, struct bytes request, struct error *err);
 

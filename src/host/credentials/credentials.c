@@ -105,7 +105,7 @@ bool credentials_from_json(struct credentials *out, struct bytes text, const cha
     struct error parse;
     json_init(&doc, JSON_DEPTH);
     bool good = json_parse(&doc, text, &parse);
-    if (!good) /* the parser's cause is an offset, which helps nobody here */
+    if (!good) /* the parser's cause is an offset, which does not help here */
         error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no valid JSON", origin);
     else
         good = take_document(out, &doc, token_name, version, origin, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The single providers. Each resets what it does not find. */
+/* The single providers. Each resets the fields that it does not find. */
 #ifndef HOST_CREDENTIALS_CREDENTIALS_INTERNAL_H
 #define HOST_CREDENTIALS_CREDENTIALS_INTERNAL_H
 
@@ -16,7 +16,7 @@ MUST_USE bool credentials_from_process(struct credentials *out, struct bytes com
 /* AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI. */
 MUST_USE enum provider_result credentials_from_container(struct credentials *out,
                                                          struct error *err);
-/* IMDSv2. ABSENT (with *err filled): switched off, or nobody answers there. */
+/* IMDSv2. ABSENT (with *err filled): switched off, or there is no answer. */
 MUST_USE enum provider_result credentials_from_instance(struct credentials *out, struct error *err);
 
 #endif

@@ -17,7 +17,7 @@
 #define URL_SIZE     512
 #define HEADER_SIZE  4200
 #define ANSWER_LIMIT 65536 /* bytes */
-#define CONNECT_MS   1000  /* as AWS's tools: where this is not EC2, nobody answers */
+#define CONNECT_MS   1000  /* as AWS's tools: outside EC2 there is no answer */
 #define TOTAL_MS     5000
 
 static const char *value_of(const char *name)

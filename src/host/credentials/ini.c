@@ -58,8 +58,7 @@ static void scan_text(struct scan *scan, struct bytes text)
 {
     struct bytes line;
     bool within = false;
-    size_t indent =
-        SIZE_MAX; /* of the last setting; a line that is indented further belongs to it */
+    size_t indent = SIZE_MAX; /* of the last setting; lines indented further belong to it */
     while (text_line(&text, &line)) {
         struct bytes content = text_trim(line);
         if (content.len == 0 || content.at[0] == '#' || content.at[0] == ';')

@@ -183,8 +183,7 @@ static bool write_measurements(const struct dev *dev, struct error *err)
            file_replace(path, buffer_bytes(&out), 0600, err);
 }
 
-/* In an image the relay is on the parent, the files have the image's paths, and memory is scarce.
- */
+/* In an image the relay is on the parent, files have the image's paths, and memory is scarce. */
 static void put_kms(const struct dev *dev, const char *roots, struct json_writer *w)
 {
     json_object(w, "kms");

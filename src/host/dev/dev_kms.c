@@ -100,7 +100,7 @@ static bool call_for(const struct dev *dev, const char *operation, const struct 
 
 /* --- the policy --- */
 
-/* The policy of an enclave; besides, a developer may choose a session key and wrap it. */
+/* The policy of an enclave. A developer may also choose a session key and wrap it. */
 static bool put_policy(const struct dev *dev, bool measured, struct buffer *out, struct error *err)
 {
     static const char *const provisions[] = {"kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext",

@@ -21,8 +21,7 @@ struct check {
 
 struct doctor {
     struct common common;
-    const char
-        *root; /* --sysroot: the folder that stands for /, with dev and sys; "" for / itself */
+    const char *root;                       /* --sysroot: stands for /, with dev and sys; "": / */
     const char *relay;                      /* --relay */
     const char *endpoint;                   /* --endpoint: the name of KMS */
     const char *roots;                      /* --roots: PEM file */

@@ -17,10 +17,9 @@
 #include "host/doctor/doctor.h"
 #include "system/file.h"
 
-#define PATH_SIZE     512
-#define VIRTIO_ID_NSM 33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
-#define CLOCK_EARLIEST_US \
-    INT64_C(1704067200000000) /* 2024-01-01, before this program was written */
+#define PATH_SIZE         512
+#define VIRTIO_ID_NSM     33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
+#define CLOCK_EARLIEST_US INT64_C(1704067200000000) /* 2024-01-01: this program is newer */
 
 static bool path_of(const struct doctor *doctor, const char *path, char out[PATH_SIZE])
 {
@@ -117,7 +116,7 @@ static void explain_missing(struct doctor *doctor)
         product[0] != '\0' ? " (" : "", product, product[0] != '\0' ? ")" : "");
 }
 
-/* /dev/nsm cannot be opened, for the reason in errno. */
+/* /dev/nsm cannot be opened; reason is the errno of that. */
 static void explain_unusable(struct doctor *doctor, const char *path, int reason)
 {
     struct stat status;

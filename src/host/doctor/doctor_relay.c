@@ -73,7 +73,7 @@ static bool date_of(const struct http_response *response, int64_t *seconds)
     return true;
 }
 
-/* Compares the clocks. If the other side gives no date there is nothing to add: TLS worked. */
+/* Compares the clocks. Nothing is added if the other side sends no date. */
 static void compare_clocks(struct doctor *doctor, struct tls *tls, const char *host)
 {
     BUFFER_AUTO text;

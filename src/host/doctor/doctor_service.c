@@ -10,8 +10,7 @@
 #include "host/kms_hints.h"
 #include "host/report.h"
 
-#define SOON_US \
-    INT64_C(300000000) /* credentials that end within five minutes are worth a warning */
+#define SOON_US INT64_C(300000000) /* credentials that expire sooner get a warning */
 
 /* Failures of the session key, by code. Those with a hint in kms_hints.c are explained there. */
 static const struct {

@@ -22,8 +22,7 @@ void policy_explainer_clear(struct policy_explainer *e)
     buffer_clear(&e->failing);
 }
 
-/* The number of the register in a condition key, or -1. Keys are compared without regard to case.
- */
+/* The number of the register in a condition key, or -1. Keys match in any case. */
 static int register_of(struct bytes key)
 {
     const size_t prefix = sizeof POLICY_REGISTER_PREFIX - 1;

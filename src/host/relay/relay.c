@@ -19,7 +19,7 @@
 #include "system/signals.h"
 
 #define BACKLOG         128
-#define OWN_DESCRIPTORS 48 /* beside connections: listeners, status, log, and lookups of names */
+#define OWN_DESCRIPTORS 48 /* besides those of connections: listeners, status, log, lookups */
 #define FLUSH_MS        2000
 
 static const struct cli_option options[] = {
@@ -83,7 +83,7 @@ static bool set_routes(struct relay *relay, struct error *err)
     return true;
 }
 
-/* Listens, and keeps the address as it became: a port 0 is a port now. */
+/* Listens, and keeps the address with the port that was chosen for 0. */
 static bool listen_at(struct port *port, struct address *address, struct error *err)
 {
     struct address bound;
@@ -106,14 +106,14 @@ static bool listen_everywhere(struct relay *relay, struct error *err)
         return true;
     if (!any_address_parse(&relay->status_address, relay->options->status, err))
         return false;
-    if (address_is_vsock(&relay->status_address)) /* an enclave has no business there */
+    if (address_is_vsock(&relay->status_address)) /* an enclave must not ask for it */
         return error_set(err, ERROR_USAGE, "--status is unix:PATH or tcp:HOST:PORT");
     return listen_at(&relay->status, &relay->status_address, err);
 }
 
 /* --- start and end --------------------------------------------------------------------------- */
 
-/* A connection has two descriptors; the soft limit is raised as far as it takes and may be. */
+/* A connection has two descriptors. The soft limit is raised as far as needed and allowed. */
 static void set_most(struct relay *relay)
 {
     struct rlimit files;

@@ -163,8 +163,7 @@ struct relay {
     struct port signals, answers, status;
     struct address status_address;
     int epoll_fd;
-    int spare_fd;   /* closed for a moment when there is no other descriptor to refuse a client with
-                     */
+    int spare_fd;   /* a reserve, closed to refuse a client when no other is left */
     uint8_t *inbox; /* RELAY_READ_SIZE bytes */
     uint64_t open, most;
     struct connection_list lists[WAITING_KINDS];
