@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/configure_request.h"
 
-#include "codec/json.h"
-
 static bool wrong(struct error *err, const char *what)
 {
     return error_set(err, ERROR_CONFIGURE, "%s", what);
@@ -61,7 +59,7 @@ static bool read_wrapped(struct buffer *wrapped, const struct json *doc, json_va
            wrong(err, "wrapped_tsk " KMS_WRAPPED_FORM);
 }
 
-static bool read_all(struct initial_secrets *out, const struct json *doc, struct error *err)
+bool configure_read(struct initial_secrets *out, const struct json *doc, struct error *err)
 {
     static const char *const known[] = {"op",          "credentials",        "region",
                                         "wrapped_tsk", "encryption_context", NULL};
@@ -74,14 +72,4 @@ static bool read_all(struct initial_secrets *out, const struct json *doc, struct
     return (credentials == JSON_NONE ||
             read_credentials(&out->credentials, doc, credentials, err)) &&
            (wrapped == JSON_NONE || read_wrapped(&out->wrapped, doc, wrapped, err));
-}
-
-bool configure_parse(struct initial_secrets *out, struct bytes content, uint32_t json_depth,
-                     struct error *err)
-{
-    struct json doc;
-    json_init(&doc, json_depth);
-    bool ok = json_parse(&doc, content, err) && read_all(out, &doc, err);
-    json_clear(&doc);
-    return ok;
 }

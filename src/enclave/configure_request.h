@@ -6,13 +6,14 @@
 #ifndef ENCLAVE_CONFIGURE_REQUEST_H
 #define ENCLAVE_CONFIGURE_REQUEST_H
 
+#include "codec/json.h"
 #include "enclave/kms.h"
 
 /*
- * Reads a request into out, which is zeroed secret memory and the caller's to wipe, whatever the
- * result. ERROR_CONFIGURE, ERROR_UNKNOWN_MEMBER, those of json_parse.
+ * Reads a request, an object, into out, which is zeroed secret memory and the caller's to wipe,
+ * whatever the result. ERROR_CONFIGURE, ERROR_UNKNOWN_MEMBER.
  */
-MUST_USE bool configure_parse(struct initial_secrets *out, struct bytes content,
-                              uint32_t json_depth, struct error *err);
+MUST_USE bool configure_read(struct initial_secrets *out, const struct json *doc,
+                             struct error *err);
 
 #endif

@@ -19,6 +19,7 @@ void job_free(struct job *job)
 {
     if (job == NULL)
         return;
+    json_clear(&job->document);
     buffer_clear(&job->request);
     buffer_clear(&job->answer);
     free(job);

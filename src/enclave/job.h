@@ -10,11 +10,13 @@
 #include <pthread.h>
 
 #include "base/buffer.h"
+#include "codec/json.h"
 
 struct job {
     struct job *next;
     struct connection *connection; /* which waits for the answer */
     struct buffer request;         /* a whole frame, header included */
+    struct json document;          /* the request's index; of a `configure` only */
     struct buffer answer;          /* a whole frame, header included; empty: none could be made */
     bool failed;                   /* the answer is an error; for the counts */
 };

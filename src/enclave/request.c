@@ -134,11 +134,11 @@ bool request_serve(struct service *service, struct workspace *w, struct bytes co
     atomic_fetch_add_explicit(&service->requests, 1, memory_order_relaxed);
     size_t frame = answer_begin(answer);
     bool ok = dispatch(service, w, content, answer, &configure, &err);
-    workspace_reset(w);
     if (configure || !ok)
         buffer_truncate(answer, frame);
     if (configure)
         return false;
+    workspace_reset(w);
     if (!ok)
         answer_error(answer, err.code);
     if (!ok || !answer_end(answer, frame, service->config->limits.frame_bytes))

@@ -27,8 +27,8 @@ struct service {
 
 /*
  * Serves content, appending one whole frame to answer, be it an error; nothing if no memory can be
- * had. False, with nothing appended: it is a `configure`, which the session has to serve. The
- * workspace is wiped before it returns.
+ * had. False, with nothing appended: it is a `configure`, which the session has to serve; its
+ * index is in the workspace, for workspace_give_request. Otherwise the workspace is wiped.
  */
 MUST_USE bool request_serve(struct service *service, struct workspace *w, struct bytes content,
                             struct buffer *answer);

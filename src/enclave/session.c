@@ -156,8 +156,8 @@ static void serve_configure(struct session *s, struct job *job)
     struct error err = {0};
     struct kms_refusal refusal = {0};
     bool rotated = false;
-    struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
-    bool ok = configure_parse(&s->candidate, content, s->config->limits.json_depth, &err);
+    job->document.text = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
+    bool ok = configure_read(&s->candidate, &job->document, &err);
     /* A request that cannot be read says nothing about the session: it is not an outcome. */
     if (ok) {
         ok = apply(s, &rotated, &refusal, &err);

@@ -54,8 +54,8 @@ MUST_USE struct session *session_start(const struct config *config, const struct
 
 #define SESSION_WAITING_MAX 16 /* `configure` requests that wait while one is served */
 
-/* Hands over a `configure` request; it comes back through done with its answer (ERROR_BUSY at once
- * if too many wait). */
+/* Hands over a `configure` request with its index; it comes back through done with its answer
+ * (ERROR_BUSY at once if too many wait). */
 void session_configure(struct session *session, struct job *job);
 
 void session_get_status(struct session *session, struct session_status *out);

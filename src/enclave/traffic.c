@@ -193,10 +193,12 @@ static enum state serve_elsewhere(struct traffic *t, struct connection *c, struc
     }
     c->job = job;
     c->job_bytes = job->request.cap;
-    if (worker)
+    if (worker) {
         worker_put(t->worker, job);
-    else
+    } else {
+        workspace_give_request(&t->workspace, &job->document);
         session_configure(t->service->session, job);
+    }
     return STATE_JOB;
 }
 

@@ -23,10 +23,12 @@ static void *run(void *context)
     struct job *job;
     while ((job = job_take(&worker->queue)) != NULL) {
         struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
-        if (request_serve(worker->service, &worker->workspace, content, &job->answer))
+        if (request_serve(worker->service, &worker->workspace, content, &job->answer)) {
             job_put(worker->done, job);
-        else
+        } else {
+            workspace_give_request(&worker->workspace, &job->document);
             session_configure(worker->service->session, job);
+        }
     }
     return NULL;
 }

@@ -25,6 +25,13 @@ static void give_back(struct buffer *b)
         buffer_reset(b);
 }
 
+void workspace_give_request(struct workspace *w, struct json *document)
+{
+    *document = w->request;
+    w->request =
+        (struct json){.depth_limit = document->depth_limit, .value_limit = document->value_limit};
+}
+
 void workspace_reset(struct workspace *w)
 {
     give_back(&w->received);

@@ -22,7 +22,4 @@ int deadline_poll_ms(const struct deadline *deadline);
 MUST_USE bool deadline_wait(const struct deadline *deadline, int fd, short events,
                             struct error *err);
 
-/* Sleeps ms, or less if the deadline or stop comes first; false then. */
-MUST_USE bool deadline_sleep(const struct deadline *deadline, int64_t ms, struct error *err);
-
 #endif

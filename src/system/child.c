@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sockets/deadline_sleep.h"
+
 #define POLL_MS 10 /* between looks at a child that is expected to end */
 
 static void restore_signals(void)

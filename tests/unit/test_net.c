@@ -7,6 +7,7 @@
 
 #include "host/resolve.h"
 #include "sockets/any_address.h"
+#include "sockets/deadline_sleep.h"
 #include "sockets/frame_io.h"
 
 static char folder[] = "/tmp/test_net_XXXXXX"; /* for sockets */

@@ -10,6 +10,7 @@
 #include "formats/text.h"
 #include "host/client/backoff.h"
 #include "host/report.h"
+#include "sockets/deadline_sleep.h"
 #include "system/file.h"
 
 /* Between attempts that KMS cannot serve now. */

@@ -11,6 +11,7 @@
 #include "host/credentials/credentials_find.h"
 #include "host/report.h"
 #include "host/service/configure.h"
+#include "sockets/deadline_sleep.h"
 #include "system/signals.h"
 
 #define SECOND_US        INT64_C(1000000)
