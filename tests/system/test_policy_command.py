@@ -314,7 +314,8 @@ def test_lines_give_way_where_only_one_line_fits(env, tmp_path):
     (["--image", "{a}", *WHO, "--encryption-context", "purpose"], "NAME=VALUE"),
     (["--image", "{a}", *WHO, "--encryption-context", "=x"], "NAME=VALUE"),
     (["--image", "{a}", *WHO, "--encryption-context", "a=x", "--encryption-context", "A=y"], "twice"),
-    (["--image", "{a}", *WHO, "--encryption-context", "a=${aws:username}"], "policy variable"),
+    (["--image", "{a}", *WHO, "--encryption-context", "a=${aws:username}"],
+     "--encryption-context a=${aws:username}: ${ starts a policy variable"),
     (["--image", "{a}", *WHO, "--encryption-context", "a=\x01"], "not printable"),
     (["--image", "{a}", *WHO, "surplus"], "unexpected argument"),
 ])
@@ -572,6 +573,8 @@ def test_documents_that_aws_signed(env, tmp_path):
     (["--policy", "{p}", "--image", "{a}", "--encryption-context", "x"], "NAME=VALUE"),
     (["--policy", "{p}", "--image", "{a}", "--principal", "x" * 3000], "longer than"),
     (["--policy", "/nowhere", "--image", "{a}"], "cannot open"),
+    (["--policy", "{p}", "--image", "{a}", "--encryption-context", "a=${b}"],
+     "${ starts a policy variable"),
     (["--policy", "{garbage}", "--image", "{a}"], "not a key policy"),
     (["--policy", "{odd}", "--image", "{a}"], "StringOdd is not supported"),
     (["--policy", "{long}", "--image", "{a}"], "32768"),

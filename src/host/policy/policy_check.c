@@ -120,7 +120,8 @@ static const struct cli_option options[] = {
              .check = check_action),
     CLI_TEXT("key", "ARN", struct check, key, "the key (default: whatever the policy names)"),
     CLI_TEXTS("encryption-context", "NAME=VALUE", struct check, context, context_count,
-              "a pair of the request's encryption context; repeatable", .check = context_check),
+              "a pair of the request's encryption context; repeatable",
+              .check = policy_context_check),
     OPTION_JSON(struct check),
 };
 

@@ -116,11 +116,10 @@ bool policy_instance_check(const char *text, struct error *err)
     return true;
 }
 
-bool policy_context_check(const char *text, struct error *err)
+bool policy_context_check(const char *option, const char *text, struct error *err)
 {
-    if (!context_check("--encryption-context", text, err))
+    if (!context_check(option, text, err))
         return false;
     return strstr(text, "${") == NULL ||
-           error_set(err, ERROR_USAGE, "--encryption-context %.60s: ${ starts a policy variable",
-                     text);
+           error_set(err, ERROR_USAGE, "%s %.60s: ${ starts a policy variable", option, text);
 }

@@ -101,7 +101,7 @@ static const struct cli_option options[] = {
     CLI_FLAG("pcr8", struct render, pcr8,
              "bind to the certificate that signed the image (PCR8) as well"),
     CLI_TEXTS("encryption-context", "NAME=VALUE", struct render, context, context_count,
-              "a pair that every use must name; repeatable", .check = context_check),
+              "a pair that every use must name; repeatable", .check = policy_context_check),
     CLI_TEXT("provisioner", "NAME|ARN", struct render, provisioner,
              "who may make wrapped keys without seeing them", .once = true),
     CLI_FLAG("allow-debug", struct render, allow_debug,
