@@ -5,20 +5,22 @@
 #include "cli/cli_internal.h"
 
 #define WIDTH    96 /* of a line */
-#define LEFT_MAX 28 /* widest left column; what is wider pushes its text to the right */
+#define LEFT_MAX 32 /* widest left column; what is wider pushes its text to the right */
 
 /* Appends text in lines that end before WIDTH; the first begins at column at, others at indent. */
 static void append_wrapped(struct buffer *out, size_t at, size_t indent, const char *text)
 {
+    bool begins = true; /* a line */
     while (*text != '\0') {
         size_t len = strcspn(text, " ");
-        if (at > indent && at + 1 + len > WIDTH) {
+        if (!begins && at + 1 + len > WIDTH) {
             buffer_printf(out, "\n%*s", (int)indent, "");
             at = indent;
-        } else if (at > indent) {
+        } else if (!begins) {
             buffer_byte(out, ' ');
             at++;
         }
+        begins = false;
         buffer_append(out, bytes_of(text, len));
         at += len;
         text += len;
@@ -45,24 +47,28 @@ static void left_of(const struct cli_option *option, char out[CLI_NAME_SIZE])
                  argument);
 }
 
+/* The operand, if there is one, then the options. */
+static const struct cli_option *row_at(const struct cli_command *command, size_t i)
+{
+    if (command->operand == NULL)
+        return cli_option_at(command, i);
+    return i == 0 ? command->operand : cli_option_at(command, i - 1);
+}
+
 static void append_options(const struct cli_command *command, struct buffer *out)
 {
-    const struct cli_option *option;
+    const struct cli_option *row;
     char left[CLI_NAME_SIZE];
     size_t width = 0;
-    for (size_t i = 0; (option = cli_option_at(command, i)) != NULL; i++) {
-        left_of(option, left);
+    for (size_t i = 0; (row = row_at(command, i)) != NULL; i++) {
+        left_of(row, left);
         if (strlen(left) > width && strlen(left) <= LEFT_MAX)
             width = strlen(left);
     }
     buffer_text(out, "\noptions:\n");
-    if (command->operand != NULL) {
-        left_of(command->operand, left);
-        append_row(out, width, left, command->operand->help);
-    }
-    for (size_t i = 0; (option = cli_option_at(command, i)) != NULL; i++) {
-        left_of(option, left);
-        append_row(out, width, left, option->help);
+    for (size_t i = 0; (row = row_at(command, i)) != NULL; i++) {
+        left_of(row, left);
+        append_row(out, width, left, row->help);
     }
 }
 

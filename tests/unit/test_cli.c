@@ -775,9 +775,25 @@ static void option_is_known(const struct cli_call *call, const struct cli_option
     }
 }
 
+static void lines_are_short(const struct cli_call *call)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, 1u << 20);
+    cli_help(call, &text);
+    size_t start = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '\n')
+            start = i + 1;
+        else if (i - start >= 100)
+            FAIL(call, call->command->options, "a line of --help is too long: %.60s",
+                 (const char *)text.at + start);
+    }
+}
+
 static void options_are_known(const struct cli_call *call)
 {
     const struct cli_option *row;
+    lines_are_short(call);
     for (size_t i = 0; (row = cli_option_at(call->command, i)) != NULL; i++)
         option_is_known(call, row);
 }

@@ -116,9 +116,10 @@ static const struct cli_option options[] = {
              "with an image: the parent instance (PCR4)", .check = check_instance),
     CLI_TEXT("principal", "ARN", struct check, principal,
              "who asks (default: the first whom a condition is about)"),
-    CLI_TEXT("action", "NAME", struct check, action, "what for (default: kms:Decrypt)",
-             .check = check_action),
-    CLI_TEXT("key", "ARN", struct check, key, "the key (default: whatever the policy names)"),
+    CLI_TEXT("action", "NAME", struct check, action,
+             "the action that is asked for (default: kms:Decrypt)", .check = check_action),
+    CLI_TEXT("key", "ARN", struct check, key,
+             "the key that it is about (default: whatever the policy names)"),
     CLI_TEXTS("encryption-context", "NAME=VALUE", struct check, context, context_count,
               "a pair of the request's encryption context; repeatable",
               .check = policy_context_check),
@@ -354,7 +355,8 @@ static int run(void *given)
 const struct cli_command policy_check = {
     .name = "check",
     .summary = "what a key policy says to an enclave, condition by condition",
-    .synopsis = "--policy FILE (--document FILE | --image FILE | --measurements FILE)",
+    .synopsis = "--policy FILE (--document FILE | --image FILE | --measurements FILE)\n"
+                "       [OPTION...]",
     .about =
         "Decides by a key policy, as the simulated KMS does, and shows every condition with the\n"
         "wanted and the actual value. A document is verified before any of it is believed.\n"

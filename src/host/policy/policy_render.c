@@ -105,7 +105,7 @@ static const struct cli_option options[] = {
     CLI_TEXT("provisioner", "NAME|ARN", struct render, provisioner,
              "who may make wrapped keys without seeing them", .once = true),
     CLI_FLAG("allow-debug", struct render, allow_debug,
-             "take registers that are zero: any enclave in debug mode"),
+             "accept registers that are zero, as of any enclave in debug mode"),
     CLI_TEXT("output", "FILE", struct render, output,
              "write there, in one step, instead of to standard output", .once = true),
     OPTION_JSON(struct render),
@@ -295,8 +295,7 @@ static int run(void *given)
 const struct cli_command policy_render = {
     .name = "render",
     .summary = "the key policy that lets images decrypt, and nothing else",
-    .synopsis =
-        "--image FILE... --role NAME|ARN [--account ID] [--pcr1] [--pcr2] [--pcr3] [--pcr8]",
+    .synopsis = "--image FILE... --role NAME|ARN [--account ID] [OPTION...]",
     .about =
         "Prints the policy of the KMS key that wraps the session key: the account may administer\n"
         "the key but not use it, and the role may decrypt with it from an enclave whose PCR0 is\n"

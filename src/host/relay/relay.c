@@ -35,7 +35,7 @@ static const struct cli_option options[] = {
     CLI_INTEGERS("cid", "N", struct relay_options, cids, cid_count, 0, UINT32_MAX - 1,
                  "let only the enclave of this CID connect (vsock); repeatable"),
     CLI_INTEGER("connections", "N", struct relay_options, connections, 1, CONNECTIONS_CEILING,
-                "how many can be open at once (default 512)"),
+                "how many connections can be open at once (default 512)"),
     CLI_INTEGER("connect-seconds", "SECONDS", struct relay_options, connect_seconds, 1, 600,
                 "limit of a lookup, and of a connect to each address (default 5)"),
     CLI_INTEGER("idle-seconds", "SECONDS", struct relay_options, idle_seconds, 1, SECONDS_MAX,
@@ -256,7 +256,7 @@ static const struct relay_options initial = {
 const struct cli_command command_relay = {
     .name = "relay",
     .summary = "carry an enclave's connections to KMS, and nowhere else",
-    .synopsis = "--listen ADDRESS --destination HOST:PORT [--allow HOST:PORT] [--status ADDRESS]\n"
+    .synopsis = "--listen ADDRESS --destination HOST:PORT [OPTION...]\n"
                 "       enclavectl relay --query ADDRESS",
     .about =
         "Runs on the parent and carries an enclave's connections to KMS as they are: TLS ends in\n"
