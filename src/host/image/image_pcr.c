@@ -162,7 +162,7 @@ static int run(void *given)
 const struct cli_command image_pcr = {
     .name = "pcr",
     .summary = "compute a register from its parts",
-    .synopsis = "[--kernel FILE --ramdisk FILE...] [--instance-role ARN] [--certificate FILE] ...",
+    .synopsis = "[--kernel FILE --ramdisk FILE...] [OPTION...]",
     .about = "Computes registers from their parts, without building an image.",
     .examples = "  enclavectl image pcr --instance-role arn:aws:iam::123456789012:role/enclave\n"
                 "  enclavectl image pcr --certificate cert.pem --json\n"
