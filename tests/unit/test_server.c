@@ -378,27 +378,43 @@ static void a_job_whose_client_is_gone_ends_alone(void **state)
     stop(r);
 }
 
-static void each_time_limit_ends_a_connection(void **state)
+/* One limit is short in each of these, so that no other one ends the connection first. */
+static void an_idle_connection_ends(void **state)
 {
     struct running *r = *state;
-    struct limits *limits = &r->config.limits;
-    const int small = 4096;
-    limits->idle_ms = limits->frame_ms = 1000;
-    limits->write_ms = 50;
+    r->config.limits.idle_ms = 50;
     start(r);
-    int idle = connect_to(r), slow = connect_to(r), deaf = connect_to(r);
-    send_bytes(slow, bytes_of("\0\0\1", 3));
-    assert_int_equal(setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
-    send_large(deaf, 2000000); /* its answer is more than the sockets hold */
-    for (int i = 0; i < WAIT_MS / 10 && r->service.ended[END_SLOW_READER] == 0; i++)
-        poll(NULL, 0, 10);
-    close(deaf);
-    assert_answer(slow, "\"timeout\"");
-    assert_closed(slow);
-    assert_closed(idle);
+    assert_closed(connect_to(r));
     stop(r);
     assert_int_equal(r->service.ended[END_IDLE], 1);
+}
+
+static void an_unfinished_frame_ends_a_connection(void **state)
+{
+    struct running *r = *state;
+    r->config.limits.frame_ms = 50;
+    start(r);
+    int slow = connect_to(r);
+    send_bytes(slow, bytes_of("\0\0\1", 3));
+    assert_answer(slow, "\"timeout\"");
+    assert_closed(slow);
+    stop(r);
     assert_int_equal(r->service.ended[END_TIMEOUT], 1);
+}
+
+static void an_answer_that_is_not_read_ends_a_connection(void **state)
+{
+    struct running *r = *state;
+    const int small = 4096;
+    r->config.limits.write_ms = 50;
+    start(r);
+    int deaf = connect_to(r), watching = connect_to(r);
+    assert_int_equal(setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    send_large(deaf, 2000000); /* its answer is more than the sockets hold */
+    wait_for_health(watching, "\"slow_reader\": 1");
+    close(deaf);
+    close(watching);
+    stop(r);
     assert_int_equal(r->service.ended[END_SLOW_READER], 1);
 }
 
@@ -450,7 +466,9 @@ int main(void)
         TEST(accepting_goes_on_after_a_shortage),
         TEST(large_requests_and_configure_go_to_other_threads),
         TEST(a_job_whose_client_is_gone_ends_alone),
-        TEST(each_time_limit_ends_a_connection),
+        TEST(an_idle_connection_ends),
+        TEST(an_unfinished_frame_ends_a_connection),
+        TEST(an_answer_that_is_not_read_ends_a_connection),
         TEST(stopping_finishes_what_is_under_way),
         TEST(stopping_has_its_own_time_limit),
     };
