@@ -46,8 +46,7 @@ def options_of(program, words):
     text = output(program, *words, "--help").split("\noptions:\n")[1].split("\n\n")[0]
     found = {}
     for row in re.split(r"\n(?=  \S)", text):
-        row = " ".join(row.split("\n"))
-        match = re.match(r"  --([a-z0-9-]+)(?: (\S+))?  +(.*)", row)
+        match = re.match(r"  --([a-z0-9-]+)(?: (\S+))?  +(.*)", row.replace("\n", " "))
         if match:
             found[match.group(1)] = (match.group(2), " ".join(match.group(3).split()))
     return found
@@ -62,7 +61,7 @@ def page_of(program):
 def section_of(program, title):
     """The lines under .Ss TITLE, or before the first .Ss where there is no title."""
     parts = re.split(r"^\.S[sh] (.*)$", page_of(program), flags=re.MULTILINE)
-    titles = dict(zip(parts[1::2], parts[2::2]))
+    titles = dict(zip(parts[1::2], parts[2::2], strict=True))
     return titles["DESCRIPTION" if title is None else title]
 
 
