@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KMS's envelope: whatever comes, out is filled or empty and never longer than what was sent. */
+/* KMS's envelope: on every input out is filled or empty, and never longer than what was sent. */
 #include "fuzz/fuzz.h"
 
 #include "codec/cms.h"

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "image/deflate.h"
 
-#define COPIES 40 /* of the input, so that blocks and the window are left behind */
+#define COPIES 40 /* of the input, so that blocks and the window are exceeded */
 
 static bool keep(void *context, struct bytes piece, struct error *err)
 {

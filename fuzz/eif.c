@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole images: whatever comes, verify tells or is content, and what opens lies within the file.
- * The CRC is made good where its own lowest bit says so, so that what lies behind is reached.
+ * Whole images: on every input verify reports problems or none, and what opens lies within the
+ * file. The CRC is made good if its own lowest bit says so, so that what comes after it is reached.
  */
 #include "fuzz/fuzz.h"
 

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (memmem(data, size, "op", 2) != NULL)
         return 0;
     FUZZ_CHECK(request_serve(&service, &workspace, buffer_bytes(&request), &answer));
-    /* whatever came in, one whole frame of valid JSON goes out, and no plaintext stays behind */
+    /* whatever came in, one whole frame of valid JSON goes out, and no plaintext is left */
     struct json doc;
     json_init(&doc, JSON_DEPTH);
     FUZZ_CHECK(answer.len > FRAME_HEADER_SIZE);

@@ -15,7 +15,7 @@ static struct bytes cut(struct bytes *rest)
     return line;
 }
 
-/* The third line of a canonical request, behind method and path. */
+/* The third line of a canonical request, after method and path. */
 static struct bytes canonical_query(const struct buffer *canonical)
 {
     struct bytes rest = buffer_bytes(canonical);

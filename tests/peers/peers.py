@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real clients of AWS behind one face: call(operation, input) answers a dictionary with bytes as
+"""Real clients of AWS with one interface: call(operation, input) answers a dictionary with bytes as
 bytes, or raises Refused."""
 import base64
 import json

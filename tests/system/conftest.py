@@ -71,6 +71,6 @@ def nobody():
 
 @pytest.fixture
 def service():
-    """A service that answers as enclaved would, with nothing behind it."""
+    """A service that answers as enclaved would, without keys or agents."""
     with FakeEnclaved() as fake:
         yield fake

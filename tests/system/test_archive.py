@@ -234,7 +234,7 @@ PROGRAM = r"""
 #include <string.h>
 int main(int argc, char **argv)
 {
-    int version = argc == 6 && strcmp(argv[5], "--version") == 0; /* behind -L FOLDER, twice */
+    int version = argc == 6 && strcmp(argv[5], "--version") == 0; /* after -L FOLDER, twice */
     puts(version ? "QEMU emulator version %s" : "%s");
     return getenv("QEMU_MODULE_DIR") == NULL;
 }

@@ -51,7 +51,7 @@ def test_table_and_aims(tmp_path):
 
 
 def test_load_refuses_a_wrong_answer():
-    """An echo is no answer to agent A: the load generator says so and fails."""
+    """An echo is not an answer of agent A: the load generator says so and fails."""
     echo = subprocess.Popen([BUILD / "bench" / "echo", "tcp:127.0.0.1:0"], stdout=subprocess.PIPE,
                             text=True)
     try:

@@ -128,7 +128,7 @@ def test_default_profile(env, service, tmp_path):
     # the environment goes before a profile that is not named outright …
     assert id_of(configured(service, with_keys(env, AWS_PROFILE="other"))) == "AKIDSTATIC"
     assert id_of(configured(service, {**env, "AWS_PROFILE": "other"})) == "AKIDOTHER"
-    # … and behind one that is
+    # … and after one that is
     assert id_of(configured(service, with_keys(env), "--profile", "other")) == "AKIDOTHER"
 
 
@@ -361,7 +361,7 @@ def test_watch_configures_a_service_that_comes_back_empty(env, service):
 
 @pytest.mark.slow
 def test_watch_outlives_the_service_and_refusals(env):
-    # While nobody listens at a port of 127.0.0.1, one that connects to it may be connected with itself.
+    # A client that connects to 127.0.0.1 where nobody listens can be connected with itself.
     service = FakeEnclaved(address=("127.0.0.2", 0))
     watch = Watch(service, with_keys(env))
     watch.line()

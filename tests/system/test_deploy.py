@@ -399,7 +399,7 @@ def test_yaml():
     yaml = pytest.importorskip("yaml")
     allocator = (DEPLOY / "etc/nitro_enclaves/allocator.yaml").read_text()
     assert yaml.safe_load(allocator) == {"memory_mib": 128, "cpu_count": 2}
-    # the allocator is a shell script: it reads lines behind ---, KEY: VALUE and nothing behind
+    # the allocator is a shell script: it reads the lines after ---, each KEY: VALUE and nothing more
     lines = allocator.splitlines()
     assert lines[0] == "---"
     assert all(re.fullmatch(r"#.*|(memory_mib|cpu_count): [0-9]+", line) for line in lines[1:])

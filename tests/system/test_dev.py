@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""enclavectl dev with the real programs: ready, used, renewed, kept, and nothing left behind."""
+"""enclavectl dev with the real programs: ready, used, renewed, kept, and nothing left over."""
 import glob
 import json
 import os
@@ -103,7 +103,7 @@ def test_given_key_opens_what_is_sealed(env, tmp_path):
     state = json.loads(AESGCM(tsk).decrypt(sealed[:12], sealed[12:], None), parse_float=str)
     assert (state["agent"], state["iteration"]) == ("B", 2)
     assert state["data"]["input_received"] == ["1.50"]
-    # neither the key nor a secret is in what is left or was said, but where the simulator reads it
+    # neither the key nor a secret is in the files or the output, except where the simulator reads it
     for path in glob.glob(str(tmp_path / "kept" / "**"), recursive=True):
         if os.path.isfile(path):
             assert os.stat(path).st_mode & 0o077 == 0 or path.endswith(".pem")

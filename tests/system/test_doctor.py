@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""enclavectl doctor: each of the three troubleshooting entries, told apart, with cause and remedy."""
+"""enclavectl doctor: it tells the three troubleshooting entries apart, each with cause and remedy."""
 import datetime
 import json
 import os

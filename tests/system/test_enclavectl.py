@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""enclavectl against a service that answers as told: requests, answers, failures, exit codes."""
+"""enclavectl against a service with scripted answers: requests, answers, failures, exit codes."""
 import json
 import os
 import pty

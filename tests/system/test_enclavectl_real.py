@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""enclavectl with a real enclaved-dev and the simulators: why KMS refuses, told to the operator."""
+"""enclavectl with a real enclaved-dev and the simulators: why KMS refuses, explained to the operator."""
 import json
 import os
 import subprocess

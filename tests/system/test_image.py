@@ -74,7 +74,7 @@ def test_ramdisks(files):
 
 
 def test_cpio_and_gzip_unpack_them(files, tmp_path):
-    """The two programs read one ramdisk behind the other, as a loader hands them to the kernel."""
+    """The two programs read one ramdisk after the other, as a loader hands them to the kernel."""
     if shutil.which("cpio") is None:
         pytest.skip("no cpio")
     module = files.write("nsm.ko", elf(1))
@@ -83,7 +83,7 @@ def test_cpio_and_gzip_unpack_them(files, tmp_path):
     for ramdisk in boot, application:
         archive = subprocess.run(["gzip", "-dc"], input=ramdisk, capture_output=True,
                                  timeout=30)
-        assert archive.returncode in (0, 2), archive.stderr  # 2: a warning of the zeros behind it
+        assert archive.returncode in (0, 2), archive.stderr  # 2: a warning about the zeros after it
         assert archive.stdout == gzip.decompress(ramdisk)
         # Devices need root: the rest is unpacked.
         done = subprocess.run(["cpio", "-idm", "--quiet", "--nonmatching", "dev/console"],

@@ -179,7 +179,7 @@ def test_what_is_wrong_is_named(path, name):
 
 
 def test_one_thing_is_told_once(path):
-    """A fault of the header does not drag others behind it."""
+    """One fault of the header is reported once, without others that follow from it."""
     for name in ("crc", "flags", "reserved", "unused", "outside", "size", "own flags", "no kernel",
                  "no cmdline", "no ramdisk", "two cmdlines", "zero byte", "no JSON"):
         problems = verify(path, CASES[name][0]())
@@ -312,7 +312,7 @@ def test_a_good_signature_of_another_image(path, signed):
 # --- hostile files --------------------------------------------------------------------------------
 
 def reseal(data):
-    """The same with a good CRC, so that what lies behind it is reached."""
+    """The same with a good CRC, so that verify reads beyond it."""
     return data[:544] + struct.pack(">I", zlib.crc32(data[:544] + data[548:])) + data[548:]
 
 
@@ -326,7 +326,7 @@ def test_every_byte_of_the_headers(path, signed):
     for at in places:
         data = bytearray(signed.raw)
         data[at] ^= 0xff
-        if at % 16 == 0 or 544 <= at < 548:  # the CRC alone tells it
+        if at % 16 == 0 or 544 <= at < 548:  # only the CRC shows it
             assert verify(path, bytes(data)), at
         if 544 <= at < 548:
             continue
@@ -352,7 +352,7 @@ def test_every_byte_of_the_signature(path, signed):
 
 @pytest.mark.slow
 def test_every_length(path, signed):
-    """Cut anywhere, or with bytes behind."""
+    """Cut anywhere, or with bytes appended."""
     lengths = sorted({*range(0, 600, 7), *range(len(signed.raw) - 40, len(signed.raw)),
                       *(o + d for o in signed.offsets[:signed.count] for d in (-1, 0, 1, 11, 12))})
     for length in lengths:

@@ -51,7 +51,7 @@ OPTION = re.compile(r"^(CONFIG_\w+)=(\S+)$|^# (CONFIG_\w+) is not set$")
 
 
 def options():
-    """{name: value, None where it is to be off}"""
+    """{name: value, or None if it must be off}"""
     found = {}
     for line in CONFIG.read_text().splitlines():
         if match := OPTION.match(line):

@@ -29,7 +29,7 @@ def recipient_key():
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Two releases, each signed by its own certificate, and one that nobody signed."""
+    """Two releases, each signed by its own certificate, and one without a signature."""
     folder = tmp_path_factory.mktemp("images")
     signers = [Signer("one"), Signer("two")]
     made = {}
@@ -490,7 +490,7 @@ def test_unbelievable_documents(env, images, policy_file, module, recipient_key,
         document = write(tmp_path / "document", content)
         return refused(env, "--policy", policy, "--document", document, *more, verb="check")
 
-    assert "root: " in told(good) and "--nsm-root" in told(good)  # AWS signed nothing of this
+    assert "root: " in told(good) and "--nsm-root" in told(good)  # AWS did not sign this
     tampered = stored(module, recipient_key, images["a"][1], tamper=True)
     assert "not trusted: signature:" in told(tampered, "--nsm-root", root)
     expired = stored(module, recipient_key, images["a"][1], expired=True)

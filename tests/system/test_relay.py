@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""enclavectl relay: bytes, ends, limits, the list of destinations, and what it tells of itself."""
+"""enclavectl relay: bytes, ends, limits, the list of destinations, and what it reports of itself."""
 import contextlib
 import json
 import os
@@ -280,7 +280,7 @@ def test_memory_does_not_grow_with_what_is_not_read(run, destination):
 
 
 def test_a_dead_destination_holds_nobody_and_is_told(run, destination):
-    """The kernel of a listener whose queue is full answers nothing: as if there were nobody."""
+    """The kernel of a listener whose queue is full answers nothing, as if there were no host."""
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
         dead.listen(0)
@@ -357,7 +357,8 @@ def test_few_descriptors_mean_few_connections(run, destination):
 
 def test_descriptors_that_run_out_are_survived(run, destination):
     """The limit is taken away while it runs: clients are refused at once, not left waiting, the open
-    connection goes on, the status is still told, and all is well when there are descriptors again."""
+    connection goes on, the status can still be read, and clients are accepted again once there are
+    descriptors."""
     relay = run(destination().name)
     with relay.connect() as client:
         client.sendall(b"a")
@@ -442,7 +443,7 @@ def test_the_list_is_read_again(run, destination, tmp_path):
     with relay.connect() as old:
         old.sendall(b"1")
         assert read_exactly(old, 1) == b"1"
-        # nothing of a bad file is taken, not even its good lines
+        # a bad file is refused as a whole, its good lines too
         status = reload(f"other.example:1\n{there.name}\nnonsense\n", "line 3: ")
         assert status["allow"] == [there.name] and status["routes"][0]["allowed"]
         assert "the old one stays" in relay.log()
@@ -468,7 +469,7 @@ def test_the_list_is_read_again(run, destination, tmp_path):
     assert relay.route()["allowed"]
 
 
-# --- what it tells -------------------------------------------------------------------------------
+# --- what it reports -------------------------------------------------------------------------------
 
 def test_query_for_people_and_programs(run, destination, env):
     relay = run(destination().name)
@@ -607,7 +608,7 @@ def test_it_listens_on_vsock(run, destination):
 
 
 def test_tls_through_it(run, destination, tmp_path):
-    """openssl on one side, Python on the other; the relay in between knows nothing of it."""
+    """openssl on one side, Python on the other; the relay between them does not see it."""
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                     "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj",

@@ -348,7 +348,7 @@ def handled(enclave):
 
 
 def test_memory_for_answers_is_bounded(world, tmp_path):
-    """Answers that nobody takes: those beyond the limit are given up, with their connections."""
+    """Clients do not read: answers beyond the limit are dropped, and their connections closed."""
     enclave = Enclaved(world, tmp_path, listen=f"unix:{tmp_path}/enclaved.sock",
                        limits={"frame_bytes": 1 << 20, "buffered_bytes": 4 << 20}).ready()
     before = handled(enclave)

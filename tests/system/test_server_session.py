@@ -303,7 +303,7 @@ def test_rotation(world, start):
     assert json.loads(open_state(enclave.agent_a("after"), new_key))["iteration"] == 1
     answer = enclave.ask({"mode": "B", "payload": old})
     assert json.loads(open_state(answer["ciphertext"], new_key))["iteration"] == 2
-    # the same key again is no rotation
+    # the same key again is not a rotation
     assert enclave.configure(creds=None, wrapped=world.wrap(new_key))["rotated"] is False
 
 

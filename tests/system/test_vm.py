@@ -300,7 +300,7 @@ def test_killed_it_takes_qemu_along(image, tmp_path):
     # what it could not remove then stays in the test's folder
     vm = Vm(tmp_path, image.path, env=dict(os.environ, XDG_RUNTIME_DIR="", TMPDIR=str(tmp_path))).wait_ready()
     qemu, = children_of(vm.process.pid)
-    ended = os.pidfd_open(qemu)  # readable once it has ended, whoever gets its number then
+    ended = os.pidfd_open(qemu)  # readable once it has ended, even if its number is used again
     assert vm.stop(signal.SIGKILL) == -signal.SIGKILL
     assert select.select([ended], [], [], SECONDS)[0]
     os.close(ended)
@@ -336,7 +336,7 @@ def test_guests_that_never_start(init, tmp_path, how, options, says):
 
 
 def test_a_kernel_that_goes_nowhere(init, tmp_path):
-    """A header that says it is a kernel, and nothing behind it that runs."""
+    """A header that says it is a kernel, followed by nothing that runs."""
     kernel = bytearray(vm_tools.kernel_file().read_bytes())
     start = (kernel[0x1f1] + 1) * 512
     kernel[start:start + 4096] = b"\xeb\xfe" * 2048  # jumps to itself

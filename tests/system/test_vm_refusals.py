@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow  # it waits for what never starts
 def kernel():
     """The least that a kernel for x86 says of itself (Linux, arch/x86/boot.rst); it does not run."""
     head = bytearray(4096)
-    head[0x1f1] = 1  # one sector of set-up behind the first
+    head[0x1f1] = 1  # one sector of set-up after the first
     head[0x1fe:0x200] = b"\x55\xaa"
     head[0x202:0x206] = b"HdrS"
     head[0x206:0x208] = struct.pack("<H", 0x020f)

@@ -129,7 +129,7 @@ static void real_document(const struct json *doc, json_value v, struct bytes aws
         fail_msg("%s: %d %s", path, ok, err.cause);
     if (!aws)
         assert_int_equal(strncmp(err.cause, "root:", 5), 0);
-    /* The same by the root's fingerprint, at the time that the document itself tells. */
+    /* The same by the root's fingerprint, at the time that the document states. */
     ok = attestation_verify_by_fingerprint(&believed, buffer_bytes(&document), attestation_aws_root,
                                            ATTESTATION_OWN_TIME, &err);
     if (ok != (good && aws))
@@ -163,7 +163,8 @@ static void documents_of_the_field_are_judged_as_indexed(void **state)
     assert_int_equal(count, 12);
 }
 
-/* A chain of our own: 0 root, 1 zonal, 2 instance, 3 leaf; and what a test wants otherwise. */
+/* A chain of our own: 0 root, 1 zonal, 2 instance, 3 leaf; and what a test wants to be different.
+ */
 #define CERTS 4
 
 struct chain {

@@ -259,7 +259,7 @@ static void kernels(void **state)
     assert_int_equal(kernel.machine, MACHINE_X86_64);
     assert_string_equal(kernel.version, "6.12.1-x");
     close(input.fd);
-    /* Its version would lie behind the file: none is told. */
+    /* Its version would lie beyond the file: none is reported. */
     memcpy(x86 + 0x20e, "\xff\xff", 2);
     input = file_of(x86, sizeof x86);
     assert_true(kernel_identify(&kernel, &input, &err));

@@ -129,7 +129,7 @@ static void zlib_reads_all_of_it(void **unused)
 }
 
 /*
- * Registers of images hang on these bytes: whoever changes them changes PCR0 of every image. The
+ * Registers of images depend on these bytes: to change them changes PCR0 of every image. The
  * digests are of what was written when this was new.
  */
 static void the_same_bytes_for_ever(void **unused)

@@ -216,7 +216,7 @@ static void other_size(struct image *image)
     image->header.size[0]++;
 }
 
-/* Both sizes agree, and end far behind the file. */
+/* Both sizes agree, and end far beyond the file. */
 static void huge(struct image *image)
 {
     uint8_t *at = image->bytes.at + image->header.offset[4];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each allocation failing in turn: the first, the second, … until the work no longer notices. A
- * failure must be reported, leave nothing behind (the sanitizer's word), and the next try succeed.
+ * failure must be reported and leak nothing (the sanitizer's word), and the next try must succeed.
  * Linked with --wrap for malloc, calloc and mmap, so OpenSSL's allocations fail as well.
  */
 #include "tests/unit/tls_peer.h"

@@ -138,7 +138,7 @@ static void grammar(void **state)
     assert_int_equal(parse_copy(bytes_of("[1\0]", 4)), ERROR_NOT_JSON);
 }
 
-/* Each byte at each offset of a long string: the vector loop and the loop behind it agree. */
+/* Each byte at each offset of a long string: the vector loop and the loop after it agree. */
 static void bytes_in_strings(void **state)
 {
     (void)state;
@@ -436,7 +436,7 @@ static void strings(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const char *want; /* NULL: no UTF-8 */
+        const char *want; /* NULL: not UTF-8 */
     } rows[] = {
         {"\"\"", ""},
         {"\"abc\"", "abc"},

@@ -24,7 +24,7 @@ static struct policy *policy_of(const char *text, struct error *err)
     return policy_new(buffer_bytes(&b), err);
 }
 
-/* A statement, with its Effect, Principal, Action, Resource and what comes behind them. */
+/* A statement, with its Effect, Principal, Action, Resource and what follows them. */
 #define STATEMENT(effect, principal, action, more) \
     "{'Effect': '" effect "', 'Principal': " principal ", " action ", 'Resource': '*'" more "}"
 #define POLICY(statements) "{'Version': '2012-10-17', 'Statement': [" statements "]}"

@@ -211,7 +211,7 @@ static void jobs_are_answered_in_their_order(void **state)
     end(&b);
 }
 
-/* What cannot be read says nothing of the session. */
+/* A request that cannot be read says nothing about the session. */
 static void a_bad_request_is_no_outcome(void **state)
 {
     (void)state;

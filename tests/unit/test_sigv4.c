@@ -119,7 +119,7 @@ static void limits(void **state)
     request.query = bytes_text(query);
     buffer_reset(&out);
     assert_false(canonical_request(&out, &request, false));
-    /* a full buffer and a key that is too long are told */
+    /* a full buffer and a key that is too long are reported */
     BUFFER_AUTO small;
     buffer_init(&small, 10);
     request.query = bytes_text("");

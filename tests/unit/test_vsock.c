@@ -369,7 +369,7 @@ static void a_small_buffer_of_the_guest_gets_a_small_packet(void **state)
     assert_heard(b, "ef");
 }
 
-/* Fills the host socket and the window behind it; returns how many bytes were taken. */
+/* Fills the host socket and then the window; returns how many bytes were taken. */
 static size_t fill(struct bench *b)
 {
     static const uint8_t chunk[16384];

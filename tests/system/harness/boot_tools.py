@@ -16,7 +16,7 @@ QEMU = CACHE / "qemu" / "run"
 
 
 def static_init():
-    """An enclaved-init that runs where there is no other file: sanitizers' does not."""
+    """An enclaved-init that runs without any other file, which one with sanitizers does not."""
     for folder in (pathlib.Path(BUILD), ROOT / "build"):
         init = folder / "enclaved-init"
         if init.exists() and b"/ld-linux" not in init.read_bytes():

@@ -243,7 +243,7 @@ def unwrap_base64(text):
 
 
 def is_sanitized():
-    """Sanitizers want memory that a test may not take away."""
+    """Sanitizers need more memory than a test's limit would leave them."""
     with open(os.path.join(BUILD, "enclaved-dev"), "rb") as file:
         data = file.read()
     return b"__asan_" in data or b"__tsan_" in data

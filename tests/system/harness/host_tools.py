@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of enclavectl share: the program, a service that answers as told, and a fake instance
+"""What tests of enclavectl share: the program, a service with scripted answers, and a fake instance
 metadata service. Nothing here uses code of the project but the binary under test."""
 import http.server
 import json
@@ -34,7 +34,7 @@ def frame(content):
 
 
 class Raw(bytes):
-    """An answer that is sent as it is, without a frame; the connection closes behind it."""
+    """An answer that is sent as it is, without a frame; then the connection closes."""
 
 
 SILENCE = object()  # an answer that never comes

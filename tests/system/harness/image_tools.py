@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of enclave images share: files to build from, and readers of EIF, cpio and signatures
-that use nothing of the project: struct, hashlib, zlib, cbor2, cryptography."""
+that use no code of the project: struct, hashlib, zlib, cbor2, cryptography."""
 import datetime
 import gzip
 import hashlib
@@ -48,7 +48,7 @@ def arm_image(size=20000):
 
 
 def elf(kind, machine=62, interpreter=False, size=5000):
-    """An ELF header (kind 1: object, 2: program), perhaps a PT_INTERP, and bytes behind it."""
+    """An ELF header (kind 1: object, 2: program), perhaps a PT_INTERP, and bytes after it."""
     head = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, kind, machine, 1, 0x400000,
                        64, 0, 0, 64, 56, 1, 0, 0, 0)
     segment = struct.pack("<IIQQQQQQ", 3 if interpreter else 1, 5, 0, 0, 0, 0, 0, 0)

@@ -195,7 +195,7 @@ class NameServer:
         self.wanted = None
         self.asked = []  # (name, source port)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for _ in range(50):  # an address of this machine's that nobody uses
+        for _ in range(50):  # an unused address of this machine
             self.address = "127." + ".".join(str(1 + byte % 250) for byte in os.urandom(3))
             try:
                 self.socket.bind((self.address, 53))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /init of the images that tests/system/test_vm.py boots: a guest that does what it is told, one
+ * /init of the images that tests/system/test_vm.py boots: a guest that obeys commands, one
  * line a connection to vsock port 5000, or by vmtest=… on the kernel's command line misbehaves.
  */
 #include <errno.h>
@@ -123,7 +123,7 @@ static void nsm(int out, const char *arguments)
     close(fd);
 }
 
-/* connect CID PORT: says hello there and tells what comes back until the end. */
+/* connect CID PORT: says hello there and reports what comes back until the end. */
 static void connect_out(int out, unsigned cid, unsigned port)
 {
     char answer[256];
@@ -142,7 +142,7 @@ static void connect_out(int out, unsigned cid, unsigned port)
     close(fd);
 }
 
-/* The guest ends its side first and tells later, by a file, what it still read. */
+/* The guest ends its side first and later reports, in a file, what it still read. */
 static void end_first(int fd)
 {
     dprintf(fd, "over");
