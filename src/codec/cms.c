@@ -158,5 +158,5 @@ bool cms_parse(struct cms_envelope *out, struct buffer *content, struct bytes in
     ber_leave(&r);
     ber_leave(&r);
     ber_leave(&r);
-    return expect(&r, ber_done(&r), err, "bytes behind the envelope");
+    return expect(&r, ber_done(&r), err, "bytes follow the envelope");
 }

@@ -51,7 +51,7 @@ static const char *read_length(struct bytes headers, size_t max, size_t *length)
     while (headers.len > 0) {
         struct bytes line = take_line(&headers);
         if (has_name(line, "transfer-encoding:"))
-            return "a transfer encoding, none was asked for";
+            return "it has a transfer encoding, which was not requested";
         if (!has_name(line, "content-length:"))
             continue;
         if (found)
@@ -73,7 +73,7 @@ enum http_progress http_response_parse(struct http_response *out, struct bytes i
     size_t most = input.len < HTTP_HEAD_MAX ? input.len : HTTP_HEAD_MAX;
     *out = (struct http_response){0};
     if (known > 0 && memcmp(input.at, PREFIX, known) != 0)
-        return malformed(err, "no HTTP/1.1 status line");
+        return malformed(err, "it has no HTTP/1.1 status line");
     const uint8_t *blank = most > 0 ? memmem(input.at, most, "\r\n\r\n", 4) : NULL;
     if (blank == NULL)
         return most < HTTP_HEAD_MAX ? HTTP_INCOMPLETE : malformed(err, "its head is too long");
@@ -82,7 +82,7 @@ enum http_progress http_response_parse(struct http_response *out, struct bytes i
     struct bytes status = bytes_from(take_line(&out->head), PREFIX_LEN);
     if (!take_number(&status, 599, &out->status) || out->status < 100 ||
         (status.len > 0 && status.at[0] != ' '))
-        return malformed(err, "no HTTP/1.1 status line");
+        return malformed(err, "it has no HTTP/1.1 status line");
     size_t length;
     const char *wrong = read_length(out->head, body_max, &length);
     if (wrong == NULL && out->body.len > length)

@@ -124,7 +124,7 @@ static bool open_content(const struct recipient *recipient, const struct cms_env
     size_t len = 0, room = CMS_WRAPPED_KEY_SIZE + content.len;
     uint8_t *cek = secret_alloc(room);
     if (cek == NULL)
-        return error_set(err, ERROR_MEMORY, "no locked memory to open the CMS envelope in");
+        return error_set(err, ERROR_MEMORY, "no locked memory for the CMS envelope");
     uint8_t *plaintext = cek + CMS_WRAPPED_KEY_SIZE;
     bool ok = decrypt(recipient, envelope, content, cek, plaintext, &len);
     if (ok && len <= RECIPIENT_SECRET_MAX)
@@ -135,7 +135,7 @@ static bool open_content(const struct recipient *recipient, const struct cms_env
         return error_set(err, ERROR_ENVELOPE,
                          "the CMS envelope does not open: it is damaged or for another key");
     if (out->failed)
-        return error_set(err, ERROR_ENVELOPE, "the CMS envelope holds more than is wanted");
+        return error_set(err, ERROR_ENVELOPE, "the CMS envelope contains more bytes than expected");
     return true;
 }
 
@@ -153,7 +153,7 @@ bool recipient_open(const struct recipient *recipient, struct bytes envelope, st
         return false;
     if (content.len == 0 || content.len % AES_BLOCK != 0)
         return error_set(err, ERROR_ENVELOPE,
-                         "the CMS envelope: the content is not whole AES blocks");
+                         "the CMS envelope: the content is not a whole number of AES blocks");
     if (!open_content(recipient, &parts, buffer_bytes(&content), out, err)) {
         buffer_reset(out);
         return false;

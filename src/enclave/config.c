@@ -228,7 +228,7 @@ static bool settle_kms(struct config *c, struct error *err)
                      "required: a PEM file with the CA roots that KMS's certificate must chain to");
     const char *domain = domain_of(partition);
     if (c->host[0] == '\0' && domain == NULL)
-        return wrong(err, "kms", "endpoint", "required for a partition that is not known");
+        return wrong(err, "kms", "endpoint", "required, because the key's partition is unknown");
     if (c->host[0] == '\0')
         snprintf(c->host, sizeof c->host, "kms.%s.%s", c->region, domain);
     if (c->attempt_ms > c->total_ms)

@@ -14,7 +14,7 @@ static bool known_only(const struct json *doc, json_value object, const char *co
         for (const char *const *k = known; *k != NULL && !found; k++)
             found = json_string_is(doc, m, *k);
         if (!found)
-            return error_set(err, ERROR_UNKNOWN_MEMBER, "configure has a member that is not known");
+            return error_set(err, ERROR_UNKNOWN_MEMBER, "configure has an unknown member");
     }
     return true;
 }

@@ -31,7 +31,7 @@ bool environment_take(struct initial_secrets *secrets, struct error *err)
         return false;
     if ((c->access_key_id[0] == '\0') != (c->secret_access_key[0] == '\0'))
         return error_set(err, ERROR_CONFIG,
-                         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together");
+                         "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither");
     return kms_decode_wrapped(&secrets->wrapped, bytes_text(wrapped)) ||
            error_set(err, ERROR_CONFIG, "ENCRYPTED_TSK: %s", KMS_WRAPPED_FORM);
 }

@@ -37,12 +37,12 @@ static bool receive(struct kms_call *call, struct tls *tls, struct buffer *answe
         struct error why = {0};
         uint8_t *room = buffer_reserve(answer, READ_CHUNK);
         if (room == NULL)
-            return error_set(err, ERROR_MEMORY, "no room for the answer of KMS");
+            return error_set(err, ERROR_MEMORY, "no memory for the answer of KMS");
         if (!tls_read(tls, room, READ_CHUNK, &got, &why))
-            return lost(call, &why, ERROR_KMS_UNAVAILABLE, "no whole answer from KMS", err);
+            return lost(call, &why, ERROR_KMS_UNAVAILABLE, "the answer of KMS is incomplete", err);
         if (got == 0)
             return error_set(err, ERROR_KMS_UNAVAILABLE,
-                             "KMS closed the connection before its answer was whole");
+                             "KMS closed the connection before its answer was complete");
         buffer_commit(answer, got);
         enum http_progress progress =
             http_response_parse(response, buffer_bytes(answer), KMS_BODY_MAX, err);
@@ -59,7 +59,8 @@ static bool exchange_over(struct kms_call *call, int fd, struct bytes head, stru
         tls_connect(fd, call->roots, call->config->host, wait_for, &call->deadline, &why);
     if (tls == NULL) {
         enum error_code code = why.code == ERROR_DEADLINE ? ERROR_DEADLINE : ERROR_RELAY;
-        return lost(call, &why, code, "the relay answers, but no TLS server behind it", err);
+        return lost(call, &why, code, "the relay answers, but there is no TLS server behind it",
+                    err);
     }
     bool ok = tls_write(tls, head, &why) && tls_write(tls, body, &why);
     if (!ok)

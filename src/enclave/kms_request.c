@@ -109,5 +109,5 @@ bool kms_request_build(struct buffer *head, struct buffer *body, const struct km
     if (!body->failed && !write_head(head, buffer_bytes(body), call, now_us))
         return error_set(err, ERROR_CRYPTO, "the request to KMS cannot be signed");
     return (!body->failed && !head->failed) ||
-           error_set(err, ERROR_MEMORY, "no room for the request to KMS");
+           error_set(err, ERROR_MEMORY, "no memory for the request to KMS");
 }

@@ -89,8 +89,8 @@ static bool check_key(const struct json *doc, const char *key_arn, struct error 
         return malformed(err, "no KeyId");
     if (!bytes_equal_text(buffer_bytes(&key_id), key_arn))
         return error_set(err, ERROR_KEY_MISMATCH,
-                         "KMS unwrapped under another key than %s: the wrapped TSK is not the one "
-                         "that was made for this enclave",
+                         "KMS unwrapped the TSK under a different key than %s: the wrapped TSK is "
+                         "not the one that was made for this enclave",
                          key_arn);
     return true;
 }
@@ -104,7 +104,7 @@ static bool read_envelope(const struct config *config, const struct json *doc,
     if (has_plaintext(doc))
         return malformed(err, v == JSON_NONE || json_type(doc, v) != JSON_STRING
                                   ? "it has Plaintext and no CiphertextForRecipient: this endpoint "
-                                    "does not know Recipient"
+                                    "does not support Recipient"
                                   : "it has Plaintext besides CiphertextForRecipient");
     if (!check_key(doc, config->key_arn, err))
         return false;

@@ -195,10 +195,10 @@ static void measure(struct session *s)
     char pcr0[2 * NSM_PCR_SIZE];
     hex_encode(pcr0, bytes_of(m.pcr[0], NSM_PCR_SIZE));
     if (!m.known)
-        log_warning("measurements not known: %s", err.cause);
+        log_warning("cannot read the measurements: %s", err.cause);
     else if (measurements_are_debug(&m))
         log_warning("PCR0, PCR1 and PCR2 are zero: this enclave runs in debug mode, and no key "
-                    "policy should let it in");
+                    "policy should admit it");
     else
         log_info("PCR0 %.*s", (int)sizeof pcr0, pcr0);
     pthread_mutex_lock(&s->lock);
@@ -215,7 +215,7 @@ static void first_attempt(struct session *s)
     s->recipient = recipient_new(&err);
     bool ok = s->recipient != NULL;
     if (ok) {
-        log_debug("this boot's RSA key is made");
+        log_debug("made this boot's RSA key");
         ok = obtain_key(s, &s->secrets.credentials, buffer_bytes(&s->secrets.wrapped), &rotated,
                         &refusal, &err);
     }

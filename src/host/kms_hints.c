@@ -45,7 +45,7 @@ static const struct kms_hint hints[] = {
     {DENIED, "InvalidState", "the KMS key is pending deletion or not usable",
      "cancel its deletion, or wrap the TSK under another key"},
     {DENIED, "Validation",
-     "KMS does not take the attestation document: expired, or not signed under AWS's root",
+     "KMS does not accept the attestation document: expired, or not signed under AWS's root",
      "check the clock; a simulated NSM works with the simulated KMS only"},
     {DENIED, "AccessDenied",
      "the key policy does not allow this: a condition on the measurements (an image built anew has "
@@ -58,7 +58,7 @@ static const struct kms_hint hints[] = {
      "set the parent's clock (chrony); the enclave takes it from there"},
     {TLS, "expired", "the certificate of KMS has expired, or the clock is fast",
      "set the parent's clock (chrony); the enclave takes it from there"},
-    {TLS, "mismatch", "the certificate is for another name: the relay leads elsewhere",
+    {TLS, "mismatch", "the certificate is for another name: the relay leads to another server",
      "point the relay to kms.endpoint, port 443"},
     {TLS, "issuer", STRANGE, RAW},
     {TLS, "self-signed", STRANGE, RAW},

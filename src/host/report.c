@@ -53,19 +53,19 @@ static const struct {
     const char *name;
     const char *remedy;
 } remedies[] = {
-    {"network", "is enclaved running, and is --to its address?"},
-    {"closed", "does enclaved listen there? look at its log"},
+    {"network", "check that enclaved runs and that --to is its address"},
+    {"closed", "check that enclaved listens there; look at its log"},
     {"no_vsock", "use tcp:HOST:PORT or unix:PATH, or load the kernel module vsock"},
     {"deadline", "give a longer --timeout, or see enclavectl doctor"},
     {"bad_address", "use vsock:CID:PORT, tcp:HOST:PORT or unix:PATH"},
-    {"bad_format", "does enclaved listen at that address, and not another program?"},
+    {"bad_format", "check that enclaved, and not another program, listens at that address"},
     {"frame_truncated", "look at the log of enclaved"},
     {"frame_too_large", "send less at once, or raise limits.frame_bytes"},
     {"not_json", "a payload is JSON: quote a text as '\"text\"'"},
     {"not_configured", "run enclavectl configure"},
     {"missing_payload", "give --payload JSON, --payload-file FILE, or - for standard input"},
     {"unknown_mode", "enclaved serves modes A and B"},
-    {"authentication_failed", "was it sealed under this session key, and unchanged since?"},
+    {"authentication_failed", "the state must be unchanged, and sealed under this session key"},
     {"key_exhausted", "run enclavectl configure with a new wrapped TSK"},
     {"busy", "try again"},
     {"too_many_connections", "try again, or raise limits.connections"},
@@ -73,16 +73,16 @@ static const struct {
     {"no_credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an "
                        "instance role"},
     {"no_wrapped_tsk", "give --wrapped-tsk-file FILE or set ENCRYPTED_TSK"},
-    {"credentials_expired",
-     "renew them where they come from, then run enclavectl configure; --watch "
-     "does so in time"},
+    {"credentials_expired", "renew them at their source, then run enclavectl configure; with "
+                            "--watch it renews them in time"},
     {"region_mismatch", "leave --region out, or give the region of the pinned key"},
     {"encryption_context_mismatch", "leave --encryption-context out, or give the pinned one"},
     {"key_mismatch", "wrap the TSK under the KMS key that the configuration pins"},
     {"nsm_failed", "run enclavectl doctor inside the enclave"},
     {"relay_unreachable", "on the parent: enclavectl relay --listen vsock:any:8000 --destination "
                           "kms.REGION.amazonaws.com:443"},
-    {"tls_failed", "see enclavectl doctor: the relay's target, the roots, the clock"},
+    {"tls_failed",
+     "run enclavectl doctor, which checks the relay's target, the roots and the clock"},
     {"kms_denied", "see enclavectl doctor: it shows which condition failed"},
     {"kms_throttled", "try again"},
     {"kms_unavailable", "try again"},

@@ -141,7 +141,7 @@ static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr
         return error_set(err, ERROR_SIGNATURE,
                          "the signature does not verify under its certificate's key");
     if (index != 0)
-        return error_set(err, ERROR_SIGNATURE, "the signature is over register %llu, not over PCR0",
+        return error_set(err, ERROR_SIGNATURE, "the signature covers register %llu, not PCR0",
                          (unsigned long long)index);
     return bytes_equal(bytes_of(value, sizeof value), bytes_of(pcr0, SHA384_SIZE)) ||
            error_set(err, ERROR_SIGNATURE,

@@ -131,10 +131,10 @@ static bool parse_tcp(struct address *out, const char *rest, struct error *err)
             return true;
         }
     }
-    return error_set(err, ERROR_ADDRESS,
-                     "tcp:%.100s: give HOST as a number (127.0.0.1 or [::1]), names are not looked "
-                     "up here",
-                     rest);
+    return error_set(
+        err, ERROR_ADDRESS,
+        "tcp:%.100s: give HOST as a number (127.0.0.1 or [::1]), names are not resolved here",
+        rest);
 }
 
 static bool parse_unix(struct address *out, const char *path, struct error *err)

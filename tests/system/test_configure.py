@@ -174,7 +174,7 @@ def test_config_file_sections(env, service, tmp_path, header, profile):
     ("[p]\naws_access_key_id = A\n", "", "p", "has no aws_secret_access_key"),
     ("[p]\naws_secret_access_key = hush\n", "", "p", "has no aws_access_key_id"),
     ("[p]\naws_access_key_id =\naws_secret_access_key = hush\n", "", "p", "is empty"),
-    ("[p]\naws_access_key_id = A\naws_secret_access_key = hush hush\n", "", "p", "holds a space"),
+    ("[p]\naws_access_key_id = A\naws_secret_access_key = hush hush\n", "", "p", "contains a space"),
     ("", "[profile p]\nrole_arn = arn\nsource_profile = q\n", "p", "uses role_arn"),
     ("", "[profile p]\nsso_session = s\n", "p", "export-credentials --profile p"),
     ("", "[x]\n" + keys("BARE"), "x", "neither in"),

@@ -101,7 +101,7 @@ def test_nsm_is_there(env, tmp_path):
     ({"code": "tls_failed", "cause": "not trusted: certificate is not yet valid"}, "clock is slow"),
     ({"code": "tls_failed", "cause": "TLS: wrong version number"}, "does not speak TLS"),
     ({"code": "tls_failed", "cause": "TLS: unsupported protocol"}, "neither TLS 1.2"),
-    ({"code": "tls_failed", "cause": "not trusted: hostname mismatch"}, "relay leads elsewhere"),
+    ({"code": "tls_failed", "cause": "not trusted: hostname mismatch"}, "relay leads to another server"),
     ({"code": "credentials_expired"}, "credentials have expired"),
     ({"code": "nsm_failed", "cause": "x"}, "no attestation document"),
     ({"code": "brand_new", "cause": "x"}, "brand_new: x"),

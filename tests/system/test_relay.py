@@ -385,7 +385,7 @@ def test_descriptors_that_run_out_are_survived(run, destination):
 # --- the list of destinations --------------------------------------------------------------------
 
 @pytest.mark.parametrize("to, options, told", [
-    ("s3.eu-central-1.amazonaws.com:443", [], "if it shall be: --allow s3.eu-central-1"),
+    ("s3.eu-central-1.amazonaws.com:443", [], "to allow it: --allow s3.eu-central-1"),
     ("kms.eu-central-1.amazonaws.com:80", [], "is not allowed"),
     ("169.254.169.254:80", [], "is not allowed"),
     ("kms.eu-central-1.amazonaws.com", [], "want HOST:PORT"),
@@ -490,7 +490,7 @@ def test_query_for_people_and_programs(run, destination, env):
 
 def test_query_without_a_relay(env, tmp_path):
     done = ctl("relay", "--query", f"unix:{tmp_path}/none", env=env)
-    assert done.returncode == 3 and b"is a relay running" in done.stderr
+    assert done.returncode == 3 and b"check that a relay runs" in done.stderr
     with Destination(lambda connection: (connection.sendall(b"{}"), connection.close())) as other:
         done = ctl("relay", "--query", f"tcp:127.0.0.1:{other.port}", env=env)
     assert done.returncode == 6 and b"not the status of a relay" in done.stderr

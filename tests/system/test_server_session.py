@@ -65,7 +65,7 @@ def test_wrapped_key_from_a_file(world, start, tmp_path):
 @pytest.mark.parametrize("env,cause", [
     ({"ENCRYPTED_TSK": "not base64!"}, "ENCRYPTED_TSK"),
     ({"ENCRYPTED_TSK": "QUJD" * 3000}, "ENCRYPTED_TSK"),
-    ({"AWS_ACCESS_KEY_ID": "AKID"}, "go together"),
+    ({"AWS_ACCESS_KEY_ID": "AKID"}, "or neither"),
 ])
 def test_bad_environment_is_refused(world, tmp_path, env, cause):
     with pytest.raises(AssertionError, match=cause):

@@ -174,7 +174,7 @@ static void survives_damage(void **state)
         }
         buffer_byte(&envelope, 0);
         assert_false(opens(key, buffer_bytes(&envelope), &out, &err));
-        assert_non_null(strstr(err.cause, "behind"));
+        assert_non_null(strstr(err.cause, "follow"));
     }
 }
 

@@ -38,7 +38,7 @@ bool credentials_set(struct buffer *field, struct bytes text, const char *name, 
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
             return error_set(err, ERROR_NO_CREDENTIALS,
-                             "%s of %.200s holds a space or a character that is not ASCII", name,
+                             "%s of %.200s contains a space or a character that is not ASCII", name,
                              origin);
     buffer_reset(field);
     buffer_append(field, text);

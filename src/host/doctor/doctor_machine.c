@@ -203,7 +203,9 @@ void doctor_clock(struct doctor *doctor)
     bool unknown = result < 0; /* not allowed here: nothing is known */
     bool loose = !unknown && (result == TIME_ERROR || (state.status & STA_UNSYNC) != 0);
     doctor_add(doctor, "clock", loose ? CHECK_WARN : CHECK_OK,
-               loose ? "run chrony; KMS refuses requests dated more than five minutes off" : NULL,
+               loose
+                   ? "run chrony; KMS refuses requests whose time is off by more than five minutes"
+                   : NULL,
                unknown ? "plausible; this system does not say whether it is synchronized"
                : loose ? "nothing synchronizes the clock of this machine"
                        : "synchronized");

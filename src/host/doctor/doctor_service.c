@@ -138,7 +138,7 @@ static void check_state(struct doctor *doctor, const struct json *doc)
                    failed ? NULL : "run enclavectl configure",
                    "enclaved has no session key and awaits its configuration");
     else
-        doctor_add(doctor, "service", CHECK_FAIL, "does enclaved listen there?",
+        doctor_add(doctor, "service", CHECK_FAIL, "check that enclaved listens there",
                    "the answer to health has an unknown state, or none");
     if (failed)
         explain_last_error(doctor, doc, last);
@@ -166,7 +166,7 @@ void doctor_service(struct doctor *doctor)
         return;
     }
     if (client_refused(&client)) {
-        doctor_add(doctor, "service", CHECK_FAIL, "does enclaved listen there?",
+        doctor_add(doctor, "service", CHECK_FAIL, "check that enclaved listens there",
                    "%.60s answers, but refuses to report its state", doctor->common.to);
         return;
     }

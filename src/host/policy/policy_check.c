@@ -134,10 +134,10 @@ static bool check_all(void *given, struct error *err)
         return error_set(err, ERROR_USAGE,
                          "nothing to compare with: give --document, --image or --measurements");
     if (!document && (c->evidence.root != NULL || c->at.given))
-        return error_set(err, ERROR_USAGE, "--nsm-root and --at go with --document");
+        return error_set(err, ERROR_USAGE, "--nsm-root and --at need --document");
     if (document && (c->instance_role != NULL || c->instance != NULL))
         return error_set(err, ERROR_USAGE,
-                         "--instance-role and --instance-id go with --image or --measurements: a "
+                         "--instance-role and --instance-id need --image or --measurements: a "
                          "document has PCR3 and PCR4");
     return true;
 }

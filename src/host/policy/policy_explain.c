@@ -96,7 +96,7 @@ static void put_reason(struct policy_explainer *e)
     if (e->deny)
         buffer_text(out, "denies it, whatever others allow");
     else if (e->matches && !e->attested)
-        buffer_text(out, "allows it with no condition on a register: whatever runs");
+        buffer_text(out, "allows it without a condition on a register, whatever runs");
     else if (e->matches)
         buffer_text(out, "allows it");
     else {

@@ -62,7 +62,7 @@ static bool set_route(struct relay *relay, size_t i, bool *any_vsock, struct err
     destination_text(&route->to, route->to_text);
     route->allowed = allow_has(&relay->allow, &route->to);
     if (!route->allowed)
-        return error_set(err, ERROR_USAGE, "%s is not allowed; if it shall be: --allow %s%s",
+        return error_set(err, ERROR_USAGE, "%s is not allowed; to allow it: --allow %s%s",
                          route->to_text, route->to_text,
                          relay->options->allow_file != NULL ? ", or a line in --allow-file" : "");
     relay->route_count++;

@@ -132,9 +132,10 @@ int relay_query(const struct relay_options *options)
         buffer_append(&out, buffer_bytes(&text));
     else if (ok)
         append_all(&out, &doc);
-    int code = ok ? report_print(&options->common, buffer_bytes(&out))
-                  : report_failure_with(&options->common, &err,
-                                        "is a relay running, and was --status this address?");
+    int code =
+        ok ? report_print(&options->common, buffer_bytes(&out))
+           : report_failure_with(&options->common, &err,
+                                 "check that a relay runs, and that this is its --status address");
     json_clear(&doc);
     return code;
 }

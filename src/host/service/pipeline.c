@@ -91,7 +91,7 @@ static int run(void *given)
     json_text_bytes(&w, "payload", buffer_bytes(&sealed_a));
     json_end(&w);
     if (request.failed) {
-        error_set(&err, ERROR_USAGE, "what Agent A sealed exceeds the frame limit");
+        error_set(&err, ERROR_USAGE, "the state that Agent A sealed exceeds the frame limit");
         return report_failure_with(&pipeline->common, &err, "send a smaller payload");
     }
     if (!ask(&pipeline->common, &client, &request, &sealed_b, &ended))

@@ -81,9 +81,10 @@ static bool check_file(const char *path, struct error *err)
     if (!S_ISREG(st.st_mode))
         return error_set(err, ERROR_CONFIG, "the database %s is not a regular file", path);
     if ((st.st_mode & 077) != 0)
-        return error_set(err, ERROR_CONFIG,
-                         "the database %s holds keys and must not be readable by others: chmod 600",
-                         path);
+        return error_set(
+            err, ERROR_CONFIG,
+            "the database %s contains keys, and others must not be able to read it: chmod 600",
+            path);
     return true;
 }
 
