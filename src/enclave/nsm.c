@@ -70,7 +70,7 @@ static bool open_answer(struct nsm_call *call, struct bytes answer, struct error
     if (error_name.at != NULL)
         return refused(call, error_name, err);
     if (value.at == NULL)
-        return malformed(call, "it answers another request", err);
+        return malformed(call, "it answers a different request", err);
     call->value = cbor_reader(value);
     return true;
 }
@@ -108,7 +108,7 @@ static bool read_bytes(struct nsm_call *call, const char *name, struct bytes *ou
             (void)cbor_skip(r);
     }
     if (!cbor_reader_done(r) || twice)
-        return malformed(call, "a member of the wrong type, or twice", err);
+        return malformed(call, "a member has the wrong type or occurs twice", err);
     return out->at != NULL || malformed(call, "a member is missing", err);
 }
 
@@ -209,6 +209,6 @@ bool nsm_attest(struct nsm *nsm, const struct nsm_claims *claims, struct buffer 
         return malformed(&call, "the document is empty", err);
     buffer_append(document, view);
     if (document->failed)
-        return error_set(err, ERROR_NSM, "NSM Attestation: no room for the document");
+        return error_set(err, ERROR_NSM, "NSM Attestation: no memory for the document");
     return true;
 }

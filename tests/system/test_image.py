@@ -472,7 +472,7 @@ def test_registers_of_host_certificate_and_file(files):
 
 
 @pytest.mark.parametrize("arguments, why", [
-    ([], "which register"),
+    ([], "give a register"),
     (["--ramdisk", "x"], "need --kernel"),
     (["--instance-role", "arn:aws:sts::123456789012:assumed-role/a/b"], "the ARN of a session"),
     (["--instance-role", "role"], "is the ARN of a role"),

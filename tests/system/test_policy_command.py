@@ -234,7 +234,7 @@ def test_debug_mode_by_request_only(env, tmp_path, images, key_under):
     assert "--allow-debug" in refused(env, "--measurements", file, *WHO)
     done = ctl("policy", "render", "--measurements", file, *WHO, *PAIRS, *PROVISIONER,
                "--allow-debug", env=env)
-    assert done.returncode == 0 and b"any enclave in debug mode" in done.stderr
+    assert done.returncode == 0 and b"every enclave in debug mode" in done.stderr
     key = key_under(done.stdout)
     assert key.allows({}) and not key.allows(images["a"][1])
 
@@ -455,7 +455,7 @@ def test_deny_and_no_condition(env, images, tmp_path):
     policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [allow, deny]}))
     told = check(env, policy, "--image", path, "--principal", ROLE)
     assert told["verdict"] == "denied_explicitly"
-    assert told["reasons"] == ["statement Open allows it with no condition on a register: "
+    assert told["reasons"] == ["statement Open allows it without a condition on a register, "
                                "whatever runs",
                                "statement Old denies it, whatever others allow"]
     told = check(env, policy, "--image", images["b"][0], "--principal", ROLE)
@@ -563,8 +563,8 @@ def test_documents_that_aws_signed(env, tmp_path):
 @pytest.mark.parametrize("arguments, told", [
     ([], "needs --policy FILE"), (["--policy", "{p}"], "nothing to compare"),
     (["--policy", "{p}", "--image", "{a}", "--measurements", "x"], "give one of"),
-    (["--policy", "{p}", "--image", "{a}", "--at", "document"], "go with --document"),
-    (["--policy", "{p}", "--image", "{a}", "--nsm-root", "x"], "go with --document"),
+    (["--policy", "{p}", "--image", "{a}", "--at", "document"], "need --document"),
+    (["--policy", "{p}", "--image", "{a}", "--nsm-root", "x"], "need --document"),
     (["--policy", "{p}", "--document", "x", "--instance-role", ROLE], "a document has PCR3"),
     (["--policy", "{p}", "--document", "x", "--at", "yesterday"], "--at takes a time"),
     (["--policy", "{p}", "--image", "{a}", "--instance-id", "i"], "not an instance id"),

@@ -61,9 +61,9 @@ static bool check(void *given, struct error *err)
     if (dev->kernel_lock == NULL && dev->memory == NULL && dev->cpus == NULL && dev->boot == NULL &&
         !dev->debug_mode && !dev->image_only)
         return true;
-    return error_set(err, ERROR_USAGE,
-                     "--kernel-lock, --memory, --cpus, --debug-mode, --boot and --image-only go "
-                     "with --kernel");
+    return error_set(
+        err, ERROR_USAGE,
+        "--kernel-lock, --memory, --cpus, --debug-mode, --boot and --image-only need --kernel");
 }
 
 static int report_ready(const struct dev *dev)

@@ -72,7 +72,7 @@ static bool read_all(struct inspect *s, struct error *err)
 {
     size_t cmdline;
     if (s->path == NULL)
-        return error_set(err, ERROR_USAGE, "which FILE? see enclavectl image inspect --help");
+        return error_set(err, ERROR_USAGE, "give FILE; see enclavectl image inspect --help");
     if (!eif_file_open(&s->file, s->path, err) ||
         !eif_file_measure(&s->file, &s->measurements, err))
         return false;

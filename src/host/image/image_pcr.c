@@ -125,7 +125,7 @@ static bool find_all(struct pcr *p, struct error *err)
     if (p->file != NULL && !register_of_file(next_register(p, "PCR"), p->file, err))
         return false;
     return p->count > 0 ||
-           error_set(err, ERROR_USAGE, "which register? see enclavectl image pcr --help");
+           error_set(err, ERROR_USAGE, "give a register; see enclavectl image pcr --help");
 }
 
 /* Prints JSON in the form of nitro-cli pcr, or one line for each register. */

@@ -154,7 +154,7 @@ static bool check_register(const struct render *r, const struct policy_image *im
     if (registers_is_zero(&image->registers, index) && !r->allow_debug)
         return error_set(err, ERROR_USAGE,
                          "PCR%u of %.200s is all zeros: these are the registers of debug mode, "
-                         "which any enclave can have; give --allow-debug to take them",
+                         "which any enclave can have; give --allow-debug to accept them",
                          index, image->path);
     return true;
 }
@@ -272,8 +272,8 @@ static void warn(const struct render *r)
             "must allow kms:Decrypt, too");
     for (size_t i = 0; i < r->image_count; i++)
         if (registers_is_zero(&r->images[i].registers, 0))
-            report_note("warning: this policy lets any enclave in debug mode decrypt, whatever "
-                        "runs in it: for development only");
+            report_note("warning: this policy lets every enclave in debug mode decrypt, whatever "
+                        "it runs: use it for development only");
 }
 
 static int run(void *given)
