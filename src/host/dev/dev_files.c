@@ -50,7 +50,7 @@ static bool lock_state(struct dev *dev, struct error *err)
                      dev->state);
 }
 
-/* The path of --dir without links: enclaved's configuration has absolute paths. */
+/* The path of --state without links: enclaved's configuration has absolute paths. */
 static bool resolve_dir(struct dev *dev, struct error *err)
 {
     if (!make_folder(dev->dir, err))
