@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor for booting: a first process that opens a vsock listener, tells the parent by the
- * heartbeat that it is there, takes connections and closes them. Nothing else.
+ * The least that booting can take: a first process that opens a vsock listener, sends the parent
+ * the heartbeat, accepts connections and closes them.
  */
 #include <stdint.h>
 #include <sys/reboot.h>

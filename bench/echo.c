@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor: an echo server with the frames of docs/protocol.md and nothing else. One thread, one
- * epoll, one read and one write for all that a read brought. `echo ADDRESS` prints `ready ADDRESS`.
+ * The least that serving can take: an echo server with the frames of docs/protocol.md. It has one
+ * thread and one epoll, and writes once for each read. `echo ADDRESS` prints `ready ADDRESS`.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct connection {
     bool waiting_to_write;
     uint8_t *at;
     size_t len;   /* bytes in the buffer */
-    size_t ready; /* of these, whole frames to send back */
+    size_t ready; /* bytes of whole frames among them, to send back */
     size_t cap;
 };
 
@@ -36,7 +36,7 @@ static bool watch(int epoll, int operation, struct connection *c, uint32_t event
     return epoll_ctl(epoll, operation, c->fd, &event) == 0;
 }
 
-/* Marks the whole frames; makes room for the one that is on its way. False: too long, no memory. */
+/* Counts whole frames and makes room for the one that is arriving. False: too long, no memory. */
 static bool take_frames(struct connection *c)
 {
     size_t need = c->len + READ_SIZE;

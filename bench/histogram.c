@@ -3,7 +3,7 @@
 
 #define STEPS (UINT64_C(1) << HISTOGRAM_STEP_BITS)
 
-/* Values below STEPS have a slot each; above, every power of two is cut into STEPS equal parts. */
+/* Values below STEPS have a slot each; above, each power of two has STEPS equal slots. */
 static unsigned slot_of(uint64_t value)
 {
     if (value < STEPS)

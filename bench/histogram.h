@@ -15,7 +15,7 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t value);
 
-/* The value that share (0..1) of those counted do not exceed; 0 where none was counted. */
+/* The value that a share (0 to 1) of those counted do not exceed; 0 if none was counted. */
 uint64_t histogram_quantile(const struct histogram *h, double share);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The load: one thread, one epoll, a number of connections with a number of requests in flight on
- * each. Every answer is checked. Prints one line of JSON.
+ * Load: one thread and one epoll hold a number of connections, with a number of requests in flight
+ * on each. Every answer is checked. Prints one line of JSON.
  *
  *   load --to ADDRESS [--mode A|AB] [--size BYTES] [--connections N] [--depth N] [--each] [--echo]
  *        [--text] [--seconds S] [--warm-up S]
  *
- * AB: the answer to each A is sent back as a B, so half of the requests are of either kind. --each
- * makes a connection for each request. --echo expects the request back instead of a sealed state
- * (and takes B to be as long as one would be).
+ * With AB the answer to each A is sent as a B, so half of the requests are of each kind. --each
+ * makes a connection for each request. --echo expects the request as its answer, not a sealed
+ * state, and sends a B of the length that it would have.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -36,14 +36,14 @@ struct in_flight {
 };
 
 struct connection {
-    int fd; /* -1: none */
+    int fd; /* -1 if there is none */
     uint8_t *in;
     size_t in_len, in_cap;
     uint8_t *out;
     size_t out_at, out_len, out_cap;
     struct in_flight ring[DEPTH_MAX];
     unsigned first, count;
-    struct message b;    /* the B that was made of the last A's answer */
+    struct message b;    /* the B that carries the answer to the last A */
     enum mode next_mode; /* --each: what the next connection carries */
 };
 
@@ -110,7 +110,7 @@ static const struct message *message_of(const struct connection *c, enum mode mo
     return options.echo ? &run.echo_b : &c->b;
 }
 
-/* Puts a request behind what is to be sent and counts it as in flight from then on. */
+/* Appends a request to what is to be sent and counts it as in flight from then on. */
 static void enqueue(struct connection *c, enum mode mode, int64_t when)
 {
     const struct message *m = message_of(c, mode);
@@ -133,7 +133,7 @@ static void connect_one(struct connection *c)
     c->in_len = 0;
 }
 
-/* --each: the next request on a connection of its own; its time begins before it connects. */
+/* For --each: sends the next request on a new connection; its time begins before connecting. */
 static void reconnect(struct connection *c)
 {
     if (c->fd >= 0)
@@ -147,7 +147,7 @@ static void reconnect(struct connection *c)
     flush(c);
 }
 
-/* Checks one answer; hex then views what a B would carry (nothing of use for an echo). */
+/* Checks one answer. hex becomes a view of what a B would carry, but not with --echo. */
 static void check_answer(const struct connection *c, enum mode mode, struct bytes answer,
                          struct bytes *hex)
 {
@@ -166,7 +166,7 @@ static void check_answer(const struct connection *c, enum mode mode, struct byte
     exit(1);
 }
 
-/* What follows the request that was just answered: a B after an A if they alternate, else an A. */
+/* The next request after one that was answered: a B after an A if they alternate, else an A. */
 static void follow(struct connection *c, enum mode done, struct bytes hex, int64_t now)
 {
     c->next_mode = options.alternate && done == MODE_A ? MODE_B : MODE_A;
@@ -179,7 +179,7 @@ static void follow(struct connection *c, enum mode done, struct bytes hex, int64
 static void answered(struct connection *c, struct bytes answer, int64_t now)
 {
     if (c->count == 0)
-        stop("an answer that nobody asked for");
+        stop("an answer without a request");
     struct in_flight request = c->ring[c->first];
     c->first = (c->first + 1) % DEPTH_MAX;
     c->count--;
@@ -216,7 +216,7 @@ static void take_answers(struct connection *c)
     c->in_len -= at;
 }
 
-/* Reads until the socket is empty, as edge-triggered waiting demands. False: closed. */
+/* Reads until the socket is empty, as edge-triggered waiting demands. */
 static void serve(struct connection *c, uint32_t events)
 {
     bool more = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0;

@@ -39,8 +39,8 @@ static bool join(struct message *m, const char *head, struct bytes middle, const
 
 /*
  * A list of small records, as programs exchange them: objects, strings with an escape and with text
- * outside ASCII, integers, fractions, words. One last string fills what is left of size; where no
- * record fits, or text is wanted, it is all there is.
+ * outside ASCII, integers, fractions, words. A last string fills the rest of size; if no record
+ * fits or text is wanted, it is the only value.
  */
 static void fill_payload(char *at, size_t size, bool text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The requests that the load generator sends, and what a right answer to each looks like. */
+/* The requests that the load generator sends, and the check of the answers. */
 #ifndef BENCH_MESSAGES_H
 #define BENCH_MESSAGES_H
 
@@ -25,12 +25,12 @@ MUST_USE bool message_mode_a(struct message *m, size_t size, bool text);
 /* {"mode":"B","payload":"…"} around hex digits, replacing what m held. */
 MUST_USE bool message_mode_b(struct message *m, struct bytes hex);
 
-/* How many hex digits a state sealed by agent A has, as the shortest encoding of it. */
+/* The least number of hex digits that agent A's state with a payload of size has when sealed. */
 size_t sealed_digits(size_t payload_size);
 
 /*
- * Looks at an answer (without its length): true if it is {"status":"success","ciphertext":"…"} with
- * at least least_digits of hex, which *hex then views.
+ * Whether an answer, without its length, is {"status":"success","ciphertext":"…"} with at least
+ * least_digits of hex, of which *hex becomes a view.
  */
 MUST_USE bool answer_ciphertext(struct bytes answer, size_t least_digits, struct bytes *hex);
 

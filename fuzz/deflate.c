@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What deflate writes of any text, zlib reads back; and in which pieces it came makes no
- * difference. */
+/* zlib reads back what deflate writes of any text, in whatever pieces the text was passed. */
 #include "fuzz/fuzz.h"
 
 #include <zlib.h>

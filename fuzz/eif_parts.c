@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sections of an image that are parsed: by the first byte a signature, what it is over, or
- * metadata. */
+/*
+ * The sections of an image that are parsed. The first byte chooses: a signature, what is signed, or
+ * metadata.
+ */
 #include "fuzz/fuzz.h"
 
 #include "image/eif_metadata.h"
@@ -33,7 +35,7 @@ static void signature(struct bytes section)
     if (eif_signature_parse(&parsed, section, &err)) {
         FUZZ_CHECK(parsed.certificate.len + parsed.cose.len < section.len);
         show(buffer_bytes(&parsed.certificate));
-        /* Nothing signed by a key that the fuzzer has is over this register. */
+        /* The fuzzer has no key that signed this register. */
         FUZZ_CHECK(!eif_signature_verify(section, pcr0, &err) && err.code != ERROR_NONE);
     } else {
         FUZZ_CHECK(err.code == ERROR_FORMAT);

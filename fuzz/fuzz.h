@@ -6,14 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Holds in every build; a failure is a crash that libFuzzer keeps. */
+/* Checked in every build; a failure is a crash, whose input libFuzzer keeps. */
 #define FUZZ_CHECK(condition) \
     do {                      \
         if (!(condition))     \
             __builtin_trap(); \
     } while (0)
 
-/* Called once before all else, where a target has one. */
+/* Called once, first, if a target has one. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP answer: what is complete is not complete when cut, and malformed when longer. */
+/* HTTP answers: a complete one is incomplete when it is cut and malformed when it is longer. */
 #include "fuzz/fuzz.h"
 
 #include "formats/http_header.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Not every target has one. */
+/* Some targets have none. */
 #pragma weak LLVMFuzzerInitialize
 
 /* The bytes of a file in a block of exactly their size, so that a sanitizer sees a read beyond. */

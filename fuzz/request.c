@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole request, as the bytes of a frame, under a fixed key: input after its first byte is sealed
- * first where that byte is odd, so that agents meet hostile states too. */
+/*
+ * A whole request, the bytes of a frame, under a fixed key. If the first byte is odd, the rest is
+ * sealed and sent as a state, so that agents meet hostile states too.
+ */
 #include <stdlib.h>
 
 #include "base/hex.h"
@@ -19,7 +21,7 @@ static struct service service = {.config = &config};
 static struct workspace workspace;
 static struct buffer request, answer, sealed;
 
-/* Keys lie in memory that the leak checker does not look into. */
+/* The leak checker does not search the memory that keys are in. */
 static void tear_down(void)
 {
     keyring_free(service.ring);
@@ -73,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ask_b(bytes_of(data + 1, size - 1));
     else
         buffer_append(&request, bytes_of(data + 1, size - 1));
-    /* health and configure need a session: not here */
+    /* health and configure need a session, which is not here */
     if (memmem(data, size, "op", 2) != NULL)
         return 0;
     FUZZ_CHECK(request_serve(&service, &workspace, buffer_bytes(&request), &answer));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue whose memory the guest fills as it likes: each input lies over the rings and buffers.
- * Every chain that is taken must be within the memory and the rules.
+ * A queue whose memory the guest fills as it likes: the input becomes the rings and buffers. Every
+ * chain that is taken must lie within the memory and obey the rules.
  */
 #include "fuzz/fuzz.h"
 
@@ -31,7 +31,7 @@ static void check_chain(const struct virtqueue_chain *chain)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* The parts stand close together in an input, so that mutations reach all of them. */
+    /* The parts are close together in an input, so that mutations reach all of them. */
     static const size_t parts[][2] = {{RING_AVAIL, 4 + 2 * SIZE},
                                       {RING_DESC, 16 * SIZE},
                                       {RING_USED, 4 + 8 * SIZE},

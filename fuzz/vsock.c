@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest that sends what it likes over vsock, and hosts that answer, read or leave as the input
- * has it. What is kept must stay within its bounds, and every packet for the guest be one.
+ * says. What is kept must stay within its bounds, and every packet to the guest must be
+ * well-formed.
  *
  * Each step is four bytes: what happens, the guest's port, the host's port or flags, a length.
  */

@@ -39,7 +39,7 @@ static int value_of(uint8_t c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* One group of four digits, pads of them '='; -1 if it is none, else 24 bits. */
+/* Decodes a group of four digits, of which the last pads are '=', to 24 bits; -1 if it is bad. */
 static int32_t decode_group(const uint8_t *at, unsigned pads)
 {
     int32_t group = 0;

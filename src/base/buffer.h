@@ -2,8 +2,8 @@
 /*
  * A growing byte buffer with a limit and a sticky failure: build the whole message, check once.
  *
- * Every buffer wipes the bytes it lets go of (growing, resetting, clearing), so nothing has to be
- * decided about what passes through it; a secret one takes its memory from secret_alloc besides.
+ * Every buffer wipes the bytes that it gives up (when it grows, is reset or is cleared), so nobody
+ * has to decide what may pass through it. A secret buffer also takes its memory from secret_alloc.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
@@ -27,26 +27,26 @@ void buffer_init_secret(struct buffer *b, size_t limit);
 /* Wipes and frees; the buffer can be used again. Safe on a zeroed struct. */
 void buffer_clear(struct buffer *b);
 
-/* Wipes what is in use, keeps the memory, forgets the failure. */
+/* Wipes what is in use, keeps the memory and forgets the failure. */
 void buffer_reset(struct buffer *b);
 
 /*
- * Makes room for more bytes behind len and returns where they go, or NULL (and failed is set).
- * buffer_commit then counts what was written there: n <= the room asked for.
+ * Makes room for more bytes after len and returns where they go, or NULL, and failed is set.
+ * buffer_commit then counts the n bytes that were written there, at most as many as asked for.
  */
 MUST_USE uint8_t *buffer_reserve(struct buffer *b, size_t more);
 void buffer_commit(struct buffer *b, size_t n);
 
-/* Each does nothing once failed is set. */
+/* Each appends; once failed is set, none does anything. buffer_text takes no wire data. */
 void buffer_append(struct buffer *b, struct bytes bytes);
 void buffer_text(struct buffer *b, const char *text);
 void buffer_byte(struct buffer *b, uint8_t byte);
 void buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Drops the first n <= len bytes, moving the rest to the front and wiping what is left behind. */
+/* Drops the first n <= len bytes: moves the rest to the front and wipes where it was. */
 void buffer_consume(struct buffer *b, size_t n);
 
-/* Goes back to the first len bytes, wiping what stood behind and forgetting the failure. */
+/* Keeps the first len bytes, wipes what came after them, and forgets the failure. */
 void buffer_truncate(struct buffer *b, size_t len);
 
 static inline struct bytes buffer_bytes(const struct buffer *b)

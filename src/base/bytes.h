@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The result of a function so marked must be looked at. */
+/* The result of a function with this mark must not be ignored. */
 #define MUST_USE          __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
@@ -44,8 +44,7 @@ static inline bool bytes_equal_text(struct bytes a, const char *text)
     return bytes_equal(a, bytes_text(text));
 }
 
-/* Compares without a branch on the content, for secrets, tags and digests. The lengths are public.
- */
+/* For secrets, tags and digests: compares without a branch on the content. Lengths are public. */
 static inline bool bytes_equal_secret(struct bytes a, struct bytes b)
 {
     if (a.len != b.len)

@@ -15,10 +15,10 @@ void hex_encode(char *out, struct bytes in)
     }
 }
 
-/* Digits are taken this many at a time, in loops over bytes that compilers make vector code of. */
+/* Digits decoded at a time, by loops over bytes that compilers turn into vector code. */
 #define DIGITS_A_TIME 64
 
-/* The value of each digit; not zero if one of them is none. */
+/* Writes the value of each digit; returns 0 if all of them are hex digits. */
 static unsigned values_of(uint8_t *restrict value, const uint8_t *restrict digit, size_t count)
 {
     uint8_t bad = 0;

@@ -10,7 +10,7 @@ void hex_encode(char *out, struct bytes in);
 
 /*
  * Decodes digits of either case into text.len / 2 bytes at out, which may be text itself. False if
- * the number of digits is odd or one of them is no digit; out then holds no meaning.
+ * the number of digits is odd or one of them is not a hex digit; out then has no meaning.
  */
 MUST_USE bool hex_decode(uint8_t *out, struct bytes text);
 

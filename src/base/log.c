@@ -19,7 +19,7 @@ void log_start(const char *program, enum log_level least)
     least_level = least;
 }
 
-/* Copies text, escaping what is not printable ASCII; at most room bytes. Returns their number. */
+/* Writes text, escaping what is not printable ASCII, to at most room bytes; returns how many. */
 static size_t put_escaped(char *out, size_t room, const char *text)
 {
     size_t len = 0;

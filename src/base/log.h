@@ -2,7 +2,7 @@
 /*
  * The log: one line a message on standard error, `2026-11-22T13:16:23.123456Z level program: text`.
  *
- * Whoever reads it is not trusted: keys, credentials, plaintext and payloads are never passed here.
+ * Its readers are not trusted: keys, credentials, plaintext and payloads must never be passed here.
  * Bytes outside printable ASCII are escaped (\xNN), so text from strangers cannot forge a line.
  */
 #ifndef BASE_LOG_H
@@ -12,7 +12,10 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
-/* program must outlive the log. Messages below least are dropped. Call before threads start. */
+/*
+ * Names the program in each line; the text must outlive the log. Messages below least are dropped.
+ * To be called before threads start.
+ */
 void log_start(const char *program, enum log_level least);
 
 /* Thread-safe: a line is one write(2). At most 1024 bytes of text; the rest is cut with "...". */

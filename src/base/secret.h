@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-/* Overwrites len bytes with zeros; the compiler cannot leave it out. at may be NULL if len is 0. */
+/* Overwrites len bytes with zeros, which no compiler removes. at may be NULL if len is 0. */
 void wipe(void *at, size_t len);
 
 /*
@@ -18,9 +18,9 @@ void wipe(void *at, size_t len);
 void secret_require_lock(bool required);
 
 /*
- * Returns size > 0 zeroed bytes, or NULL when memory or the right to lock it is missing. The caller
- * owns them and gives them back with secret_free and the same size. Whole pages: not for many small
- * objects.
+ * Returns size > 0 zeroed bytes, or NULL if there is no memory or no right to lock it. The caller
+ * owns them and frees them by secret_free with the same size. They take whole pages: do not use it
+ * for many small objects.
  */
 MUST_USE void *secret_alloc(size_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reader of BER (ITU-T X.690) for a known shape: enter and leave constructed values, of definite
- * or indefinite length, and take primitive ones. A failure is sticky: read the whole shape, check
- * once. Tags are single bytes; lengths up to 32 bits.
+ * or indefinite length, and take primitive ones. A failure is sticky: read the whole shape, then
+ * check once. Tags have one byte, lengths at most 32 bits.
  */
 #ifndef CODEC_BER_H
 #define CODEC_BER_H
@@ -21,8 +21,8 @@
 #define BER_CONTEXT_CONSTRUCTED(n) (0xa0 | (n))
 
 struct ber_level {
-    size_t end;      /* offset no content of this level passes */
-    bool indefinite; /* ends with two zero bytes, somewhere before end */
+    size_t end;      /* offset at which this level ends, or before it if indefinite */
+    bool indefinite; /* two zero bytes end it */
 };
 
 struct ber {
@@ -35,20 +35,20 @@ struct ber {
 
 void ber_init(struct ber *r, struct bytes input);
 
-/* The tag of the next value of this level; 0 at its end, or once failed. */
+/* The tag of the next value of this level; 0 at its end and after a failure. */
 uint8_t ber_peek(const struct ber *r);
 
-/* Goes into a constructed value; out of it, which must have been read to its end. */
+/* Goes into a constructed value of that tag; leaves it, which must have been read to its end. */
 void ber_enter(struct ber *r, uint8_t tag);
 void ber_leave(struct ber *r);
 
-/* Takes the content of a primitive value. Empty once failed. */
+/* The content of a primitive value of that tag, a view into the input; empty after a failure. */
 struct bytes ber_take(struct ber *r, uint8_t tag);
 
-/* Steps over the next value, whatever its tag, if its length is definite. */
+/* Passes over the next value, whatever its tag; its length must be definite. */
 void ber_skip(struct ber *r);
 
-/* True if nothing failed and the input is used up. */
+/* Whether nothing failed and nothing is left. */
 MUST_USE bool ber_done(const struct ber *r);
 
 #endif

@@ -55,7 +55,7 @@ struct cbor_reader {
     enum cbor_failure failed;
 };
 
-/* What stands before the content of each item. */
+/* What comes before the content of each item. */
 struct cbor_head {
     enum cbor_type major; /* CBOR_UNSIGNED to CBOR_SIMPLE */
     bool indefinite;      /* of an array or a map; a CBOR_SIMPLE is then the break that ends one */
@@ -92,7 +92,7 @@ bool cbor_fail(struct cbor_reader *r, enum cbor_failure why);
 
 /*
  * Writing, in the shortest form (RFC 8949, 4.2.1), to a buffer whose failure is sticky. A head is
- * the whole of an integer or a simple value, and what stands before the items of an array or map.
+ * the whole of an integer or a simple value, and what comes before the items of an array or map.
  */
 void cbor_put_head(struct buffer *out, enum cbor_type major, uint64_t argument);
 void cbor_put_bytes(struct buffer *out, struct bytes bytes);

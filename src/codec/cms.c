@@ -19,7 +19,7 @@ static bool bad(struct error *err, const char *what)
     return error_set(err, ERROR_ENVELOPE, "the CMS envelope: %s", what);
 }
 
-/* Where reading failed, the shape was wrong; otherwise the shape was right and a value was not. */
+/* Blames the shape if reading failed, otherwise the value if it is not the expected one. */
 static bool expect(const struct ber *r, bool value, struct error *err, const char *what)
 {
     if (r->failed)
@@ -77,8 +77,8 @@ static bool version(struct ber *r)
 
 /*
  * KeyTransRecipientInfo ::= SEQUENCE { version, issuerAndSerialNumber | [0] subjectKeyIdentifier,
- * keyEncryptionAlgorithm, encryptedKey }. Whom it names does not matter: the key fits or it does
- * not.
+ * keyEncryptionAlgorithm, encryptedKey }. Which recipient it names does not matter: our key opens
+ * it or does not.
  */
 static bool recipient_info(struct bytes *wrapped_key, struct ber *r, struct error *err)
 {
@@ -116,8 +116,7 @@ static void encrypted_content(struct buffer *content, struct ber *r)
     ber_leave(r);
 }
 
-/* EncryptedContentInfo ::= SEQUENCE { contentType, contentEncryptionAlgorithm, encryptedContent }
- */
+/* EncryptedContentInfo ::= SEQUENCE { contentType, contentEncryptionAlgorithm, content } */
 static bool content_info(struct bytes *iv, struct buffer *content, struct ber *r, struct error *err)
 {
     ber_enter(r, BER_SEQUENCE);

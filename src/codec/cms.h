@@ -3,7 +3,7 @@
  * Reading a CMS envelope (RFC 5652, section 6) in the one shape that KMS gives
  * CiphertextForRecipient: BER with definite or indefinite lengths, one KeyTransRecipientInfo,
  * RSAES-OAEP with SHA-256 and MGF1-SHA-256 and no label, AES-256-CBC, no attributes. Everything
- * else is refused by name.
+ * else is refused, with the part that differs in the cause.
  */
 #ifndef CODEC_CMS_H
 #define CODEC_CMS_H
@@ -20,8 +20,8 @@ struct cms_envelope {
 };
 
 /*
- * Appends the encrypted content, joined where it came in chunks, to content (its limit bounds it).
- * ERROR_ENVELOPE says which part was not as expected.
+ * Appends the encrypted content to content, whose limit bounds it; chunks are joined. The views of
+ * *out point into input. ERROR_ENVELOPE names the part that is not as expected.
  */
 MUST_USE bool cms_parse(struct cms_envelope *out, struct buffer *content, struct bytes input,
                         struct error *err);

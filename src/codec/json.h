@@ -65,8 +65,7 @@ void json_clear(struct json *doc);
  * Checks and indexes text, replacing what doc held. On failure doc is empty and err has
  * ERROR_NOT_JSON, ERROR_DUPLICATE_MEMBER, ERROR_TOO_DEEP, ERROR_TOO_MANY_VALUES or ERROR_MEMORY,
  * with the byte offset in its cause (never content). Whatever the text, memory is linear in
- * text.len and time is too, but for the names of an object, n of which may take n log n
- * comparisons.
+ * text.len, and so is time, except that n names of one object may take n log n comparisons.
  */
 MUST_USE bool json_parse(struct json *doc, struct bytes text, struct error *err);
 
@@ -75,8 +74,7 @@ static inline enum json_type json_type(const struct json *doc, json_value v)
     return (enum json_type)doc->nodes[v].type;
 }
 
-/* The value's text as it stands, a string's quotes included: it can be put into another document.
- */
+/* The value's text as it is in the document, a string's quotes included. */
 struct bytes json_raw(const struct json *doc, json_value v);
 
 /*

@@ -40,9 +40,9 @@ void json_base64(struct json_writer *w, const char *name, struct bytes bytes);
 void json_integer(struct json_writer *w, const char *name, int64_t value);
 void json_boolean(struct json_writer *w, const char *name, bool value);
 void json_null(struct json_writer *w, const char *name);
-/* Valid JSON, taken over as it is. */
+/* Valid JSON, which is copied as it is. */
 void json_verbatim(struct json_writer *w, const char *name, struct bytes json);
-/* For further kinds of value (json_writer_more.c): what stands before one, and a quoted string. */
+/* For further kinds of value (formats/json_print.h): what comes before one, and a quoted string. */
 void json_begin(struct json_writer *w, const char *name);
 void json_put_string(struct buffer *out, struct bytes text);
 

@@ -5,8 +5,7 @@
 
 #include <stdint.h>
 
-/* The least and the greatest second byte: others would be overlong, surrogates or above U+10FFFF.
- */
+/* The second byte's bounds: beyond them are overlong forms, surrogates and more than U+10FFFF. */
 static inline uint8_t utf8_least(uint8_t first)
 {
     return first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
@@ -17,8 +16,7 @@ static inline uint8_t utf8_greatest(uint8_t first)
     return first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
 }
 
-/* The length of the well-formed sequence that starts with the byte at at, >= 0x80; 0 if none does.
- */
+/* The length of the well-formed sequence at at, whose first byte is >= 0x80; 0 if it is not one. */
 static inline unsigned utf8_length(const uint8_t *at, const uint8_t *end)
 {
     const uint8_t first = at[0];

@@ -15,16 +15,17 @@
 /* Most messages under one key with random nonces (SP 800-38D, 8.3): 2^32. */
 #define AEAD_SEALS_MAX (UINT64_C(1) << 32)
 
-struct aead; /* not for two threads at once */
+struct aead; /* for one thread at a time */
 
-/* NULL when memory is missing. The key is copied; aead_free wipes the copy. */
+/* NULL if there is no memory. The key is copied; aead_free wipes the copy. */
 MUST_USE struct aead *aead_new(const uint8_t key[AEAD_KEY_SIZE]);
 void aead_free(struct aead *aead);
 
 /*
  * Seals under the nonce that the caller put into out[0..11] (random, never used before): writes
- * ciphertext and tag behind it. out has plaintext.len + AEAD_OVERHEAD bytes; plaintext may lie at
- * out + AEAD_NONCE_SIZE, otherwise they must not overlap.
+ * ciphertext and tag after it. out has plaintext.len + AEAD_OVERHEAD bytes; plaintext may lie at
+ * out + AEAD_NONCE_SIZE, otherwise they must not overlap. False if OpenSSL fails; what was written
+ * is then wiped.
  */
 MUST_USE bool aead_seal(struct aead *aead, uint8_t *out, struct bytes plaintext);
 

@@ -14,8 +14,8 @@
 #include "base/secret.h"
 
 /*
- * OpenSSL's own allocations: private keys, expanded keys, session secrets, decrypted records. Some
- * it clears itself, many it does not; so every block remembers its size and is wiped when it goes.
+ * OpenSSL's own allocations: private keys, expanded keys, session secrets, decrypted records. It
+ * clears some itself and many not; so every block remembers its size and is wiped when it is freed.
  */
 struct block {
     alignas(max_align_t) size_t size;
@@ -45,7 +45,7 @@ static void wiping_free(void *at, const char *file, int line)
     free(block);
 }
 
-/* realloc(3) could move the block and leave its old bytes behind: always a new one, then wipe. */
+/* realloc(3) could move the block and not wipe the old one: always takes a new one, then wipes. */
 static void *wiping_realloc(void *at, size_t size, const char *file, int line)
 {
     if (at == NULL)
@@ -84,7 +84,7 @@ bool sha256(uint8_t out[SHA256_SIZE], struct bytes in)
 
 bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct bytes in)
 {
-    static const uint8_t none[1]; /* a NULL key would mean "the key of before" */
+    static const uint8_t none[1]; /* a NULL key would mean the previous key */
     size_t len = 0;
     const uint8_t *key_at = key.len > 0 ? key.at : none;
     bool ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_at, key.len, in.at, in.len, out,

@@ -57,7 +57,7 @@ struct bytes recipient_spki(const struct recipient *recipient)
     return bytes_of(recipient->spki, sizeof recipient->spki);
 }
 
-/* at: room for CMS_WRAPPED_KEY_SIZE bytes, the first CEK_SIZE of which become the key. */
+/* at has room for CMS_WRAPPED_KEY_SIZE bytes; the key becomes the first CEK_SIZE of them. */
 static bool unwrap_key(EVP_PKEY *key, struct bytes wrapped, uint8_t *at)
 {
     size_t len = CMS_WRAPPED_KEY_SIZE;
@@ -71,7 +71,7 @@ static bool unwrap_key(EVP_PKEY *key, struct bytes wrapped, uint8_t *at)
     return ok;
 }
 
-/* Without OpenSSL's padding check, which tells good from bad by its time. */
+/* Without OpenSSL's check of the padding, whose duration shows whether it was good. */
 static bool decrypt_blocks(uint8_t *out, const uint8_t *cek, struct bytes iv, struct bytes in)
 {
     int len = 0, rest = 0;
@@ -84,8 +84,7 @@ static bool decrypt_blocks(uint8_t *out, const uint8_t *cek, struct bytes iv, st
     return ok;
 }
 
-/* The length of PKCS #7 padding at the end of whole blocks, 0 if it is wrong; no branch on content.
- */
+/* The length of the PKCS #7 padding of whole blocks, 0 if it is wrong, without a branch on it. */
 static unsigned padding_length(struct bytes blocks)
 {
     const uint8_t *last = blocks.at + blocks.len - AES_BLOCK;
@@ -101,7 +100,7 @@ static unsigned padding_length(struct bytes blocks)
 
 /*
  * A wrapped key that does not open is replaced by a random one and the work goes on, so that
- * neither the error nor the time tells which step failed (RFC 3218).
+ * neither the error nor the time shows which step failed (RFC 3218).
  */
 static bool decrypt(const struct recipient *recipient, const struct cms_envelope *envelope,
                     struct bytes content, uint8_t *cek, uint8_t *plaintext, size_t *len)

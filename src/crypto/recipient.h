@@ -17,20 +17,20 @@
 struct evp_pkey_st;
 struct recipient; /* may be used by one thread at a time */
 
-/* Generates the key: 0.2 s on average, up to a second. NULL and *err on failure. */
+/* Generates the key, which takes 0.2 s on average and up to a second. NULL and *err on failure. */
 MUST_USE struct recipient *recipient_new(struct error *err);
-/* The same of a given key (OpenSSL's EVP_PKEY, or NULL), which it takes ownership of. */
+/* Takes ownership of a given key, OpenSSL's EVP_PKEY, also on failure; NULL fails. */
 MUST_USE struct recipient *recipient_take(struct evp_pkey_st *key, struct error *err);
 void recipient_free(struct recipient *recipient);
 
-/* The public key, valid as long as the recipient. */
+/* The public key, a view that is valid as long as the recipient. */
 struct bytes recipient_spki(const struct recipient *recipient);
 
 /*
  * Opens an envelope into out (reset first; should be a secret buffer). Requires exactly what KMS
  * sends: EnvelopedData with one KeyTransRecipientInfo, OAEP with SHA-256 and MGF1-SHA-256, AES-256-
- * CBC, content constructed or primitive. ERROR_ENVELOPE says which part was wrong, but not why a
- * decryption failed. out is empty on failure.
+ * CBC, content constructed or primitive. ERROR_ENVELOPE names the part that is wrong, but not why a
+ * decryption failed; ERROR_MEMORY. out is empty on failure.
  */
 MUST_USE bool recipient_open(const struct recipient *recipient, struct bytes envelope,
                              struct buffer *out, struct error *err);

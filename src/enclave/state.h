@@ -32,8 +32,7 @@ struct member_changes {
     size_t count; /* at most 64 */
 };
 
-/* Appends an object of w->state to the new state, changed; all else is carried over byte by byte.
- */
+/* Appends an object of w->state with the changes to the new state; no other byte changes. */
 void agent_copy_changed(struct workspace *w, json_value object,
                         const struct member_changes *changes);
 

@@ -154,15 +154,6 @@ bool attestation_parse(struct attestation *out, struct bytes payload, struct err
     return true;
 }
 
-bool attestation_is_debug(const struct attestation *a)
-{
-    for (size_t i = 0; i <= 2; i++)
-        for (size_t at = 0; at < a->pcr[i].len; at++)
-            if (a->pcr[i].at[at] != 0)
-                return false;
-    return true;
-}
-
 static void put_optional(struct buffer *out, const char *name,
                          const struct attestation_optional *field)
 {

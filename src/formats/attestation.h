@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The payload of a Nitro attestation document: a CBOR map inside a COSE_Sign1. Source of the shape
- * and limits: aws-nitro-enclaves-nsm-api, docs/attestation_process.md. Parsing trusts nothing and
- * proves nothing: pki/attestation_verify.h decides whether a document may be believed.
+ * and limits: aws-nitro-enclaves-nsm-api, docs/attestation_process.md. Parsing proves nothing:
+ * pki/attestation_verify.h decides whether a document is genuine.
  */
 #ifndef FORMATS_ATTESTATION_H
 #define FORMATS_ATTESTATION_H
@@ -37,14 +37,11 @@ struct attestation {
     struct attestation_optional nonce;
 };
 
-/* Definite and indefinite maps, any order, each member once. ERROR_FORMAT names the member. */
-MUST_USE bool attestation_parse(struct attestation *out, struct bytes payload, struct error *err);
-
 /*
- * Whether registers 0, 1 and 2 are all zero: an enclave in debug mode. One that is not listed
- * counts as zero: nothing is measured there.
+ * Reads a payload: maps of definite or indefinite length, members in any order, each once. The
+ * views of *out point into payload. ERROR_FORMAT names the member that is wrong.
  */
-bool attestation_is_debug(const struct attestation *a);
+MUST_USE bool attestation_parse(struct attestation *out, struct bytes payload, struct error *err);
 
 /* Appends the payload in the order of real documents, the outer map definite or indefinite. */
 void attestation_put(struct buffer *out, const struct attestation *a, bool indefinite);

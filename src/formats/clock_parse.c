@@ -31,7 +31,7 @@ static int take_digit(struct bytes *text)
 }
 
 /*
- * Takes off the front of text what the pattern says: a digit stands for the next field, written
+ * Takes what the pattern describes off the front of text: a digit is the next field, written
  * with that many digits, all else for itself.
  */
 static bool take(struct bytes *text, const char *pattern, int *field)

@@ -62,7 +62,7 @@ static bool element(struct cbor_reader *r, struct cbor_items *array, struct erro
     return cbor_next(r, array) || malformed(err, "it is not an array of four");
 }
 
-/* The next element, a byte string; what says that it is none. */
+/* The next element, which must be a byte string; what is the error if it is not. */
 static bool bytes_element(struct bytes *out, struct cbor_reader *r, struct cbor_items *array,
                           const char *what, struct error *err)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * COSE_Sign1 (RFC 9052, section 4.2) as Nitro uses it: array(4) of protected header, unprotected
- * header, payload and signature. Attestation documents and EIF signatures come untagged; tag 18 is
- * accepted where the caller says so.
+ * header, payload and signature. Attestation documents and EIF signatures are untagged; the caller
+ * says whether tag 18 is accepted.
  */
 #ifndef FORMATS_COSE_H
 #define FORMATS_COSE_H
@@ -15,7 +15,7 @@ enum cose_algorithm { COSE_ES256 = -7, COSE_ES384 = -35, COSE_ES512 = -36 };
 /* Views into the parsed input. */
 struct cose_sign1 {
     struct bytes protected_header;   /* the serialized map, as signed */
-    struct bytes unprotected_header; /* the map's encoding; what it says is not signed */
+    struct bytes unprotected_header; /* the map's encoding, which is not signed */
     struct bytes payload;
     struct bytes signature; /* r ‖ s */
     int64_t algorithm;      /* label 1 of the protected header */
@@ -23,7 +23,7 @@ struct cose_sign1 {
 
 enum cose_tag { COSE_UNTAGGED, COSE_TAGGED, COSE_TAG_OPTIONAL };
 
-/* Parses the shape; verifies nothing. ERROR_FORMAT names the part that is wrong. */
+/* Checks the shape and verifies nothing. ERROR_FORMAT names the part that is wrong. */
 MUST_USE bool cose_sign1_parse(struct cose_sign1 *out, struct bytes input, enum cose_tag tag,
                                struct error *err);
 

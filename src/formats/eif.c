@@ -117,6 +117,6 @@ const char *eif_type_name(uint16_t type)
 
 uint32_t eif_crc(uint32_t crc, struct bytes more)
 {
-    /* For no bytes at NULL zlib would begin anew. */
+    /* For no bytes at NULL zlib would start again. */
     return more.len == 0 ? crc : (uint32_t)crc32_z(crc, more.at, more.len);
 }

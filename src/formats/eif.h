@@ -43,8 +43,10 @@ struct eif_section_header {
     uint64_t size; /* of the data */
 };
 
-/* Reads what stands there, with no judgement but that it is a header at all: the magic number, and
- * no more sections than there is room for. ERROR_FORMAT. */
+/*
+ * Reads a header and checks only that it is one: its magic number, and that it counts no more
+ * sections than it has room for. ERROR_FORMAT.
+ */
 MUST_USE bool eif_header_parse(struct eif_header *out, const uint8_t at[EIF_HEADER_SIZE],
                                struct error *err);
 void eif_header_write(uint8_t at[EIF_HEADER_SIZE], const struct eif_header *header);
@@ -53,10 +55,10 @@ void eif_section_parse(struct eif_section_header *out, const uint8_t at[EIF_SECT
 void eif_section_write(uint8_t at[EIF_SECTION_HEADER_SIZE],
                        const struct eif_section_header *section);
 
-/* "kernel", "cmdline", … or "unknown". */
+/* "kernel", "cmdline", "ramdisk", "signature", "metadata" or "unknown". */
 const char *eif_type_name(uint16_t type);
 
-/* CRC-32 (IEEE 802.3) of more bytes behind those that gave crc; 0 to begin. */
+/* The CRC-32 (IEEE 802.3) of some bytes, whose CRC-32 is crc, and more; crc is 0 for none. */
 uint32_t eif_crc(uint32_t crc, struct bytes more);
 
 #endif

@@ -3,10 +3,7 @@
 
 #include <strings.h>
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
+#include "formats/text.h"
 
 /* Lines that are not a name, a colon and a value are skipped. */
 struct bytes http_header(const struct http_response *response, const char *name)
@@ -20,12 +17,7 @@ struct bytes http_header(const struct http_response *response, const char *name)
         if (line.len <= name_len || line.at[name_len] != ':' ||
             strncasecmp((const char *)line.at, name, name_len) != 0)
             continue;
-        struct bytes value = bytes_of(line.at + name_len + 1, line.len - name_len - 1);
-        while (value.len > 0 && is_space(value.at[0]))
-            value = bytes_of(value.at + 1, value.len - 1);
-        while (value.len > 0 && is_space(value.at[value.len - 1]))
-            value.len--;
-        return value;
+        return text_trim(bytes_of(line.at + name_len + 1, line.len - name_len - 1));
     }
     return bytes_of(NULL, 0);
 }

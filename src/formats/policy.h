@@ -19,11 +19,11 @@
 
 struct policy; /* owned; immutable after parsing */
 
-/* err: ERROR_FORMAT with what is malformed and where. */
+/* NULL on failure: ERROR_FORMAT with what is malformed and where, ERROR_MEMORY. */
 MUST_USE struct policy *policy_new(struct bytes text, struct error *err);
 void policy_free(struct policy *policy);
 
-/* One condition key of a request and its value, both UTF-8 views. Names compare without case. */
+/* A condition key of a request and its value, UTF-8 views. Names are compared without case. */
 struct policy_attribute {
     struct bytes name; /* kms:RecipientAttestation:PCR0, kms:EncryptionContext:purpose, … */
     struct bytes value;
@@ -40,7 +40,7 @@ struct policy_request {
 
 enum policy_effect { POLICY_ALLOWED, POLICY_DENIED_EXPLICITLY, POLICY_NOT_ALLOWED };
 
-/* What one condition asked for and what the request had. Views valid during the callback. */
+/* What one condition asked for and what the request had: views, valid during the callback. */
 struct policy_finding {
     struct bytes statement; /* Sid, or "statement 2" */
     bool deny;              /* the statement's effect is Deny */
@@ -54,8 +54,9 @@ struct policy_finding {
 typedef void (*policy_explain)(void *context, const struct policy_finding *finding);
 
 /*
- * Evaluates: an explicit Deny wins, then an Allow, else not allowed. explain, unless NULL, is
- * called for every element of every statement that was looked at, matched or not, in policy order.
+ * Decides: denied if a Deny matches, else allowed if an Allow does, else not allowed. explain,
+ * unless NULL, is called for each element of each statement, matched or not, in the order of the
+ * policy.
  */
 enum policy_effect policy_evaluate(const struct policy *policy,
                                    const struct policy_request *request, policy_explain explain,

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_attributes.h. */
 #include "formats/policy_attributes.h"
 
 #include <stdio.h>
@@ -7,7 +6,7 @@
 
 #include "base/hex.h"
 
-#define FIRST_ITEMS 48 /* all registers, and what else there usually is */
+#define FIRST_ITEMS 48 /* all registers and the usual other keys */
 
 void policy_attributes_init(struct policy_attributes *a)
 {
@@ -23,7 +22,7 @@ void policy_attributes_clear(struct policy_attributes *a)
     a->count = a->cap = 0;
 }
 
-/* Room for one more item; its number is bounded by the text's limit, as no name is empty. */
+/* Makes room for one more item. As no name is empty, the limit of the text bounds their number. */
 static bool grow(struct policy_attributes *a)
 {
     if (a->count < a->cap)
@@ -48,7 +47,7 @@ void policy_attributes_add(struct policy_attributes *a, const char *prefix, stru
     buffer_text(&a->text, prefix);
     buffer_append(&a->text, name);
     struct policy_attribute *item = &a->items[a->count++];
-    /* at is set once the text has stopped moving */
+    /* policy_attributes_settle sets at, when the text does not move any more */
     item->name = bytes_of(NULL, a->text.len - before);
     buffer_append(&a->text, value);
     item->value = bytes_of(NULL, value.len);

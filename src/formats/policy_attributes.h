@@ -2,8 +2,7 @@
 /*
  * The condition keys of a request, collected: what KMS knows of the caller, of the attestation
  * document and of the encryption context (KMS Developer Guide, "AWS KMS condition keys", "Condition
- * keys for Nitro Enclaves"). The simulated KMS and `enclavectl policy check` decide by the same
- * ones.
+ * keys for Nitro Enclaves"). The simulated KMS and `enclavectl policy check` both decide by these.
  */
 #ifndef FORMATS_POLICY_ATTRIBUTES_H
 #define FORMATS_POLICY_ATTRIBUTES_H
@@ -11,7 +10,7 @@
 #include "formats/attestation.h"
 #include "formats/policy.h"
 
-/* Names and values together, bytes: registers, and an encryption context with its prefixes. */
+/* Bytes of all names and values: registers, and an encryption context with its prefixes. */
 #define POLICY_ATTRIBUTES_MAX (512u << 10)
 
 #define POLICY_REGISTER_PREFIX "kms:RecipientAttestation:"
@@ -19,23 +18,22 @@
 #define POLICY_CONTEXT_PREFIX  "kms:EncryptionContext:"
 
 struct policy_attributes {
-    struct policy_attribute *items; /* owned; whole after policy_attributes_settle */
+    struct policy_attribute *items; /* owned; complete after policy_attributes_settle */
     size_t count;
     size_t cap;
-    struct buffer text; /* what the items view */
+    struct buffer text; /* what the items point into */
 };
 
 void policy_attributes_init(struct policy_attributes *a);
 void policy_attributes_clear(struct policy_attributes *a);
 
-/* Adds the key PREFIX NAME; both texts and the value are copied. A failure shows at the end. */
+/* Adds the key named by prefix and name. All is copied; a failure shows in settle. */
 void policy_attributes_add(struct policy_attributes *a, const char *prefix, struct bytes name,
                            struct bytes value);
 
 /*
- * Adds kms:RecipientAttestation:PCRn in lower-case hex, as KMS compares it, and for register 0
- * ImageSha384 besides. index: below PCR_COUNT; one that is not, or a value that is no register's,
- * is left out.
+ * Adds kms:RecipientAttestation:PCRn in lower-case hex, as KMS compares it, and for register 0 also
+ * ImageSha384. Adds nothing if index is PCR_COUNT or above or value is longer than a register.
  */
 void policy_attributes_add_register(struct policy_attributes *a, unsigned index,
                                     struct bytes value);
@@ -44,7 +42,10 @@ void policy_attributes_add_register(struct policy_attributes *a, unsigned index,
 void policy_attributes_add_document(struct policy_attributes *a,
                                     const struct attestation *document);
 
-/* The last thing: makes the items views. False if memory or POLICY_ATTRIBUTES_MAX was exceeded. */
+/*
+ * Completes the items; to be called after the last was added. False if an addition failed: there
+ * was no memory, or POLICY_ATTRIBUTES_MAX was exceeded.
+ */
 MUST_USE bool policy_attributes_settle(struct policy_attributes *a);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deciding by a key policy, as the IAM User Guide has it ("Policy evaluation logic", "Condition
+ * Deciding by a key policy, as the IAM User Guide defines it ("Policy evaluation logic", "Condition
  * operators"): within a statement everything must match; an explicit Deny wins over every Allow.
  */
 #include "formats/policy_internal.h"
@@ -28,7 +28,7 @@ static bool equal_ignoring_case(struct bytes a, struct bytes b)
     return true;
 }
 
-/* The length of the character at text[at]: '?' stands for one character, not for one byte. */
+/* The length of the character at text[at]: '?' matches one character, not one byte. */
 static size_t character(struct bytes text, size_t at)
 {
     size_t len = 1;
@@ -37,7 +37,7 @@ static size_t character(struct bytes text, size_t at)
     return len;
 }
 
-/* Whether text is like pattern with * and ?; only the last * is ever gone back to. */
+/* Whether text matches a pattern with * and ?. It is enough to backtrack to the last *. */
 static bool like(struct bytes pattern, struct bytes text, bool ignore_case)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;
@@ -76,7 +76,7 @@ static bool like_any(const struct policy_list *patterns, struct bytes text, bool
 
 /*
  * arn:aws:sts::A:assumed-role/ROLE/SESSION is a session of arn:aws:iam::A:role/PATH/ROLE. The
- * session's ARN leaves the path out; role names are unique within an account whatever their path.
+ * session's ARN omits the path; role names are unique within an account whatever their path.
  */
 static bool is_session_of(const struct policy_arn *session, const struct policy_arn *role)
 {
@@ -101,7 +101,8 @@ static bool principal_matches(struct bytes wanted, const struct policy_request *
     if (!policy_arn_parse(&arn, wanted))
         return false;
     if (bytes_equal_text(arn.service, "iam") && bytes_equal_text(arn.resource, "root"))
-        return bytes_equal(arn.account, request->account); /* the account, not only its root user */
+        return bytes_equal(arn.account,
+                           request->account); /* means the whole account, not its root user only */
     return policy_arn_parse(&caller, request->principal_arn) && is_session_of(&caller, &arn);
 }
 
@@ -129,14 +130,14 @@ static bool compare(enum policy_comparison comparison, struct bytes wanted, stru
         return bytes_equal(wanted, actual);
     case POLICY_LIKE:
         return like(wanted, actual, false);
-    default: /* Bool, too: true and false in any case */
+    default: /* and POLICY_BOOL: true and false are compared without case */
         return equal_ignoring_case(wanted, actual);
     }
 }
 
 /*
- * A key that the request has not: fails, but satisfies a negative operator and every IfExists. Of
- * several values one must match, or none if the operator is negative.
+ * A condition on a key that the request does not have fails, unless its operator is negative or
+ * IfExists. Of several values one must match, or none if the operator is negative.
  */
 static bool condition_matches(const struct policy_condition *c, const struct bytes *actual)
 {
@@ -182,7 +183,7 @@ static bool element(const struct evaluation *e, const char *name, const struct p
     return matched;
 }
 
-/* Looks at every element, also behind one that does not match: explain wants them all. */
+/* Goes on after an element that does not match, because explain wants every one. */
 static bool statement_matches(const struct evaluation *e)
 {
     const struct policy_statement *s = e->statement;
@@ -200,7 +201,7 @@ static bool statement_matches(const struct evaluation *e)
         all &= matched;
         struct policy_finding finding = {
             .condition = c->operator, .key = c->key, .matched = matched};
-        if (actual != NULL) /* an empty value is one, too */
+        if (actual != NULL) /* an empty value is a value */
             finding.actual = actual->len > 0 ? *actual : bytes_of("", 0);
         report(e, finding, &c->values);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parsed policy, which policy_parse.c builds and policy_evaluate.c reads. For nobody else. */
+/* A parsed policy, which policy_parse.c builds and policy_evaluate.c reads. Not for other files. */
 #ifndef FORMATS_POLICY_INTERNAL_H
 #define FORMATS_POLICY_INTERNAL_H
 
@@ -30,7 +30,7 @@ struct policy_condition {
 };
 
 struct policy_statement {
-    char label[POLICY_LABEL_SIZE]; /* its number, for those without a Sid */
+    char label[POLICY_LABEL_SIZE]; /* "statement" and its number, for one without a Sid */
     struct bytes sid;              /* empty if it has none */
     bool deny;
     bool not_action;
@@ -53,8 +53,8 @@ struct policy {
 bool policy_is_account(struct bytes text);
 
 /*
- * An ARN of IAM or STS, arn:PARTITION:SERVICE::ACCOUNT:RESOURCE, taken apart. False if text is none
- * or has a wildcard, which a principal cannot have.
+ * The parts of an ARN of IAM or STS, arn:PARTITION:SERVICE::ACCOUNT:RESOURCE. False if text is not
+ * one or has a wildcard, which a principal cannot have.
  */
 struct policy_arn {
     struct bytes service;
@@ -63,7 +63,7 @@ struct policy_arn {
 };
 bool policy_arn_parse(struct policy_arn *out, struct bytes text);
 
-/* The part of *rest before the next separator, which is consumed; all of it if there is none. */
+/* Takes the part before the next separator, or all, off *rest, and the separator with it. */
 struct bytes policy_split(struct bytes *rest, char separator);
 
 #endif

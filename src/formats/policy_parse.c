@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a key policy. What is not understood is refused: a policy that means something else to
- * the reader than to its author is worse than none.
+ * Reading a key policy. What is not understood is refused: it would be worse to give a policy
+ * another meaning than its author did.
  *
  *     {"Version": "2012-10-17", "Id": …, "Statement": [
  *         {"Sid": …, "Effect": "Allow" | "Deny", "Principal": "*" | {"AWS": LIST},
@@ -25,7 +25,7 @@ struct reader {
     const struct policy_statement *statement; /* the one being read; NULL outside */
     size_t values;                            /* in use */
     size_t conditions;                        /* in use */
-    bool variables; /* "${" starts a policy variable: since version 2012-10-17 */
+    bool variables; /* "${" starts a policy variable, since version 2012-10-17 */
 };
 
 PRINTF_LIKE(2, 3)
@@ -76,7 +76,7 @@ bool policy_arn_parse(struct policy_arn *out, struct bytes text)
            policy_is_account(out->account) && out->resource.len > 0;
 }
 
-/* The string v, unescaped. The room for all strings of the text was reserved at once. */
+/* String v, unescaped. The room for all strings of the text has been reserved. */
 static bool take_string(struct reader *r, json_value v, const char *what, struct bytes *out)
 {
     struct buffer *strings = &r->policy->strings;
@@ -224,7 +224,7 @@ static bool parse_operator(struct policy_condition *c)
     return false;
 }
 
-/* Of Bool and Null: "true", "false" or the bare words. */
+/* The values of Bool and Null: true and false, as strings or as JSON's own. */
 static bool take_booleans(struct reader *r, json_value v, struct policy_condition *c)
 {
     enum json_type type = json_type(&r->doc, v);
@@ -327,7 +327,7 @@ static bool take_statement(struct reader *r, json_value v)
     return true;
 }
 
-/* The members of the policy itself, but Statement. */
+/* The members of the policy itself except Statement. */
 static bool check_head(struct reader *r)
 {
     const struct json *doc = &r->doc;
@@ -348,7 +348,7 @@ static bool check_head(struct reader *r)
     return true;
 }
 
-/* Every view, condition and statement has a node of its own: the index bounds them all. */
+/* Every view, condition and statement has a node of its own, so the index bounds their numbers. */
 static bool allocate(struct reader *r)
 {
     struct policy *policy = r->policy;

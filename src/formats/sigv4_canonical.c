@@ -4,7 +4,7 @@
 #define QUERY_MAX     64 /* parameters */
 #define CANONICAL_MAX (1u << 20)
 
-/* URI encoding as SigV4 has it: all but RFC 3986's unreserved characters, upper-case digits. */
+/* URI encoding of SigV4: all but the unreserved characters of RFC 3986, with upper-case digits. */
 static void encode(struct buffer *out, uint8_t c)
 {
     bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -19,7 +19,7 @@ static void encode(struct buffer *out, uint8_t c)
     buffer_byte(out, (uint8_t)digits[c & 15]);
 }
 
-/* Takes what comes before the first separator off rest (all of it if there is none). */
+/* Takes the part before the first separator, or all, off *rest. */
 static struct bytes cut(struct bytes *rest, uint8_t separator)
 {
     const uint8_t *found = rest->len > 0 ? memchr(rest->at, separator, rest->len) : NULL;
@@ -39,7 +39,7 @@ static void path_as_is(struct buffer *out, struct bytes path)
     }
 }
 
-/* Segments without "", "." and "..", the latter taking back the one before. */
+/* Drops the segments "" and ".", and ".." together with the one before it. */
 static void path_normalized(struct buffer *out, struct bytes path)
 {
     size_t start = out->len;
@@ -58,7 +58,7 @@ static void path_normalized(struct buffer *out, struct bytes path)
         buffer_byte(out, '/');
 }
 
-/* A parameter's or a header's name and value: offsets in the text of canonical forms. */
+/* The name and value of a parameter or header, as offsets in the text of canonical forms. */
 struct part {
     size_t name, value, end;
 };
@@ -76,7 +76,7 @@ static int hex_value(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* What is percent-encoded already is decoded first, so that either form is signed alike. */
+/* Decodes what is percent-encoded first, so that both forms are signed alike. */
 static void encode_query_part(struct buffer *out, struct bytes part)
 {
     for (size_t i = 0; i < part.len; i++) {
@@ -106,7 +106,7 @@ static bool part_before(const struct buffer *text, const struct part *a, const s
     return order < 0;
 }
 
-/* Parameters sorted by encoded name, then value; an insertion sort, as they are few. */
+/* Sorts parameters by encoded name, then by value; by insertion, as they are few. */
 static bool canonical_query(struct buffer *out, struct bytes query)
 {
     BUFFER_AUTO text;
@@ -154,7 +154,7 @@ static int compare_names(struct bytes a, struct bytes b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
-/* The headers by name; those of one name in the order given. */
+/* Sorts headers by name; those of one name stay in the order given. */
 static void sort_headers(const struct sigv4_header **sorted, const struct sigv4_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++) {
@@ -166,7 +166,7 @@ static void sort_headers(const struct sigv4_header **sorted, const struct sigv4_
     }
 }
 
-/* White space at the ends goes, within it becomes one space each. */
+/* Removes white space at the ends and turns each run within into one space. */
 static void header_value(struct buffer *out, struct bytes value)
 {
     bool begun = false, space = false;
@@ -184,7 +184,7 @@ static void header_value(struct buffer *out, struct bytes value)
     }
 }
 
-/* Names in lower case; values of one name joined by commas. Returns the number of headers. */
+/* Puts names in lower case and joins values of one name by commas. Returns how many are left. */
 static size_t canonical_headers(struct buffer *text, struct part parts[SIGV4_HEADERS_MAX],
                                 const struct sigv4_request *request)
 {

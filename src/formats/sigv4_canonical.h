@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The canonical form of any request, for those who do not write it themselves: the simulator, which
- * rebuilds what a client says it signed, and the published cases. enclaved's own one is canonical
- * as it stands.
+ * The canonical form of any request: for the simulator, which rebuilds what a client claims to have
+ * signed, and for the published test cases. The requests of enclaved are written in canonical form.
  */
 #ifndef FORMATS_SIGV4_CANONICAL_H
 #define FORMATS_SIGV4_CANONICAL_H
@@ -18,9 +17,9 @@ struct sigv4_canonical {
 };
 
 /*
- * Makes request, whose headers may have any case, order and spacing, canonical; out must not be
- * moved and wants clearing in any case. normalize_path: remove dot segments and double slashes
- * (every service but S3). False if a limit is exceeded.
+ * Makes a request canonical whose headers may have any case, order and spacing. out must not be
+ * moved, and must be cleared on success and on failure. normalize_path removes dot segments and
+ * double slashes, as for every service but S3. False if a limit is exceeded.
  */
 MUST_USE bool sigv4_canonicalize(struct sigv4_canonical *out, const struct sigv4_request *request,
                                  bool normalize_path);

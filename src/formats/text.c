@@ -9,7 +9,7 @@ bool text_is_blank(uint8_t c)
 struct bytes text_trim(struct bytes text)
 {
     while (text.len > 0 && text_is_blank(text.at[0]))
-        text = bytes_from(text, 1);
+        text = bytes_of(text.at + 1, text.len - 1);
     while (text.len > 0 && text_is_blank(text.at[text.len - 1]))
         text.len--;
     return text;

@@ -11,7 +11,7 @@
 /* A space, a tab, a line feed, or a carriage return. */
 bool text_is_blank(uint8_t c);
 
-/* The text without blanks at its start and its end. */
+/* The text without blanks at its start and its end; at is NULL only if it was. */
 struct bytes text_trim(struct bytes text);
 
 /* The offset of the first c, or the length of the text. */

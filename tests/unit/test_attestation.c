@@ -51,6 +51,8 @@ static void assert_register(const struct json *doc, json_value v, const char *na
     assert_true(bytes_equal(buffer_bytes(&want), value));
 }
 
+static const uint8_t zeros[PCR_SIZE];
+
 /* What the index says of a document that parses. */
 static void assert_as_indexed(const struct json *doc, json_value v, const struct attestation *a)
 {
@@ -58,9 +60,9 @@ static void assert_as_indexed(const struct json *doc, json_value v, const struct
     assert_true(json_int64(doc, json_member(doc, v, "ts_ms"), &timestamp));
     assert_int_equal(a->timestamp_ms, timestamp);
     assert_true(a->pcr_present == listed_registers(doc, v));
-    /* The index calls it debug when register 0 is zero. Where AWS measured, 1 and 2 are so too. */
-    if (member_true(doc, v, "aws_root"))
-        assert_int_equal(attestation_is_debug(a), member_true(doc, v, "debug"));
+    /* The index says debug where register 0 is zero. */
+    assert_int_equal(bytes_equal(a->pcr[0], bytes_of(zeros, PCR_SIZE)),
+                     member_true(doc, v, "debug"));
     assert_register(doc, v, "pcr0", a->pcr[0]);
     assert_register(doc, v, "pcr3", a->pcr[3]);
     assert_register(doc, v, "pcr4", a->pcr[4]);
@@ -214,7 +216,6 @@ static void chain_clear(struct chain *chain)
     }
 }
 
-static const uint8_t zeros[PCR_SIZE];
 static const uint8_t ones[PCR_SIZE] = {1, 1, 1};
 
 static struct attestation claims_of(const struct chain *chain)
@@ -327,7 +328,6 @@ static void own_documents_are_believed_both_ways(void **state)
         assert_int_equal(a.timestamp_ms, NOW_MS);
         assert_true(a.pcr_present == 0x1ffff);
         assert_true(bytes_equal(a.pcr[0], bytes_of(ones, PCR_SIZE)));
-        assert_false(attestation_is_debug(&a));
         assert_true(a.public_key.present);
         assert_bytes(a.public_key.value, "a key");
         assert_false(a.user_data.present);
@@ -339,20 +339,6 @@ static void own_documents_are_believed_both_ways(void **state)
                                             buffer_bytes(&chain.certs[0]), NOW_MS, &err));
     }
     chain_clear(&chain);
-}
-
-static void debug_means_registers_0_to_2_are_zero(void **state)
-{
-    (void)state;
-    struct attestation a = {.pcr_present = 7};
-    for (size_t i = 0; i < 3; i++)
-        a.pcr[i] = bytes_of(zeros, PCR_SIZE);
-    assert_true(attestation_is_debug(&a));
-    a.pcr[2] = bytes_of(ones, PCR_SIZE);
-    assert_false(attestation_is_debug(&a));
-    a = (struct attestation){.pcr_present = 8};
-    a.pcr[3] = bytes_of(ones, PCR_SIZE);
-    assert_true(attestation_is_debug(&a));
 }
 
 static void chains_with_a_fault_name_the_step(void **state)
@@ -691,7 +677,6 @@ int main(void)
         cmocka_unit_test(documents_of_the_field_are_judged_as_indexed),
         cmocka_unit_test(a_fingerprint_stands_for_a_root),
         cmocka_unit_test(own_documents_are_believed_both_ways),
-        cmocka_unit_test(debug_means_registers_0_to_2_are_zero),
         cmocka_unit_test(chains_with_a_fault_name_the_step),
         cmocka_unit_test(bundles_out_of_shape_are_refused),
         cmocka_unit_test(signatures_of_others_are_refused),
