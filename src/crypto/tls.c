@@ -58,7 +58,7 @@ static bool add_roots(X509_STORE *store, BIO *bio, struct error *err)
         if (added != 1)
             return error_set(err, ERROR_CONFIG, "root certificate %u cannot be used", count + 1);
     }
-    /* The end of the text is told by there being no further BEGIN line. */
+    /* At the end of the text there is no further BEGIN line. */
     if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
         return error_set(err, ERROR_CONFIG, "root certificate %u cannot be read", count + 1);
     if (count == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enclaved-dev: the same on a developer's machine, with an NSM behind a unix socket. Never
+/* enclaved-dev: the same on a developer's machine, with an NSM at a unix socket. Never
  * deployed. */
 #include <sys/socket.h>
 
@@ -21,7 +21,7 @@ static bool open_module(struct nsm *nsm, const char *where, struct error *err)
     return nsm_open_unix(nsm, where + 5, EXCHANGE_MS, err);
 }
 
-/* A port 0 is a port now, and its number is what "ready" shall say. */
+/* Port 0 has become a port, whose number "ready" must show. */
 static bool name_port(struct address *listen, int fd, struct error *err)
 {
     return address_bound(fd, listen, err);

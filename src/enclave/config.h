@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration: one JSON file, part of the image and so of its measurement. What enclaved
- * trusts (key, encryption context, endpoint, roots) stands here and nowhere else; nothing that
+ * trusts (key, encryption context, endpoint, roots) is here and nowhere else; nothing that
  * arrives while it runs can change it. docs/configuration.md lists the members.
  */
 #ifndef ENCLAVE_CONFIG_H

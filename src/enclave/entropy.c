@@ -14,7 +14,7 @@
 
 #define SEED_SIZE 512
 
-/* struct rand_pool_info of linux/random.h, with room for the seed behind its two numbers. */
+/* struct rand_pool_info of linux/random.h, with room for the seed after its two numbers. */
 struct seed {
     int entropy_count; /* bits */
     int buf_size;      /* bytes */

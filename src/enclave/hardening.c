@@ -28,8 +28,8 @@ static void raise_to_maximum(__rlimit_resource_t resource)
 
 /*
  * Locks the process, and what it maps later. Without CAP_IPC_LOCK all of that counts against
- * RLIMIT_MEMLOCK, touched or not, and a mapping beyond it fails, be it a thread's stack: a limit
- * without room for that is as good as none.
+ * RLIMIT_MEMLOCK, touched or not, and a mapping beyond the limit fails, a thread's stack included.
+ * So a limit without room for that is treated as a failure to lock.
  */
 static bool lock_process(void)
 {

@@ -10,9 +10,8 @@
 #include "base/error.h"
 #include "crypto/aead.h"
 
-#define KEYRING_KEYS_MAX                                                    \
-    4 /* the current key and three before it; an older one is dropped early \
-       */
+/* The current key and three before it; an older one is dropped early. */
+#define KEYRING_KEYS_MAX 4
 
 /* Each thread that serves requests has a number, because AEAD contexts are not shared. */
 enum keyring_thread { KEYRING_LOOP, KEYRING_WORKER, KEYRING_THREADS };
@@ -43,7 +42,7 @@ void keyring_release(struct keyring *ring, struct held_keys *held);
 
 /*
  * Seals in place: plaintext lies at sealed + AEAD_NONCE_SIZE, plaintext_len bytes, with room for
- * the tag behind it. ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED, ERROR_CRYPTO (nothing is left
+ * the tag after it. ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED, ERROR_CRYPTO (nothing is left
  * readable).
  */
 MUST_USE bool keyring_seal(const struct held_keys *held, enum keyring_thread thread,

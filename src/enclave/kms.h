@@ -40,7 +40,7 @@ struct initial_secrets {
 /* Decodes it into a buffer that is empty and not yet initialized; blank text leaves it empty. */
 MUST_USE bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64);
 
-/* Whether id and key are there, and all three could stand in a header: visible ASCII. */
+/* Whether id and key are present, and all three can be put into a header: visible ASCII. */
 bool kms_credentials_valid(const struct kms_credentials *credentials);
 
 /* What KMS said when it said no; for the log and the answer to configure. Printable ASCII. */

@@ -45,7 +45,7 @@ MUST_USE bool nsm_get_random(struct nsm *nsm, uint8_t *out, size_t len, struct e
 MUST_USE bool nsm_read_pcr(struct nsm *nsm, uint16_t index, uint8_t value[NSM_PCR_SIZE],
                            struct error *err);
 
-/* What a document shall state; a field whose at is NULL is left out (CBOR null). */
+/* What a document states; a field whose at is NULL is left out (CBOR null). */
 struct nsm_claims {
     struct bytes user_data;
     struct bytes nonce;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What enclaved is in an enclave, be it PID 1 or not. */
+/* What enclaved is in an enclave, as PID 1 or not. */
 #include "enclave/platform.h"
 
 #define PARENT_CID 3 /* how every enclave sees its parent instance */

@@ -26,7 +26,7 @@ struct platform {
     void (*stopped)(const struct address *listen); /* after listening */
 };
 
-/* What an enclave is, be it enclaved's or enclaved-init's. */
+/* What enclaved and enclaved-init run on. */
 extern const struct platform enclaved_platform;
 
 /* What a command line may choose. */

@@ -185,7 +185,7 @@ bool measurements_are_debug(const struct measurements *measurements)
     return measurements->known && memcmp(measurements->pcr, zero, sizeof zero) == 0;
 }
 
-/* Told in health and the log; a module that fails here will fail where it matters. */
+/* For health and the log; a module that fails here also fails where it matters. */
 static void measure(struct session *s)
 {
     struct measurements m = {.known = true};

@@ -26,7 +26,7 @@ const char *session_state_name(enum session_state state);
 extern const uint8_t session_pcr_index[SESSION_PCRS];
 
 struct measurements {
-    bool known; /* the module told them */
+    bool known; /* the module reported them */
     uint8_t pcr[SESSION_PCRS][NSM_PCR_SIZE];
 };
 

@@ -2,7 +2,8 @@
 /*
  * enclaved as an image's /init: the first process prepares the system, starts the service as a
  * second one, collects whatever ends, and when that is the service says why and reboots, which ends
- * the enclave. Two processes, so that a crash of the service is told rather than a kernel's panic.
+ * the enclave. Two processes, so that a crash of the service is reported and does not panic
+ * the kernel.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -63,7 +63,7 @@ static bool prepare_tcp(const struct address *address, int fd, bool to_listen)
     return true;
 }
 
-/* Removes a socket file that nobody answers on, left behind by a server that was killed. */
+/* Removes the socket file of a server that was killed: one on which nobody answers. */
 static void remove_stale_socket(const struct address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;

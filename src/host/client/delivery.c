@@ -114,7 +114,7 @@ static bool build(const struct delivery *delivery, const struct credentials *cre
            error_set(err, ERROR_USAGE, "the request would be longer than %d bytes", DELIVERY_LIMIT);
 }
 
-/* The region stands in the pinned key's ARN: arn:PARTITION:kms:REGION:… */
+/* The region is part of the pinned key's ARN: arn:PARTITION:kms:REGION:… */
 static bool check_region(const char *region, const struct json *health, struct error *err)
 {
     char arn[300] = "", pinned[64] = "";

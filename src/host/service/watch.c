@@ -86,7 +86,7 @@ static void tell(const struct watch *watch, const struct client *client)
     }
     buffer_byte(&out, '\n');
     if (!out.failed && report_print(common, buffer_bytes(&out)) != EXIT_OK)
-        return; /* told; the watch goes on */
+        return; /* reported; the watch goes on */
 }
 
 /* Sends what the source gives now. whole: to a service that has nothing yet. */
@@ -133,7 +133,7 @@ static bool look(const struct watch *watch, bool *empty, struct error *err)
     return true;
 }
 
-/* One round; false with a failure told. */
+/* One round; false after a failure, which was reported. */
 static bool step(struct watch *watch, struct error *err)
 {
     bool empty = !watch->configured;
