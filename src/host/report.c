@@ -57,7 +57,6 @@ static const struct {
     {"closed", "check that enclaved listens there; look at its log"},
     {"no_vsock", "use tcp:HOST:PORT or unix:PATH, or load the kernel module vsock"},
     {"deadline", "give a longer --timeout, or see enclavectl doctor"},
-    {"bad_address", "use vsock:CID:PORT, tcp:HOST:PORT or unix:PATH"},
     {"bad_format", "check that enclaved, and not another program, listens at that address"},
     {"frame_truncated", "look at the log of enclaved"},
     {"frame_too_large", "send less at once, or raise limits.frame_bytes"},

@@ -67,9 +67,26 @@ bool file_write_all(int fd, struct bytes content)
     return true;
 }
 
+/* A device or a pipe is written to: a new file in its place would take it from everybody else. */
+static bool write_to_special(const char *path, struct bytes content, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && file_write_all(fd, content);
+    int saved = errno;
+    if (fd >= 0 && close(fd) != 0 && whole) {
+        saved = errno;
+        whole = false;
+    }
+    errno = saved;
+    return whole || error_set_errno(err, ERROR_SYSTEM, "cannot write %.200s", path);
+}
+
 bool file_replace(const char *path, struct bytes content, unsigned mode, struct error *err)
 {
     char next[PATH_MAX];
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return write_to_special(path, content, err);
     if (snprintf(next, sizeof next, "%s.XXXXXX", path) >= (int)sizeof next)
         return error_set(err, ERROR_SYSTEM, "the path %.200s is too long", path);
     int fd = mkostemp(next, O_CLOEXEC);

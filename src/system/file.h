@@ -18,7 +18,10 @@ MUST_USE bool file_read_fd(int fd, const char *name, struct buffer *out, struct 
 /* Writes all of content to an open descriptor. False with errno set. */
 MUST_USE bool file_write_all(int fd, struct bytes content);
 
-/* Puts content in place of path in one step (a new file, renamed), with the given mode. */
+/*
+ * Puts content in place of path in one step (a new file, renamed), with the given mode. A device or
+ * a pipe is written to instead.
+ */
 MUST_USE bool file_replace(const char *path, struct bytes content, unsigned mode,
                            struct error *err);
 

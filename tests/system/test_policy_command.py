@@ -239,6 +239,16 @@ def test_debug_mode_by_request_only(env, tmp_path, images, key_under):
     assert key.allows({}) and not key.allows(images["a"][1])
 
 
+def test_output_to_a_pipe_leaves_the_pipe(env, tmp_path, images):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert render(env, "--image", images["a"][0], *WHO, "--output", pipe) == b""
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+    assert json.loads(os.read(reader, 65536))["Statement"]
+    os.close(reader)
+
+
 def test_output_is_whole_or_not_at_all(env, tmp_path, images):
     out = tmp_path / "policy.json"
     arguments = ["--image", images["a"][0], *WHO, "--output", out]
