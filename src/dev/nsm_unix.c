@@ -51,8 +51,7 @@ static bool send_packet(const struct connection *c, struct bytes request,
     }
 }
 
-/* MSG_TRUNC makes recv tell the packet's true length: one that does not fit is not a shorter one.
- */
+/* With MSG_TRUNC recv returns the packet's true length, so one that does not fit is noticed. */
 static bool receive_packet(const struct connection *c, uint8_t *response, size_t *response_len,
                            const struct deadline *deadline, struct error *err)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers: a frame's header, kept free until the content's length is known, and the error answers.
- */
+/* Answers: a frame's header, filled in once the content's length is known, and error answers. */
 #ifndef ENCLAVE_ANSWER_H
 #define ENCLAVE_ANSWER_H
 

@@ -12,8 +12,7 @@
  */
 MUST_USE bool prepare_system(struct error *err);
 
-/* Loads every file of folder as a module, in the byte order of their names; no folder, no modules.
- */
+/* Loads every file of folder, if it exists, as a module, in the byte order of their names. */
 MUST_USE bool prepare_modules(const char *folder, struct error *err);
 
 #endif

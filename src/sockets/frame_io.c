@@ -6,8 +6,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* Memory is taken as bytes arrive, this many at a time: a length alone costs its sender something.
- */
+/* Memory is taken as bytes arrive, this many at a time: a length alone takes no memory. */
 #define CHUNK (256u << 10)
 
 static bool would_block(int number)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames (net/frame.h) in their blocking form, for clients; the server reads frames as they come.
- */
+/* Frames (net/frame.h) sent and received in blocking form, for clients; the server never blocks. */
 #ifndef SOCKETS_FRAME_IO_H
 #define SOCKETS_FRAME_IO_H
 

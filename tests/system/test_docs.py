@@ -124,6 +124,30 @@ def test_named_files_exist(page):
             assert list(ROOT.glob(path)), path
 
 
+FOREIGN = {"random.h", "virtio_ids.h", "initramfs.c", "init.c", "virtio_transport.c"}  # Linux's and AWS's
+
+
+def comments():
+    for folder in ("src", "tests", "fuzz", "bench"):
+        for path in (ROOT / folder).rglob("*.[ch]"):
+            for match in re.finditer(r"/\*.*?\*/", path.read_text(), re.S):
+                yield path.relative_to(ROOT), match.group(0)
+
+
+def test_files_that_comments_name_exist():
+    known = {p.name for folder in ("src", "tests", "fuzz", "bench") for p in (ROOT / folder).rglob("*.[ch]")}
+    missing = [(str(path), name) for path, text in comments()
+               for name in re.findall(r"(?<![\w/.-])(?:[\w-]+/)*(\w+\.[ch])\b", text)
+               if name not in known | FOREIGN]
+    assert missing == []
+
+
+def test_no_comment_ends_on_a_line_of_its_own_by_chance():
+    """What clang-format makes of a comment of one line that is too long: nobody writes it so."""
+    broken = [(str(path), text) for path, text in comments() if re.fullmatch(r"/\* [^\n]*\\?\n *\*/", text)]
+    assert broken == []
+
+
 def test_headers_that_bear_limits_exist():
     """The architecture names them by their path below src."""
     limits = read("docs/architecture.md").split("## Limits")[1]

@@ -165,8 +165,7 @@ static void documents_of_the_field_are_judged_as_indexed(void **state)
     assert_int_equal(count, 12);
 }
 
-/* A chain of our own: 0 root, 1 zonal, 2 instance, 3 leaf; and what a test wants to be different.
- */
+/* A chain of our own: 0 root, 1 zonal, 2 instance, 3 leaf; and what a test changes in it. */
 #define CERTS 4
 
 struct chain {

@@ -247,8 +247,7 @@ static void credentials_are_renewed_without_kms(void **state)
     assert_true(kms_saw(&b, "AKIDSECOND"));
 }
 
-/* While one is served so many wait; the next is refused at once, and all are answered at the end.
- */
+/* While one is served, so many wait; the next is refused at once; all are answered in the end. */
 static void jobs_that_wait_are_bounded(void **state)
 {
     (void)state;
