@@ -377,9 +377,9 @@ def test_what_the_wrapper_refuses(tmp_path, arguments, told):
 
 # --- files ---
 
-def test_json():
-    for path in DEPLOY.rglob("*.json"):
-        json.loads(path.read_text())
+@pytest.mark.parametrize("path", sorted(DEPLOY.rglob("*.json")), ids=lambda path: path.name)
+def test_json(path):
+    json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("name, memory, debug", [("run-enclave.json", 64, False),
