@@ -212,10 +212,6 @@ int cli_main(const struct cli_program *program, int argc, char **argv);
 
 #define CLI_EXIT_USAGE 2 /* in every program: the command line was not understood */
 
-/* The commands that every program has: help, version and completion. */
-#define CLI_BUILT_IN 3
-extern const struct cli_command *const cli_built_in[CLI_BUILT_IN];
-
 /* --- for functions of rows --- */
 
 /* Reads a decimal integer of min..max. ERROR_USAGE names what. */

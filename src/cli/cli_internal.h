@@ -22,10 +22,6 @@ void cli_call_name(const struct cli_call *call, char out[CLI_NAME_SIZE]);
 /* The commands of a program, with those that every program has, by index; NULL after the last. */
 const struct cli_command *cli_command_at(const struct cli_program *program, size_t i);
 
-/* Finds the command or verb of that name; NULL: there is none. */
-const struct cli_command *cli_find_command(const struct cli_program *program, const char *name);
-const struct cli_command *cli_find_verb(const struct cli_command *group, const char *name);
-
 /* The rows of a command by index, --help being the last; NULL after it. */
 const struct cli_option *cli_option_at(const struct cli_command *command, size_t i);
 

@@ -15,24 +15,7 @@ void cli_call_name(const struct cli_call *call, char out[CLI_NAME_SIZE])
              call->group == NULL ? "" : " ", call->command == NULL ? "" : call->command->name);
 }
 
-const struct cli_command *cli_command_at(const struct cli_program *program, size_t i)
-{
-    if (i < program->command_count)
-        return program->commands[i];
-    i -= program->command_count;
-    return i < CLI_BUILT_IN ? cli_built_in[i] : NULL;
-}
-
-const struct cli_command *cli_find_command(const struct cli_program *program, const char *name)
-{
-    const struct cli_command *command;
-    for (size_t i = 0; (command = cli_command_at(program, i)) != NULL; i++)
-        if (strcmp(command->name, name) == 0)
-            return command;
-    return NULL;
-}
-
-const struct cli_command *cli_find_verb(const struct cli_command *group, const char *name)
+static const struct cli_command *find_verb(const struct cli_command *group, const char *name)
 {
     for (size_t i = 0; i < group->verb_count; i++)
         if (strcmp(group->verbs[i]->name, name) == 0)
@@ -117,6 +100,8 @@ static int refuse_command(const struct cli_call *call, const char *word, bool js
 
 /* --- commands of every program --- */
 
+static const struct cli_command *find_command(const struct cli_program *program, const char *name);
+
 enum shell { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -134,8 +119,8 @@ static int run_help(void *options)
     struct cli_call call = {.program = b->program};
     for (size_t i = 0; i < b->word_count; i++) {
         const struct cli_command *found = call.command == NULL
-                                              ? cli_find_command(b->program, b->words[i])
-                                              : cli_find_verb(call.command, b->words[i]);
+                                              ? find_command(b->program, b->words[i])
+                                              : find_verb(call.command, b->words[i]);
         if (found == NULL)
             return refuse_command(&call, b->words[i], false);
         call = (struct cli_call){b->program, call.command, found};
@@ -202,13 +187,30 @@ static const struct cli_command completion_command = {
     .run = run_completion,
 };
 
-const struct cli_command *const cli_built_in[CLI_BUILT_IN] = {&help_command, &version_command,
-                                                              &completion_command};
+static const struct cli_command *const built_in[] = {&help_command, &version_command,
+                                                     &completion_command};
+
+const struct cli_command *cli_command_at(const struct cli_program *program, size_t i)
+{
+    if (i < program->command_count)
+        return program->commands[i];
+    i -= program->command_count;
+    return i < ARRAY_LEN(built_in) ? built_in[i] : NULL;
+}
+
+static const struct cli_command *find_command(const struct cli_program *program, const char *name)
+{
+    const struct cli_command *command;
+    for (size_t i = 0; (command = cli_command_at(program, i)) != NULL; i++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
 
 static bool is_built_in(const struct cli_command *command)
 {
-    for (size_t i = 0; i < CLI_BUILT_IN; i++)
-        if (command == cli_built_in[i])
+    for (size_t i = 0; i < ARRAY_LEN(built_in); i++)
+        if (command == built_in[i])
             return true;
     return false;
 }
@@ -270,9 +272,8 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (is_help(argv[i]))
             return print_help(&call);
-        const struct cli_command *found = call.command == NULL
-                                              ? cli_find_command(program, argv[i])
-                                              : cli_find_verb(call.command, argv[i]);
+        const struct cli_command *found = call.command == NULL ? find_command(program, argv[i])
+                                                               : find_verb(call.command, argv[i]);
         if (found == NULL)
             return refuse_command(&call, argv[i], json);
         call = (struct cli_call){program, call.command, found};

@@ -47,6 +47,7 @@ static int take(struct arguments *out, char **argv)
         {"--verbose", NULL, &out->options.verbose},
         {"--version", NULL, &out->version},
         {"--help", NULL, &out->help},
+        {"-h", NULL, &out->help},
     };
     size_t len = strcspn(argv[0], "=");
     const char *joined = argv[0][len] == '=' ? argv[0] + len + 1 : NULL;
