@@ -210,6 +210,9 @@ struct cli_program {
 /* Reads the command line and runs what it asks for. Returns the exit code. */
 int cli_main(const struct cli_program *program, int argc, char **argv);
 
+/* What every program lists after its own commands. */
+extern const struct cli_command cli_help_command, cli_version_command, cli_completion_command;
+
 #define CLI_EXIT_USAGE 2 /* in every program: the command line was not understood */
 
 /* --- for functions of rows --- */

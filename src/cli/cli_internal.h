@@ -19,7 +19,7 @@ struct cli_call {
 /* "image build", or "" for the program. */
 void cli_call_name(const struct cli_call *call, char out[CLI_NAME_SIZE]);
 
-/* The commands of a program, with those that every program has, by index; NULL after the last. */
+/* The commands of a program by index; NULL after the last. */
 const struct cli_command *cli_command_at(const struct cli_program *program, size_t i);
 
 /* The rows of a command by index, --help being the last; NULL after it. */

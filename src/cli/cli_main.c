@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which command is meant, and the commands that every program has. */
+/* Which command is meant, and the commands that every program lists. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,10 +9,13 @@
 
 /* --- the tree --- */
 
-void cli_call_name(const struct cli_call *call, char out[CLI_NAME_SIZE])
+static const struct cli_command *find_command(const struct cli_program *program, const char *name)
 {
-    snprintf(out, CLI_NAME_SIZE, "%s%s%s", call->group == NULL ? "" : call->group->name,
-             call->group == NULL ? "" : " ", call->command == NULL ? "" : call->command->name);
+    const struct cli_command *command;
+    for (size_t i = 0; (command = cli_command_at(program, i)) != NULL; i++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
 }
 
 static const struct cli_command *find_verb(const struct cli_command *group, const char *name)
@@ -21,14 +24,6 @@ static const struct cli_command *find_verb(const struct cli_command *group, cons
         if (strcmp(group->verbs[i]->name, name) == 0)
             return group->verbs[i];
     return NULL;
-}
-
-const struct cli_option *cli_option_at(const struct cli_command *command, size_t i)
-{
-    static const struct cli_option help = {.name = "help", .help = "print this help"};
-    if (i < command->option_count)
-        return &command->options[i];
-    return i == command->option_count ? &help : NULL;
 }
 
 /* --- messages --- */
@@ -100,8 +95,6 @@ static int refuse_command(const struct cli_call *call, const char *word, bool js
 
 /* --- commands of every program --- */
 
-static const struct cli_command *find_command(const struct cli_program *program, const char *name);
-
 enum shell { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -150,7 +143,7 @@ static int run_completion(void *options)
 
 static const struct cli_option help_operand =
     CLI_TEXTS(NULL, "COMMAND", struct built_in, words, word_count, "a command, and a verb of it");
-static const struct cli_command help_command = {
+const struct cli_command cli_help_command = {
     .name = "help",
     .summary = "show the options and examples of a command",
     .synopsis = "[COMMAND [VERB]]",
@@ -160,7 +153,7 @@ static const struct cli_command help_command = {
     .run = run_help,
 };
 
-static const struct cli_command version_command = {
+const struct cli_command cli_version_command = {
     .name = "version",
     .summary = "print the version",
     .synopsis = "",
@@ -171,7 +164,7 @@ static const struct cli_command version_command = {
 
 static const struct cli_option completion_operand = CLI_CHOICE(
     NULL, "SHELL", struct built_in, shell, shells, SHELL_BASH, "bash, zsh or fish", .needed = true);
-static const struct cli_command completion_command = {
+const struct cli_command cli_completion_command = {
     .name = "completion",
     .summary = "print the completion of these commands for a shell",
     .synopsis = "bash|zsh|fish",
@@ -187,32 +180,10 @@ static const struct cli_command completion_command = {
     .run = run_completion,
 };
 
-static const struct cli_command *const built_in[] = {&help_command, &version_command,
-                                                     &completion_command};
-
-const struct cli_command *cli_command_at(const struct cli_program *program, size_t i)
-{
-    if (i < program->command_count)
-        return program->commands[i];
-    i -= program->command_count;
-    return i < ARRAY_LEN(built_in) ? built_in[i] : NULL;
-}
-
-static const struct cli_command *find_command(const struct cli_program *program, const char *name)
-{
-    const struct cli_command *command;
-    for (size_t i = 0; (command = cli_command_at(program, i)) != NULL; i++)
-        if (strcmp(command->name, name) == 0)
-            return command;
-    return NULL;
-}
-
 static bool is_built_in(const struct cli_command *command)
 {
-    for (size_t i = 0; i < ARRAY_LEN(built_in); i++)
-        if (command == built_in[i])
-            return true;
-    return false;
+    return command == &cli_help_command || command == &cli_version_command ||
+           command == &cli_completion_command;
 }
 
 /* --- running --- */
@@ -267,7 +238,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     struct cli_call call = {.program = program};
     bool json = wants_json(argc, argv);
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
-        return run_command(&(struct cli_call){program, NULL, &version_command}, 0, NULL, json);
+        return run_command(&(struct cli_call){program, NULL, &cli_version_command}, 0, NULL, json);
     /* the words that lead to what can be run: a command, or a command and its verb */
     for (int i = 1; i < argc; i++) {
         if (is_help(argv[i]))

@@ -34,8 +34,9 @@ static int refuse(const struct error *err, const char *remedy, bool json)
 }
 
 static const struct cli_command *const commands[] = {
-    &command_invoke, &command_pipeline, &command_configure, &command_health, &command_dev,
-    &command_doctor, &command_image,    &command_policy,    &command_relay,
+    &command_invoke, &command_pipeline, &command_configure,   &command_health,
+    &command_dev,    &command_doctor,   &command_image,       &command_policy,
+    &command_relay,  &cli_help_command, &cli_version_command, &cli_completion_command,
 };
 
 #define EXIT_ROW(id, code, text) {(code), (text)},

@@ -25,7 +25,9 @@ static int refuse(const struct error *err, const char *remedy, bool json)
     return remedy != NULL ? SIM_USAGE : SIM_FAILED;
 }
 
-static const struct cli_command *const commands[] = {&command_kms, &command_nsm, &command_vm};
+static const struct cli_command *const commands[] = {&command_kms,         &command_nsm,
+                                                     &command_vm,          &cli_help_command,
+                                                     &cli_version_command, &cli_completion_command};
 
 static const struct cli_exit exits[] = {
     {SIM_OK, "ended as asked; a virtual machine: also by itself, after its heartbeat"},

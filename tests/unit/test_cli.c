@@ -122,8 +122,9 @@ static int refuse(const struct error *err, const char *remedy, bool json)
     return CLI_EXIT_USAGE;
 }
 
-static const struct cli_command *const commands[] = {&demo_command, &secret_command,
-                                                     &group_command};
+static const struct cli_command *const commands[] = {&demo_command,        &secret_command,
+                                                     &group_command,       &cli_help_command,
+                                                     &cli_version_command, &cli_completion_command};
 static const struct cli_exit exits[] = {{0, "done"}};
 static const struct cli_program prog = {
     .name = "prog",
