@@ -286,7 +286,7 @@ def test_signatures_that_are_wrong(path, tmp_path, signer, signed):
     pcr0 = bytes.fromhex(signed.registers()["PCR0"])
     for section, why in [
             (other_payload(signer), "over the PCR0 of another image"),
-            (other_payload(signer, 1, pcr0), "over register 1, not over PCR0"),
+            (other_payload(signer, 1, pcr0), "covers register 1, not PCR0"),
             (other_payload(signer, 0, pcr0[:47]), "not an array of 48 bytes"),
             (other_payload(signer, 0, pcr0, sign=other), "does not verify"),
             (cbor2.dumps([]), "it contains no signature"),
