@@ -52,7 +52,7 @@ static bool same(const struct credentials *a, const struct credentials *b)
 }
 
 /* One line for each time that the service took credentials. */
-static void tell(const struct watch *watch, const struct client *client)
+static void report_configured(const struct watch *watch, const struct client *client)
 {
     const struct common *common = &watch->configure->common;
     const struct json *answer = &client->answer;
@@ -114,7 +114,7 @@ static bool deliver(struct watch *watch, bool whole, int *refusal, struct error 
     found = old; /* wiped on return */
     watch->configured = true;
     watch->renew_us = next_renewal(watch->current.expires_us);
-    tell(watch, &client);
+    report_configured(watch, &client);
     return true;
 }
 
@@ -167,7 +167,7 @@ static int run(struct watch *watch)
         if (!good && err.code == ERROR_SHUTTING_DOWN)
             return EXIT_OK;
         if (!good && (err.code == ERROR_USAGE || err.code == ERROR_ADDRESS))
-            return EXIT_USAGE; /* no time will mend it */
+            return EXIT_USAGE; /* time does not help */
         watch->failures = good ? 0 : watch->failures + 1;
         if (!deadline_sleep(&forever, pause_ms(watch, good), &err))
             return EXIT_OK;
