@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shell completion, as bash, zsh and fish do it with the scripts that the programs print."""
 import os
-import pty
 import re
 import select
 import shutil
@@ -10,7 +9,7 @@ import time
 
 import pytest
 
-from host_tools import BUILD
+from host_tools import BUILD, open_terminal
 
 COMMANDS = ["invoke", "pipeline", "configure", "health", "dev", "doctor", "image", "policy", "relay",
             "help", "version", "completion"]
@@ -121,11 +120,12 @@ class Zsh:
     """An interactive zsh on a terminal: its completion is there and nowhere else."""
 
     def __init__(self, place):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(place)
-            os.environ.update(TERM="dumb", HOME=str(place.parent), ZDOTDIR=str(place.parent))
-            os.execvp("zsh", ["zsh", "-f", "-i"])
+        self.fd, inner = open_terminal()
+        env = dict(os.environ, TERM="dumb", HOME=str(place.parent), ZDOTDIR=str(place.parent))
+        # setsid makes the terminal the shell's own.
+        self.process = subprocess.Popen(["setsid", "--ctty", "zsh", "-f", "-i"], cwd=place, env=env,
+                                        stdin=inner, stdout=inner, stderr=inner)
+        os.close(inner)
         self.type("stty cols 300 rows 200; PROMPT= RPROMPT= LISTMAX=1000; unsetopt zle_bracketed_paste; "
                   "autoload -Uz compinit; compinit -u -d ../dump; "
                   "source ../enclavectl.zsh; source ../enclave-sim.zsh; "
@@ -163,8 +163,8 @@ class Zsh:
         return offered
 
     def close(self):
-        os.close(self.fd)
-        os.waitpid(self.pid, 0)
+        os.close(self.fd)  # hangs up
+        self.process.wait(60)
 
 
 def test_zsh(place):

@@ -2,14 +2,13 @@
 """enclavectl against a service with scripted answers: requests, answers, failures, exit codes."""
 import json
 import os
-import pty
 import re
 import socket
 import subprocess
 
 import pytest
 
-from host_tools import CTL, KEY, SILENCE, FakeService, Raw, ctl, frame
+from host_tools import CTL, KEY, SILENCE, FakeService, Raw, ctl, frame, open_terminal
 
 COMMANDS = ["invoke", "pipeline", "configure", "health", "dev", "doctor"]
 
@@ -238,10 +237,7 @@ def test_health(env, service):
 
 def test_colour_only_on_a_terminal(env, service):
     def on_terminal(**more):
-        try:
-            outer, inner = pty.openpty()
-        except OSError as error:
-            pytest.skip(f"no terminal can be opened here (is /dev/pts mounted?): {error}")
+        outer, inner = open_terminal()
         subprocess.run([CTL, "health", "--to", service.address], stdout=inner, timeout=30,
                        env={**env, "TERM": "xterm", **more}, check=True)
         os.close(inner)

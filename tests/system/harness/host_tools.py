@@ -4,10 +4,13 @@ metadata service. Nothing here uses code of the project but the binary under tes
 import http.server
 import json
 import os
+import pty
 import socket
 import struct
 import subprocess
 import threading
+
+import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
@@ -26,6 +29,14 @@ def clean_environment(home, **more):
 def ctl(*arguments, env, stdin=None, timeout=60):
     return subprocess.run([CTL, *map(str, arguments)], input=stdin, env=env, timeout=timeout,
                           capture_output=True, **({"stdin": subprocess.DEVNULL} if stdin is None else {}))
+
+
+def open_terminal():
+    """A pair of descriptors, the outer and the inner end of a terminal; skips where there is none."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no terminal can be opened here (is /dev/pts mounted?): {error}")
 
 
 def frame(content):
