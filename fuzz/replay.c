@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SEED_MAX (16L << 20) /* bytes; a folder claims to have far more */
+
 /* Some targets have none. */
 #pragma weak LLVMFuzzerInitialize
 
@@ -16,7 +18,7 @@ static uint8_t *read_seed(const char *path, size_t *len)
         return NULL;
     uint8_t *data = NULL;
     long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (size > 0 && fseek(file, 0, SEEK_SET) == 0)
+    if (size > 0 && size <= SEED_MAX && fseek(file, 0, SEEK_SET) == 0)
         data = malloc((size_t)size);
     if (data != NULL && fread(data, 1, (size_t)size, file) != (size_t)size) {
         free(data);
@@ -39,7 +41,7 @@ int main(int argc, char **argv)
         size_t len = 0;
         uint8_t *data = read_seed(argv[i], &len);
         if (data == NULL) {
-            fprintf(stderr, "%s cannot be read, or is empty\n", argv[i]);
+            fprintf(stderr, "%s cannot be read, is empty, or has more than 16 MiB\n", argv[i]);
             return 1;
         }
         LLVMFuzzerTestOneInput(data, len);
