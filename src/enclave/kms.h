@@ -35,7 +35,9 @@ struct initial_secrets {
 
 /* The wrapped TSK as text, wherever it comes from. */
 #define KMS_WRAPPED_TEXT_MAX (KMS_WRAPPED_MAX / 3 * 4 + 64) /* with white space after it, bytes */
-#define KMS_WRAPPED_FORM     "must be base64 of at most 6144 bytes"
+#define KMS_QUOTED(number)   #number
+#define KMS_FORM(limit)      "must be base64 of at most " KMS_QUOTED(limit) " bytes"
+#define KMS_WRAPPED_FORM     KMS_FORM(KMS_WRAPPED_MAX)
 
 /* Decodes it into a buffer that is empty and not yet initialized; blank text leaves it empty. */
 MUST_USE bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64);
