@@ -70,6 +70,19 @@ def test_failures_that_pass_are_repeated(world, env, tmp_path, fault):
         enclaved.stop()
 
 
+def test_a_repetition_has_what_standard_input_brought(world, env, tmp_path):
+    enclaved = Enclaved(world, tmp_path)
+    try:
+        world.kms.write_faults("Decrypt throttle 2")
+        done = ctl("configure", "--to", enclaved.address, "--wrapped-tsk-file", "-", env=env,
+                   stdin=world.wrapped.encode())
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count(b"; trying again in ") == 2
+    finally:
+        world.kms.write_faults()
+        enclaved.stop()
+
+
 def test_failures_that_last_end_in_time(world, env, tmp_path):
     enclaved = Enclaved(world, tmp_path)
     try:

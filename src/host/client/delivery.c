@@ -174,19 +174,12 @@ static bool check_pinned(const struct delivery *delivery, struct client *client,
 }
 
 /* One exchange over a new connection. */
-static bool send_once(const struct delivery *delivery, const char *to,
-                      const struct credentials *credentials, bool whole, struct client *client,
-                      struct error *err)
+static bool send_once(const struct delivery *delivery, const char *to, bool whole,
+                      struct bytes request, struct client *client, struct error *err)
 {
-    struct buffer request;
-    buffer_init_secret(&request, DELIVERY_LIMIT);
     client_reset(client);
-    bool good = build(delivery, credentials, whole, &request, err) &&
-                client_connect(client, to, err) &&
-                (!whole || check_pinned(delivery, client, err)) &&
-                client_ask(client, buffer_bytes(&request), err);
-    buffer_clear(&request);
-    return good;
+    return client_connect(client, to, err) && (!whole || check_pinned(delivery, client, err)) &&
+           client_ask(client, request, err);
 }
 
 /* Whether the answer is a failure on the way to KMS that may pass. */
@@ -201,7 +194,7 @@ static bool may_pass(const struct client *client)
     return false;
 }
 
-static void tell_repetition(const struct client *client, int64_t pause_ms)
+static void note_repetition(const struct client *client, int64_t pause_ms)
 {
     char code[32] = "", cause[300] = "";
     (void)!json_copy_string(&client->answer, json_member(&client->answer, 0, "code"), code,
@@ -212,15 +205,15 @@ static void tell_repetition(const struct client *client, int64_t pause_ms)
                 (long long)pause_ms % 1000 / 100);
 }
 
-bool delivery_send(const struct delivery *delivery, const char *to,
-                   const struct credentials *credentials, bool whole, struct client *client,
-                   struct error *err)
+/* Sends until there is an answer that lasts, or no time for another attempt. */
+static bool send_repeatedly(const struct delivery *delivery, const char *to, bool whole,
+                            struct bytes request, struct client *client, struct error *err)
 {
     const int64_t timeout_ms = client->timeout_ms;
     struct deadline limit = deadline_in(timeout_ms);
     limit.stop_fd = client->stop_fd;
     for (unsigned attempts = 1;; attempts++) {
-        bool answered = send_once(delivery, to, credentials, whole, client, err);
+        bool answered = send_once(delivery, to, whole, request, client, err);
         client->timeout_ms = timeout_ms;
         if (!answered || !may_pass(client))
             return answered;
@@ -228,9 +221,22 @@ bool delivery_send(const struct delivery *delivery, const char *to,
         int64_t left = limit.at_ms - clock_monotonic_ms() - pause;
         if (left < EXCHANGE_LEAST_MS)
             return true;
-        tell_repetition(client, pause);
+        note_repetition(client, pause);
         if (!deadline_sleep(&limit, pause, err))
             return false;
         client->timeout_ms = left;
     }
+}
+
+bool delivery_send(const struct delivery *delivery, const char *to,
+                   const struct credentials *credentials, bool whole, struct client *client,
+                   struct error *err)
+{
+    /* Built once: standard input, from which the wrapped TSK may come, is not there twice. */
+    struct buffer request;
+    buffer_init_secret(&request, DELIVERY_LIMIT);
+    bool answered = build(delivery, credentials, whole, &request, err) &&
+                    send_repeatedly(delivery, to, whole, buffer_bytes(&request), client, err);
+    buffer_clear(&request);
+    return answered;
 }
