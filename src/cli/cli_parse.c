@@ -102,6 +102,8 @@ static bool take(struct reading *reading, const struct cli_option *row, const ch
 {
     const struct cli_place *to = &row->to;
     size_t *count = to->most == 0 ? NULL : (size_t *)(void *)(reading->options + to->count);
+    if (count != NULL && *count == to->most && row->name == NULL)
+        return error_set(err, ERROR_USAGE, "unexpected argument %.60s", text);
     if (count != NULL && *count == to->most)
         return error_set(err, ERROR_USAGE, "at most %zu times %s", to->most, name);
     if (row->check != NULL && !row->check(name, text, err))
@@ -137,7 +139,8 @@ static const struct cli_option *find(const struct reading *reading, struct bytes
     for (size_t i = 0; i < command->option_count; i++) {
         const struct cli_option *row = &command->options[i];
         if (row->old != NULL && bytes_equal_text(name, row->old)) {
-            note_old_name(reading, row);
+            if (!reading->given[i]) /* once is enough */
+                note_old_name(reading, row);
             return row;
         }
     }

@@ -4,6 +4,7 @@
  * operators"): within a statement everything must match; an explicit Deny wins over every Allow.
  */
 #include "formats/policy_internal.h"
+#include "formats/text.h"
 
 struct evaluation {
     const struct policy_statement *statement;
@@ -83,12 +84,12 @@ static bool is_session_of(const struct policy_arn *session, const struct policy_
     struct bytes assumed = session->resource, name = role->resource;
     if (!bytes_equal_text(session->service, "sts") || !bytes_equal_text(role->service, "iam") ||
         !bytes_equal(session->account, role->account) ||
-        !bytes_equal_text(policy_split(&assumed, '/'), "assumed-role") ||
-        !bytes_equal_text(policy_split(&name, '/'), "role"))
+        !bytes_equal_text(text_cut(&assumed, '/'), "assumed-role") ||
+        !bytes_equal_text(text_cut(&name, '/'), "role"))
         return false;
     while (name.len > 0 && memchr(name.at, '/', name.len) != NULL)
-        policy_split(&name, '/');
-    return name.len > 0 && bytes_equal(policy_split(&assumed, '/'), name);
+        text_cut(&name, '/');
+    return name.len > 0 && bytes_equal(text_cut(&assumed, '/'), name);
 }
 
 static bool principal_matches(struct bytes wanted, const struct policy_request *request)

@@ -63,7 +63,4 @@ struct policy_arn {
 };
 bool policy_arn_parse(struct policy_arn *out, struct bytes text);
 
-/* Takes the part before the next separator, or all, off *rest, and the separator with it. */
-struct bytes policy_split(struct bytes *rest, char separator);
-
 #endif

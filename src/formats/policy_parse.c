@@ -11,6 +11,7 @@
  * LIST is a string or an array of strings, Statement an object or an array of objects.
  */
 #include "formats/policy_internal.h"
+#include "formats/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,14 +45,6 @@ static bool refuse(struct reader *r, const char *format, ...)
     return error_set(r->err, ERROR_FORMAT, "%s (%.*s): %s", s->label, SHOWN(s->sid), text);
 }
 
-struct bytes policy_split(struct bytes *rest, char separator)
-{
-    const uint8_t *at = rest->len == 0 ? NULL : memchr(rest->at, separator, rest->len);
-    struct bytes part = at == NULL ? *rest : bytes_of(rest->at, (size_t)(at - rest->at));
-    *rest = bytes_from(*rest, at == NULL ? rest->len : part.len + 1);
-    return part;
-}
-
 bool policy_is_account(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -66,11 +59,11 @@ bool policy_arn_parse(struct policy_arn *out, struct bytes text)
         memchr(text.at, '?', text.len) != NULL)
         return false;
     struct bytes rest = text;
-    bool arn = bytes_equal_text(policy_split(&rest, ':'), "arn");
-    struct bytes partition = policy_split(&rest, ':');
-    out->service = policy_split(&rest, ':');
-    struct bytes region = policy_split(&rest, ':');
-    out->account = policy_split(&rest, ':');
+    bool arn = bytes_equal_text(text_cut(&rest, ':'), "arn");
+    struct bytes partition = text_cut(&rest, ':');
+    out->service = text_cut(&rest, ':');
+    struct bytes region = text_cut(&rest, ':');
+    out->account = text_cut(&rest, ':');
     out->resource = rest;
     return arn && partition.len >= 3 && memcmp(partition.at, "aws", 3) == 0 && region.len == 0 &&
            policy_is_account(out->account) && out->resource.len > 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "formats/sigv4_canonical.h"
+#include "formats/text.h"
 
 #define QUERY_MAX     64 /* parameters */
 #define CANONICAL_MAX (1u << 20)
@@ -19,16 +20,6 @@ static void encode(struct buffer *out, uint8_t c)
     buffer_byte(out, (uint8_t)digits[c & 15]);
 }
 
-/* Takes the part before the first separator, or all, off *rest. */
-static struct bytes cut(struct bytes *rest, uint8_t separator)
-{
-    const uint8_t *found = rest->len > 0 ? memchr(rest->at, separator, rest->len) : NULL;
-    size_t len = found == NULL ? rest->len : (size_t)(found - rest->at);
-    struct bytes head = bytes_of(rest->at, len);
-    *rest = bytes_from(*rest, found == NULL ? len : len + 1);
-    return head;
-}
-
 static void path_as_is(struct buffer *out, struct bytes path)
 {
     for (size_t i = 0; i < path.len; i++) {
@@ -45,7 +36,7 @@ static void path_normalized(struct buffer *out, struct bytes path)
     size_t start = out->len;
     bool slash_at_end = path.len > 0 && path.at[path.len - 1] == '/';
     while (path.len > 0 && !out->failed) {
-        struct bytes segment = cut(&path, '/');
+        struct bytes segment = text_cut(&path, '/');
         if (bytes_equal_text(segment, "..")) {
             while (out->len > start && out->at[--out->len] != '/')
                 ;
@@ -114,10 +105,10 @@ static bool canonical_query(struct buffer *out, struct bytes query)
     struct part sorted[QUERY_MAX];
     size_t count = 0;
     while (query.len > 0) {
-        struct bytes value = cut(&query, '&');
+        struct bytes value = text_cut(&query, '&');
         if (value.len == 0)
             continue;
-        struct bytes name = cut(&value, '=');
+        struct bytes name = text_cut(&value, '=');
         struct part new = {.name = text.len};
         encode_query_part(&text, name);
         new.value = text.len;

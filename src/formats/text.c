@@ -21,13 +21,18 @@ size_t text_find(struct bytes text, uint8_t c)
     return found != NULL ? (size_t)(found - text.at) : text.len;
 }
 
+struct bytes text_cut(struct bytes *rest, uint8_t separator)
+{
+    struct bytes part = bytes_of(rest->at, text_find(*rest, separator));
+    *rest = bytes_from(*rest, part.len + 1);
+    return part;
+}
+
 bool text_line(struct bytes *rest, struct bytes *line)
 {
     if (rest->len == 0)
         return false;
-    size_t end = text_find(*rest, '\n');
-    *line = bytes_of(rest->at, end);
-    *rest = bytes_from(*rest, end + 1);
+    *line = text_cut(rest, '\n');
     return true;
 }
 

@@ -17,6 +17,9 @@ struct bytes text_trim(struct bytes text);
 /* The offset of the first c, or the length of the text. */
 size_t text_find(struct bytes text, uint8_t c);
 
+/* Takes the part before the first separator off *rest, and the separator; all of it without one. */
+struct bytes text_cut(struct bytes *rest, uint8_t separator);
+
 /* Takes the next line off *rest, without its line feed. False if nothing is left. */
 bool text_line(struct bytes *rest, struct bytes *line);
 

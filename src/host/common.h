@@ -27,7 +27,7 @@ struct common {
              .variable = "ENCLAVED_ADDRESS")
 #define OPTION_TIMEOUT(type)                                        \
     CLI_SECONDS("timeout", type, common.timeout_ms, 1, SECONDS_MAX, \
-                "the time limit of one exchange")
+                "the time limit of one exchange; of all attempts where KMS is waited for")
 #define OPTION_JSON(type) CLI_FLAG("json", type, common.json, "print JSON, also for failures")
 
 #endif

@@ -24,3 +24,14 @@ bool context_check(const char *option, const char *text, struct error *err)
     return is_printable(bytes_text(text)) ||
            error_set(err, ERROR_USAGE, "%s is not printable UTF-8", option);
 }
+
+bool context_check_names(const char *const *pairs, size_t count,
+                         int (*compare)(const char *, const char *, size_t), struct error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++) /* with the sign, which ends a name */
+            if (compare(pairs[i], pairs[k], strcspn(pairs[i], "=") + 1) == 0)
+                return error_set(err, ERROR_USAGE, "--encryption-context %.60s is given twice",
+                                 pairs[k]);
+    return true;
+}

@@ -13,4 +13,12 @@
  */
 MUST_USE bool context_check(const char *option, const char *text, struct error *err);
 
+/*
+ * Refuses a name that is given twice among pairs that have passed context_check. compare is
+ * strncmp, or strncasecmp where case does not count. ERROR_USAGE.
+ */
+MUST_USE bool context_check_names(const char *const *pairs, size_t count,
+                                  int (*compare)(const char *, const char *, size_t),
+                                  struct error *err);
+
 #endif

@@ -55,7 +55,8 @@ static const struct {
 } remedies[] = {
     {"network", "check that enclaved runs and that --to is its address"},
     {"closed", "check that enclaved listens there; look at its log"},
-    {"no_vsock", "use tcp:HOST:PORT or unix:PATH, or load the kernel module vsock"},
+    {"no_vsock",
+     "load the kernel module vsock; enclaved-dev also takes tcp:HOST:PORT and unix:PATH"},
     {"deadline", "give a longer --timeout, or see enclavectl doctor"},
     {"bad_format", "check that enclaved, and not another program, listens at that address"},
     {"frame_truncated", "look at the log of enclaved"},

@@ -84,7 +84,8 @@ static bool read_chain(struct chain *chain, const struct attestation *a, struct 
 static bool check_leaf(uint32_t flags, uint32_t usage, size_t i, struct error *err)
 {
     if ((flags & EXFLAG_CA) != 0)
-        return untrusted(err, "leaf", i, "is the leaf, but an authority's");
+        return untrusted(err, "leaf", i,
+                         "is the leaf, but its basicConstraints make it an authority");
     if ((usage & KU_DIGITAL_SIGNATURE) == 0)
         return untrusted(err, "leaf", i, "is the leaf, but its keyUsage is not digitalSignature");
     return true;
@@ -93,9 +94,9 @@ static bool check_leaf(uint32_t flags, uint32_t usage, size_t i, struct error *e
 static bool check_issuer(uint32_t flags, uint32_t usage, size_t i, struct error *err)
 {
     if ((flags & EXFLAG_BCONS) == 0 || (flags & EXFLAG_CA) == 0)
-        return untrusted(err, "chain", i, "is an issuer's, but its basicConstraints are not");
+        return untrusted(err, "chain", i, "is an issuer, but its basicConstraints do not say so");
     if ((usage & KU_KEY_CERT_SIGN) == 0)
-        return untrusted(err, "chain", i, "is an issuer's, but its keyUsage is not keyCertSign");
+        return untrusted(err, "chain", i, "is an issuer, but its keyUsage is not keyCertSign");
     return true;
 }
 

@@ -15,8 +15,7 @@
 #define DER_MAX 160 /* of a signature: two integers of 67 bytes, and their headers */
 
 struct signing_key {
-    EVP_PKEY *pkey;
-    const struct ecdsa_algorithm *algorithm;
+    EVP_PKEY *pkey; /* of a curve that ecdsa_of_key knows */
 };
 
 struct signing_key *signing_key_from_pem(struct bytes pem, struct error *err)
@@ -33,7 +32,7 @@ struct signing_key *signing_key_from_pem(struct bytes pem, struct error *err)
         ERR_clear_error();
         return NULL;
     }
-    *key = (struct signing_key){.pkey = pkey, .algorithm = algorithm};
+    key->pkey = pkey;
     return key;
 }
 
@@ -47,7 +46,7 @@ void signing_key_free(struct signing_key *key)
 
 int64_t signing_key_algorithm(const struct signing_key *key)
 {
-    return key->algorithm->id;
+    return ecdsa_of_key(key->pkey)->id;
 }
 
 bool signing_key_matches(const struct signing_key *key, struct bytes spki)

@@ -30,7 +30,7 @@ static const struct cli_command *const commands[] = {&command_kms,         &comm
                                                      &cli_version_command, &cli_completion_command};
 
 static const struct cli_exit exits[] = {
-    {SIM_OK, "ended as asked; a virtual machine: also by itself, after its heartbeat"},
+    {SIM_OK, "ended as asked; a virtual machine may also end by itself after its heartbeat"},
     {SIM_FAILED, "failed; the reason is on standard error"},
     {SIM_USAGE, "wrong usage"},
 };

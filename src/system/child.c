@@ -57,8 +57,15 @@ static bool fork_into(struct child *child, const char *const argv[], int err_fd,
 {
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid < 0)
+    if (pid < 0) {
+        int number = errno;
+        for (int i = 0; i < 2; i++) {
+            close(out[i]);
+            close(report[i]);
+        }
+        errno = number;
         return false;
+    }
     if (pid == 0)
         become(argv, parent, out[1], err_fd, report[1]);
     child->pid = pid;

@@ -18,8 +18,10 @@ int signals_open(const int *signals, struct error *err)
     int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0
                  ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)
                  : -1;
-    if (fd < 0)
+    if (fd < 0) {
         (void)error_set_errno(err, ERROR_SYSTEM, "cannot wait for signals");
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+    }
     return fd;
 }
 

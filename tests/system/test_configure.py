@@ -56,6 +56,32 @@ def test_environment(env, service):
     assert got["credentials"] == {**STATIC, "session_token": "tok", "expiration": expires}
 
 
+@pytest.mark.parametrize("options", [["--region", "us-east-1"], ["--encryption-context", "a=b"]])
+def test_a_service_that_refuses_to_be_compared_has_answered(env, options):
+    """Its refusal is the answer, and nothing is said of region or context."""
+    refusal = {"status": "error", "code": "too_many_connections", "error": "all are taken"}
+    with FakeService(lambda request: refusal) as service:
+        done = ctl("configure", "--to", service.address, *options, "--json", env=with_keys(env))
+        assert done.returncode == 1, done.stderr
+        assert json.loads(done.stdout) == refusal
+        assert service.requests == [{"op": "health"}]
+
+
+def test_a_health_without_a_context_is_malformed(env):
+    with FakeService(lambda request: {"status": "success", "kms_key": KEY}) as service:
+        done = ctl("configure", "--to", service.address, "--encryption-context", "a=b",
+                   env=with_keys(env))
+        assert done.returncode == 6 and b"no encryption context" in done.stderr, done.stderr
+
+
+def test_a_pair_that_is_given_twice(env, service):
+    service.context = {"a": "b", "c": "d"}
+    done = ctl("configure", "--to", service.address, "--encryption-context", "a=b",
+               "--encryption-context", "a=b", env=with_keys(env))
+    assert done.returncode == 2 and b"a=b is given twice" in done.stderr, done.stderr
+    assert service.requests == []
+
+
 def test_everything_else(env, service, tmp_path):
     blob = bytes(range(200))
     text = base64.encodebytes(blob).decode()

@@ -62,7 +62,7 @@ def run(*arguments, **env):
     (["a.eif", "--boot-timeout", "0"], "--boot-timeout must be an integer from 1 to 3600"),
     (["a.eif", "--accel", "hvf"], "--accel is auto, kvm or tcg"),
     (["a.eif", "--listen", "unix:/x"], "--listen takes PORT=ADDRESS"),
-    (["a.eif", "--listen", "x=unix:/x"], "the port must be an integer"),
+    (["a.eif", "--listen", "x=unix:/x"], "the port of --listen must be an integer"),
     (["a.eif", "--listen", "5000=vsock:3:5000"], "--listen takes unix:PATH or tcp:HOST:PORT"),
     (["a.eif", "--listen", "5000=unix:/x,cid=-1"], "cid= must be an integer"),
     (["a.eif", "--listen", "5000=unix:" + "x" * 400], "too long"),

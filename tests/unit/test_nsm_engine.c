@@ -244,7 +244,7 @@ static void the_client_meets_the_served_module(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct service service = {.bench = *state};
         if (cases[i].fault != NULL)
-            assert_true(nsm_fault_parse(&service.fault, cases[i].fault, &err));
+            assert_true(nsm_fault_parse(&service.fault, "--fault", cases[i].fault, &err));
         if (!nsm_server_listen(&address, &service.listener, &err))
             fail_msg("%s", err.cause);
         assert_int_equal(pipe(service.stop), 0);

@@ -281,7 +281,7 @@ static void a_long_request_is_an_error_of_the_module(void **state)
 static void a_silent_module_gives_nothing_back_and_goes_on(void **state)
 {
     struct bench *b = *state;
-    assert_true(nsm_fault_parse(&b->fault, "silent:GetRandom", &b->why));
+    assert_true(nsm_fault_parse(&b->fault, "--fault", "silent:GetRandom", &b->why));
     start_queue(b);
     put_request(b, "GetRandom");
     ring_describe(b->memory, 1, RING_GUEST + RESPONSE, 0x3000, RING_WRITE, 0);

@@ -148,9 +148,11 @@ static bool check_context(const struct delivery *delivery, const struct json *he
                           struct error *err)
 {
     json_value context = json_member(health, 0, "encryption_context");
-    bool same = context != JSON_NONE && json_type(health, context) == JSON_OBJECT;
     size_t pinned = 0;
-    for (json_value m = same ? json_first(health, context) : JSON_NONE; m != JSON_NONE;
+    bool same = true;
+    if (context == JSON_NONE || json_type(health, context) != JSON_OBJECT)
+        return error_set(err, ERROR_FORMAT, "the answer to health has no encryption context");
+    for (json_value m = json_first(health, context); m != JSON_NONE;
          m = json_next(health, context, m))
         pinned++;
     for (size_t i = 0; i < delivery->context_count && same; i++) {
@@ -163,23 +165,40 @@ static bool check_context(const struct delivery *delivery, const struct json *he
 }
 
 /* enclaved always uses what is pinned: whether that is what the user expects is found out here. */
-static bool check_pinned(const struct delivery *delivery, struct client *client, struct error *err)
+static bool check_pinned(const struct delivery *delivery, const struct json *health,
+                         struct error *err)
 {
-    if (delivery->region == NULL && delivery->context_count == 0)
-        return true;
-    if (!client_ask(client, bytes_text("{\"op\": \"health\"}"), err))
-        return false;
-    return (delivery->region == NULL || check_region(delivery->region, &client->answer, err)) &&
-           (delivery->context_count == 0 || check_context(delivery, &client->answer, err));
+    return (delivery->region == NULL || check_region(delivery->region, health, err)) &&
+           (delivery->context_count == 0 || check_context(delivery, health, err));
 }
 
-/* One exchange over a new connection. */
+/* Lets the next step of client take what is left of the time. */
+static void allow_rest(struct client *client, const struct deadline *limit)
+{
+    int64_t left = limit->at_ms - clock_monotonic_ms();
+    client->timeout_ms = left > 1 ? left : 1;
+}
+
+/* One exchange over a new connection. A service that refuses health has answered, too. */
 static bool send_once(const struct delivery *delivery, const char *to, bool whole,
-                      struct bytes request, struct client *client, struct error *err)
+                      struct bytes request, const struct deadline *limit, struct client *client,
+                      struct error *err)
 {
     client_reset(client);
-    return client_connect(client, to, err) && (!whole || check_pinned(delivery, client, err)) &&
-           client_ask(client, request, err);
+    allow_rest(client, limit);
+    if (!client_connect(client, to, err))
+        return false;
+    if (whole && (delivery->region != NULL || delivery->context_count > 0)) {
+        allow_rest(client, limit);
+        if (!client_ask(client, bytes_text("{\"op\": \"health\"}"), err))
+            return false;
+        if (client_refused(client))
+            return true;
+        if (!check_pinned(delivery, &client->answer, err))
+            return false;
+    }
+    allow_rest(client, limit);
+    return client_ask(client, request, err);
 }
 
 /* Whether the answer is a failure on the way to KMS that may pass. */
@@ -209,22 +228,17 @@ static void note_repetition(const struct client *client, int64_t pause_ms)
 static bool send_repeatedly(const struct delivery *delivery, const char *to, bool whole,
                             struct bytes request, struct client *client, struct error *err)
 {
-    const int64_t timeout_ms = client->timeout_ms;
-    struct deadline limit = deadline_in(timeout_ms);
+    struct deadline limit = deadline_in(client->timeout_ms);
     limit.stop_fd = client->stop_fd;
     for (unsigned attempts = 1;; attempts++) {
-        bool answered = send_once(delivery, to, whole, request, client, err);
-        client->timeout_ms = timeout_ms;
-        if (!answered || !may_pass(client))
-            return answered;
+        if (!send_once(delivery, to, whole, request, &limit, client, err))
+            return false;
         int64_t pause = backoff_ms(attempts, PAUSE_FIRST_MS, PAUSE_MOST_MS);
-        int64_t left = limit.at_ms - clock_monotonic_ms() - pause;
-        if (left < EXCHANGE_LEAST_MS)
+        if (!may_pass(client) || limit.at_ms - clock_monotonic_ms() - pause < EXCHANGE_LEAST_MS)
             return true;
         note_repetition(client, pause);
         if (!deadline_sleep(&limit, pause, err))
             return false;
-        client->timeout_ms = left;
     }
 }
 
@@ -233,10 +247,12 @@ bool delivery_send(const struct delivery *delivery, const char *to,
                    struct error *err)
 {
     /* Built once: standard input, from which the wrapped TSK may come, is not there twice. */
+    const int64_t timeout_ms = client->timeout_ms;
     struct buffer request;
     buffer_init_secret(&request, DELIVERY_LIMIT);
     bool answered = build(delivery, credentials, whole, &request, err) &&
                     send_repeatedly(delivery, to, whole, buffer_bytes(&request), client, err);
     buffer_clear(&request);
+    client->timeout_ms = timeout_ms;
     return answered;
 }

@@ -11,9 +11,9 @@
 #include "host/credentials/credentials.h"
 
 #define DELIVERY_LIMIT 262144 /* bytes of a request */
-#define DELIVERY_TIMEOUT_MS \
-    90000                    /* of all attempts; enclaved answers each within attempt_seconds */
-#define WRAPPED_TSK_MAX 6144 /* KMS's limit on a CiphertextBlob, bytes */
+/* Of all attempts; enclaved answers each within attempt_seconds. */
+#define DELIVERY_TIMEOUT_MS 90000
+#define WRAPPED_TSK_MAX     6144 /* KMS's limit on a CiphertextBlob, bytes */
 
 /* What goes with the credentials, to a service that has nothing yet. */
 struct delivery {

@@ -256,11 +256,11 @@ const struct cli_command command_dev = {
     .about =
         "Starts a simulated NSM and KMS, creates a key whose policy demands the measurement of\n"
         "this enclaved-dev and its configuration, wraps a session key under it, starts and\n"
-        "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT or SIGTERM and\n"
-        "leaves nothing but what --state keeps.\n"
+        "configures enclaved-dev, and prints \"ready ADDRESS\". Runs until SIGINT, SIGTERM or\n"
+        "SIGHUP and leaves nothing but what --state keeps.\n"
         "\n"
-        "With --kernel it is enclaved itself, in an image built for this world (DIR/enclaved.eif)\n"
-        "and booted by enclave-sim vm, with vsock, the kernel's own /dev/nsm and a relay.",
+        "With --kernel it builds an image for this world (DIR/enclaved.eif), and enclave-sim vm\n"
+        "boots it, with vsock, the kernel's own /dev/nsm and a relay.",
     .examples = "  enclavectl dev\n"
                 "  enclavectl dev --listen tcp:127.0.0.1:5000 --state ~/.enclaved-dev\n"
                 "  enclavectl dev --listen unix:/tmp/enclaved.sock --tsk-file tsk.hex\n"

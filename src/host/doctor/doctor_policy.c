@@ -4,6 +4,7 @@
  * attestation document has these PCRs, and because of which conditions.
  */
 #include <stdio.h>
+#include <strings.h>
 
 #include "host/doctor/doctor.h"
 #include "host/keypolicy/policy_question.h"
@@ -18,6 +19,17 @@ struct comparison {
     struct policy_cursor cursor;
 };
 
+static const char *remedy_for(const struct policy_finding *finding)
+{
+    static const char context[] = "kms:EncryptionContext:";
+    if (finding->deny)
+        return "change the Deny statement, or what its condition compares";
+    if (finding->key.len >= sizeof context - 1 &&
+        strncasecmp((const char *)finding->key.at, context, sizeof context - 1) == 0)
+        return "give the pinned context with --encryption-context, or correct the policy";
+    return "put the measurement of this image into the policy, or rebuild it";
+}
+
 static void explain(void *context, const struct policy_finding *finding)
 {
     struct comparison *comparison = context;
@@ -28,9 +40,7 @@ static void explain(void *context, const struct policy_finding *finding)
     /* Only these matter: a condition of an Allow that fails, or one of a Deny that holds. */
     if (comparison->cursor.aside || finding->matched != finding->deny)
         return;
-    doctor_add(comparison->doctor, "condition", CHECK_FAIL,
-               finding->deny ? "change the Deny statement, or what its condition compares"
-                             : "put the measurement of this image into the policy, or rebuild it",
+    doctor_add(comparison->doctor, "condition", CHECK_FAIL, remedy_for(finding),
                "%.*s, %.*s %.*s: wanted %.*s, actual %.*s", SHOWN(finding->statement),
                SHOWN(finding->condition), SHOWN(finding->key), SHOWN(finding->wanted),
                SHOWN(actual));

@@ -11,7 +11,9 @@ const struct cli_command command_image = {
     .name = "image",
     .summary = "build, inspect, verify and sign enclave images",
     .synopsis = "VERB [OPTION...]",
-    .about = "Enclave images (EIF), built without Docker and root, twice the same.",
+    .about = "Builds, inspects, verifies and signs enclave images (EIF), without Docker and root. "
+             "The same\n"
+             "files give the same image.",
     .examples = "  enclavectl image build --kernel bzImage --config enclaved.json \\\n"
                 "      --roots roots.pem --output enclaved.eif\n"
                 "  enclavectl image verify enclaved.eif\n",

@@ -71,8 +71,6 @@ static bool read_signature(struct inspect *s, struct error *err)
 static bool read_all(struct inspect *s, struct error *err)
 {
     size_t cmdline;
-    if (s->path == NULL)
-        return error_set(err, ERROR_USAGE, "give FILE; see enclavectl image inspect --help");
     if (!eif_file_open(&s->file, s->path, err) ||
         !eif_file_measure(&s->file, &s->measurements, err))
         return false;
@@ -348,7 +346,7 @@ const struct cli_command image_inspect = {
     .about =
         "Shows the header, sections, command line, metadata, measurements and signature of an\n"
         "image; with --json under the keys of nitro-cli describe-eif, with Sections and Cmdline\n"
-        "added. What is wrong with it, image verify reports.",
+        "added. `image verify` reports what is wrong with it.",
     .examples = "  enclavectl image inspect enclaved.eif\n"
                 "  enclavectl image inspect enclaved.eif --json\n",
     .options = options,

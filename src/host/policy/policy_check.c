@@ -85,12 +85,6 @@ static bool check_role(const char *option, const char *text, struct error *err)
     return policy_names_arn(&names, option, text, POLICY_ROLE_ONLY, arn, err);
 }
 
-static bool check_instance(const char *option, const char *text, struct error *err)
-{
-    (void)option;
-    return policy_instance_check(text, err);
-}
-
 static bool check_action(const char *option, const char *text, struct error *err)
 {
     return strchr(text, ':') != NULL ||
@@ -113,7 +107,7 @@ static const struct cli_option options[] = {
     CLI_TEXT("instance-role", "ARN", struct check, instance_role,
              "with an image: the role of the parent instance (PCR3)", .check = check_role),
     CLI_TEXT("instance-id", "ID", struct check, instance,
-             "with an image: the parent instance (PCR4)", .check = check_instance),
+             "with an image: the parent instance (PCR4)", .check = policy_instance_check),
     CLI_TEXT("principal", "ARN", struct check, principal,
              "who asks (default: the first whom a condition is about)"),
     CLI_TEXT("action", "NAME", struct check, action,

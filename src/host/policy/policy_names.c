@@ -19,7 +19,7 @@ bool policy_names_partition(struct policy_names *names, const char *text, struct
         strspn(text, LOWER DIGITS "-") != len || len >= POLICY_PARTITION_SIZE ||
         text[len - 1] == '-')
         return error_set(err, ERROR_USAGE,
-                         "%.60s is not a partition: want aws, aws-cn, aws-us-gov, …", text);
+                         "%.60s is not a partition: want aws, aws-cn, aws-us-gov, ...", text);
     memcpy(names->partition, text, len + 1);
     return true;
 }
@@ -106,8 +106,9 @@ bool policy_names_arn(struct policy_names *names, const char *what, const char *
     return true;
 }
 
-bool policy_instance_check(const char *text, struct error *err)
+bool policy_instance_check(const char *option, const char *text, struct error *err)
 {
+    (void)option;
     size_t len = strlen(text);
     if (strncmp(text, "i-", 2) != 0 || (len != 2 + 8 && len != 2 + 17) ||
         strspn(text + 2, DIGITS "abcdef") != len - 2)

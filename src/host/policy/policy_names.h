@@ -36,7 +36,7 @@ MUST_USE bool policy_names_arn(struct policy_names *names, const char *what, con
                                struct error *err);
 
 /* An instance's id: i- and 8 or 17 lower-case hex digits. */
-MUST_USE bool policy_instance_check(const char *text, struct error *err);
+MUST_USE bool policy_instance_check(const char *option, const char *text, struct error *err);
 
 /* Accepts a pair NAME=VALUE of encryption context that a policy can hold. ERROR_USAGE. */
 MUST_USE bool policy_context_check(const char *option, const char *text, struct error *err);

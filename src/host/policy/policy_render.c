@@ -71,12 +71,6 @@ static bool take_partition(void *place, const char *option, const char *text, st
     return policy_names_partition(place, text, err);
 }
 
-static bool check_instance(const char *option, const char *text, struct error *err)
-{
-    (void)option;
-    return policy_instance_check(text, err);
-}
-
 static const struct cli_option options[] = {
     CLI_PARSED_LIST("image", "FILE", struct render, sources, image_count, take_image,
                     "an enclave image (EIF) that may decrypt; repeatable", .shared = true),
@@ -97,7 +91,7 @@ static const struct cli_option options[] = {
              "the same where the instance has another role", .once = true),
     CLI_TEXTS("instance-id", "ID", struct render, instances, instance_count,
               "bind to this parent instance (PCR4); repeatable: any of them",
-              .check = check_instance, .old = "pcr4"),
+              .check = policy_instance_check, .old = "pcr4"),
     CLI_FLAG("pcr8", struct render, pcr8,
              "bind to the certificate that signed the image (PCR8) as well"),
     CLI_TEXTS("encryption-context", "NAME=VALUE", struct render, context, context_count,
@@ -121,23 +115,15 @@ static bool check_instances(const struct render *r, struct error *err)
     return true;
 }
 
-static bool check_context(const struct render *r, struct error *err)
-{
-    for (size_t i = 0; i < r->context_count; i++)
-        for (size_t k = 0; k < i; k++) /* IAM's condition keys know no case */
-            if (strncasecmp(r->context[i], r->context[k], strcspn(r->context[i], "=") + 1) == 0)
-                return error_set(err, ERROR_USAGE, "--encryption-context %.60s is given twice",
-                                 r->context[k]);
-    return true;
-}
-
 static bool check(void *given, struct error *err)
 {
     struct render *r = given;
     r->selected = (r->pcr1 ? BIT(1) : 0) | (r->pcr2 ? BIT(2) : 0) | (r->pcr8 ? BIT(8) : 0);
     if (r->image_count == 0)
         return error_set(err, ERROR_USAGE, "no image: give --image or --measurements");
-    return check_instances(r, err) && check_context(r, err);
+    /* IAM's condition keys know no case */
+    return check_instances(r, err) &&
+           context_check_names(r->context, r->context_count, strncasecmp, err);
 }
 
 /* A register that a condition compares must say something about the image. */

@@ -15,9 +15,11 @@ static const struct cli_option options[] = {
              "the region, to be compared with the pinned key's"),
     CLI_TEXT("profile", "NAME", struct configure, profile,
              "the AWS profile to take credentials from"),
-    CLI_TEXTS("encryption-context", "NAME=VALUE", struct configure, delivery.context,
-              delivery.context_count, "a pair, to be compared with the pinned context; repeatable",
-              .check = context_check),
+    CLI_TEXTS(
+        "encryption-context", "NAME=VALUE", struct configure, delivery.context,
+        delivery.context_count,
+        "a pair of the context; all pairs given must be exactly the pinned context; repeatable",
+        .check = context_check),
     CLI_FLAG("watch", struct configure, watch,
              "stay, and renew the credentials before they expire"),
     CLI_SECONDS("check", struct configure, check_ms, 1, SECONDS_MAX,
@@ -77,13 +79,21 @@ static const struct configure initial = {
     .check_ms = 15000,
 };
 
+static bool check(void *given, struct error *err)
+{
+    const struct configure *configure = given;
+    return context_check_names(configure->delivery.context, configure->delivery.context_count,
+                               strncmp, err);
+}
+
 const struct cli_command command_configure = {
     .name = "configure",
     .summary = "deliver AWS credentials and the wrapped session key",
     .synopsis = "[--to ADDRESS] [--wrapped-tsk-file FILE] [--profile NAME] [--watch]",
     .about =
         "Delivers AWS credentials, and the wrapped session key if one is given, and waits until\n"
-        "KMS has unwrapped it. Credentials are found as AWS's tools find them: environment, "
+        "KMS has unwrapped it. What KMS throttles or cannot serve is repeated within --timeout\n"
+        "(90 seconds). Credentials are found as AWS's tools find them: environment, "
         "profile\n"
         "(files, credential_process), container, instance metadata (IMDSv2). They are never put "
         "on\n"
@@ -96,5 +106,6 @@ const struct cli_command command_configure = {
     .private_operands = true,
     .size = sizeof initial,
     .initial = &initial,
+    .check = check,
     .run = run,
 };

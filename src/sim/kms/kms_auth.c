@@ -31,15 +31,6 @@ struct authorization {
     struct bytes signature;
 };
 
-/* Removes the part before the first separator, or all if there is none, from view; returns it. */
-static struct bytes cut(struct bytes *view, char separator)
-{
-    const uint8_t *end = view->len > 0 ? memchr(view->at, separator, view->len) : NULL;
-    struct bytes part = bytes_of(view->at, end != NULL ? (size_t)(end - view->at) : view->len);
-    *view = bytes_from(*view, part.len + (end != NULL ? 1 : 0));
-    return part;
-}
-
 static bool incomplete(struct kms_failure *failure, const char *parameter)
 {
     return kms_fail(failure, "IncompleteSignatureException",
@@ -50,10 +41,10 @@ static bool incomplete(struct kms_failure *failure, const char *parameter)
 static bool parse_credential(struct authorization *out, struct bytes credential,
                              struct kms_failure *failure)
 {
-    out->access_key_id = cut(&credential, '/');
-    out->date = cut(&credential, '/');
-    out->region = cut(&credential, '/');
-    out->service = cut(&credential, '/');
+    out->access_key_id = text_cut(&credential, '/');
+    out->date = text_cut(&credential, '/');
+    out->region = text_cut(&credential, '/');
+    out->service = text_cut(&credential, '/');
     out->terminator = credential;
     if (out->access_key_id.len > 0 && out->terminator.len > 0)
         return true;
@@ -67,12 +58,12 @@ static bool parse_authorization(struct authorization *out, struct bytes header,
 {
     struct bytes credential = bytes_of(NULL, 0);
     memset(out, 0, sizeof *out);
-    if (!bytes_equal_text(cut(&header, ' '), ALGORITHM))
+    if (!bytes_equal_text(text_cut(&header, ' '), ALGORITHM))
         return kms_fail(failure, "IncompleteSignatureException",
                         "Unsupported AWS 'algorithm': the only one is " ALGORITHM);
     while (header.len > 0) {
-        struct bytes value = text_trim(cut(&header, ','));
-        struct bytes name = cut(&value, '=');
+        struct bytes value = text_trim(text_cut(&header, ','));
+        struct bytes name = text_cut(&value, '=');
         if (bytes_equal_text(name, "Credential"))
             credential = value;
         else if (bytes_equal_text(name, "SignedHeaders"))
@@ -175,7 +166,7 @@ static bool check_signed(const struct kms_request *request, struct bytes signed_
         return kms_fail(failure, "InvalidSignatureException", "Header '%s' occurs %zu times.", name,
                         count);
     while (signed_headers.len > 0)
-        if (bytes_equal_text(cut(&signed_headers, ';'), name))
+        if (bytes_equal_text(text_cut(&signed_headers, ';'), name))
             return true;
     return count == 0 || kms_fail(failure, "InvalidSignatureException",
                                   "'%s' must be a 'SignedHeader' in the AWS Authorization.", name);
@@ -187,7 +178,7 @@ static bool check_signed(const struct kms_request *request, struct bytes signed_
 static bool next_signed(struct bytes *names, char name[NAME_SIZE])
 {
     char before[NAME_SIZE];
-    struct bytes part = cut(names, ';');
+    struct bytes part = text_cut(names, ';');
     memcpy(before, name, NAME_SIZE);
     if (part.len == 0 || part.len >= NAME_SIZE || memchr(part.at, '\0', part.len) != NULL)
         return false;
@@ -232,7 +223,7 @@ static bool compute(const struct kms_request *request, const struct authorizatio
 {
     struct bytes path = request->target;
     struct bytes query = path;
-    path = cut(&query, '?');
+    path = text_cut(&query, '?');
     struct sigv4_request r = {
         .method = request->method,
         .path = path,

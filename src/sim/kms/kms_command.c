@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclave-sim kms: options, start and end. */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #define HOSTS_MAX  16
 #define FAULTS_MAX 16
+#define BACKLOG    128
 #define PEM_MAX    (1u << 20)
 #define REGION_MAX 32
 #define SKEW_MAX   1000000000 /* seconds */
@@ -23,7 +23,7 @@
 static const int stop_signals[] = {SIGINT, SIGTERM, 0};
 
 struct kms_options {
-    const char *listen;
+    struct address listen; /* len 0: the default */
     const char *database;
     const char *nsm_root;
     const char *roots; /* written */
@@ -39,10 +39,12 @@ struct kms_options {
     int64_t clock_skew_s;
 };
 
-static bool check_listen(const char *option, const char *text, struct error *err)
+static bool take_listen(void *place, const char *option, const char *text, struct error *err)
 {
-    return strncmp(text, "tcp:", 4) == 0 ||
-           error_set(err, ERROR_USAGE, "%s takes tcp:HOST:PORT, not %.100s", option, text);
+    struct address *listen = place;
+    return any_address_parse(listen, text, err) &&
+           (address_is_tcp(listen) ||
+            error_set(err, ERROR_USAGE, "%s takes tcp:HOST:PORT, not %.100s", option, text));
 }
 
 static bool check_region(const char *option, const char *text, struct error *err)
@@ -63,16 +65,15 @@ static const char *const envelopes[] = {
     [CMS_CONSTRUCTED] = "constructed", [CMS_PRIMITIVE] = "primitive", NULL};
 
 static const struct cli_option options[] = {
-    CLI_TEXT("listen", "ADDRESS", struct kms_options, listen,
-             "serve at tcp:HOST:PORT (default tcp:127.0.0.1:0, a free port)",
-             .check = check_listen),
+    CLI_PARSED("listen", "ADDRESS", struct kms_options, listen, take_listen,
+               "serve at tcp:HOST:PORT (default tcp:127.0.0.1:0, a free port)"),
     CLI_TEXT("db", "FILE", struct kms_options, database,
              "keep keys, policies, aliases and certificates there; made with mode 0600",
              .needed = true),
     CLI_TEXT("nsm-root", "FILE", struct kms_options, nsm_root,
              "believe attestation documents under this root certificate (PEM)", .needed = true),
     CLI_TEXT("credentials", "FILE", struct kms_options, credentials,
-             "who may call, as JSON (see below); read again when it changes"),
+             "who may call, as JSON (described for this command); read again when it changes"),
     CLI_TEXT("write-roots", "FILE", struct kms_options, roots,
              "write the certificate (PEM) of its authority there, which clients must trust",
              .old = "ca"),
@@ -86,9 +87,10 @@ static const struct cli_option options[] = {
     CLI_CHOICE("envelope", "FORM", struct kms_options, envelope, envelopes, CMS_CONSTRUCTED,
                "CiphertextForRecipient is constructed (default) or primitive"),
     CLI_INTEGER("clock-skew", "SECONDS", struct kms_options, clock_skew_s, -SKEW_MAX, SKEW_MAX,
-                "set its clock ahead by so much; back, where negative"),
+                "set its clock ahead by so many seconds, or back if negative"),
     CLI_TEXTS("fault", "RULE", struct kms_options, faults, fault_count,
-              "for tests: spoil the next answers, 'OPERATION FAULT COUNT' (see below); repeatable"),
+              "for tests: spoil the next answers, 'OPERATION FAULT COUNT' (described for this "
+              "command); repeatable"),
     CLI_TEXT("fault-file", "FILE", struct kms_options, fault_file,
              "for tests: such rules, one per line; read again when it changes, replacing all"),
 };
@@ -109,20 +111,15 @@ static bool add_faults(struct kms_service *service, const struct kms_options *o,
     return service->faults != NULL;
 }
 
-static void wait_for(int fd)
-{
-    struct pollfd stop = {.fd = fd, .events = POLLIN};
-    while (poll(&stop, 1, -1) < 0 && errno == EINTR)
-        continue;
-}
-
 /* Opens the socket, serves, reports that it serves, and waits until stop_fd is readable. */
 static bool serve(struct kms_service *service, const struct kms_options *o,
                   const struct kms_identity *identity, int stop_fd, struct error *err)
 {
-    struct address address;
+    struct address address = o->listen;
     int fd = -1;
-    if (!any_address_parse(&address, o->listen, err) || !address_listen(&address, 128, &fd, err))
+    if (address.len == 0 && !any_address_parse(&address, "tcp:127.0.0.1:0", err))
+        return false;
+    if (!address_listen(&address, BACKLOG, &fd, err))
         return false;
     if (!address_bound(fd, &address, err)) {
         close(fd);
@@ -134,10 +131,11 @@ static bool serve(struct kms_service *service, const struct kms_options *o,
     printf("ready %s\n", address.text);
     fflush(stdout);
     log_info("kms: serving %s, account %s, on %s", service->region, service->account, address.text);
-    wait_for(stop_fd);
+    const struct deadline never = {.at_ms = INT64_MAX, .stop_fd = -1};
+    bool stopped = deadline_wait(&never, stop_fd, POLLIN, err);
     log_info("kms: stopping");
     kms_server_stop(server);
-    return true;
+    return stopped;
 }
 
 /* The names in the certificate, ended by NULL; those of KMS itself where none were asked for. */
@@ -210,7 +208,6 @@ static int kms(void *given)
 }
 
 static const struct kms_options initial = {
-    .listen = "tcp:127.0.0.1:0",
     .region = "us-east-1",
     .account = "111122223333",
     .envelope = CMS_CONSTRUCTED,
@@ -239,8 +236,10 @@ const struct cli_command command_kms = {
         "    \"session_token\": \"...\", \"expiration\": \"2030-01-01T00:00:00Z\",\n"
         "    \"principal\": \"arn:aws:sts::111122223333:assumed-role/enclave/i-0123\"}]\n"
         "session_token and expiration may be left out. Without --credentials, those of the last\n"
-        "start are used. Every principal of the account is taken to have kms:* by IAM, so where a\n"
-        "key policy delegates to the account's root, they may.",
+        "start are used. Every principal of the account is taken to have kms:* by IAM. So if a "
+        "key\n"
+        "policy delegates to the account's root, every principal may do what that statement "
+        "allows.",
     .examples =
         "  enclave-sim kms --listen tcp:127.0.0.1:8443 --db kms.db --nsm-root nsm-root.pem \\\n"
         "      --write-roots kms-ca.pem --credentials credentials.json\n"

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/nsm/nsm_fault.h"
 
+#include "formats/text.h"
 #include "sim/nsm/nsm_engine.h"
 #include "sim/nsm/nsm_request.h"
-
-/* The text up to the next colon, which is skipped. */
-static struct bytes next_part(const char **text)
-{
-    const char *end = strchrnul(*text, ':');
-    struct bytes part = bytes_of(*text, (size_t)(end - *text));
-    *text = *end == ':' ? end + 1 : end;
-    return part;
-}
 
 static void copy_name(char out[32], struct bytes name)
 {
@@ -34,27 +26,28 @@ static enum nsm_fault_kind kind_of(struct bytes name)
     return NSM_FAULT_NONE;
 }
 
-bool nsm_fault_parse(struct nsm_fault *fault, const char *text, struct error *err)
+bool nsm_fault_parse(void *place, const char *option, const char *text, struct error *err)
 {
-    const char *rest = text;
-    *fault = (struct nsm_fault){.kind = kind_of(next_part(&rest))};
+    struct nsm_fault *fault = place;
+    (void)option;
+    struct bytes rest = bytes_text(text);
+    *fault = (struct nsm_fault){.kind = kind_of(text_cut(&rest, ':'))};
     if (fault->kind == NSM_FAULT_NONE)
         return error_set(err, ERROR_USAGE,
                          "%s is not a fault: it begins with error, short, silent or garbage", text);
     if (fault->kind == NSM_FAULT_ERROR) {
-        struct bytes name = next_part(&rest);
+        struct bytes name = text_cut(&rest, ':');
         if (!nsm_engine_knows_error(name))
             return error_set(err, ERROR_USAGE, "%s names an error that the module does not have",
                              text);
         copy_name(fault->error, name);
     }
-    if (*rest == '\0')
+    if (rest.len == 0)
         return true;
-    struct bytes request = bytes_text(rest);
-    if (!nsm_engine_knows_request(request))
+    if (!nsm_engine_knows_request(rest))
         return error_set(err, ERROR_USAGE, "%s names a request that the module does not have",
                          text);
-    copy_name(fault->request, request);
+    copy_name(fault->request, rest);
     return true;
 }
 

@@ -20,8 +20,11 @@ struct nsm_fault {
     char request[32]; /* only for requests with this name; empty: for all */
 };
 
-/* Parses error:NAME|short|silent|garbage[:REQUEST]. ERROR_USAGE. */
-MUST_USE bool nsm_fault_parse(struct nsm_fault *fault, const char *text, struct error *err);
+/*
+ * Parses error:NAME|short|silent|garbage[:REQUEST] into a struct nsm_fault: the function of a row
+ * of options (cli/cli.h). ERROR_USAGE.
+ */
+MUST_USE bool nsm_fault_parse(void *place, const char *option, const char *text, struct error *err);
 
 /* Whether the fault applies to request. */
 bool nsm_fault_hits(const struct nsm_fault *fault, struct bytes request);

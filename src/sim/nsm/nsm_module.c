@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/nsm/nsm_module.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "formats/cbor_types.h"
 #include "pki/attestation_verify.h"
@@ -71,14 +68,7 @@ static bool write_root(const char *path, struct bytes der, struct error *err)
     BUFFER_AUTO pem = {.limit = 65536};
     if (!pki_der_to_pem(der, &pem))
         return error_set(err, ERROR_CRYPTO, "cannot write the root certificate as PEM");
-    /* Not renamed into place: path may be a device such as /dev/null. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && file_write_all(fd, buffer_bytes(&pem));
-    if (!ok)
-        (void)error_set_errno(err, ERROR_SYSTEM, "cannot write %s", path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    return file_replace(path, buffer_bytes(&pem), 0644, err);
 }
 
 bool nsm_module_start(struct nsm_module *module, const struct nsm_engine_config *config,

@@ -2,7 +2,6 @@
 /* enclave-sim nsm: options, start and end. */
 #include <signal.h>
 #include <stdio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -41,12 +40,6 @@ static bool take_measurements(void *place, const char *option, const char *text,
     return nsm_module_read_pcrs(place, text, err);
 }
 
-static bool take_fault(void *place, const char *option, const char *text, struct error *err)
-{
-    (void)option;
-    return nsm_fault_parse(place, text, err);
-}
-
 enum map { MAP_DEFINITE, MAP_INDEFINITE };
 static const char *const maps[] = {"definite", "indefinite", NULL};
 
@@ -70,8 +63,8 @@ static const struct cli_option options[] = {
                "write the document's payload as a definite (default) or indefinite map"),
     CLI_FLAG("debug-mode", struct nsm_options, engine.debug_mode,
              "zero registers 0, 1, 2 and 8, as in an enclave's debug mode"),
-    CLI_PARSED("fault", "FAULT", struct nsm_options, fault, take_fault,
-               "for tests: answer requests with a fault (see below)"),
+    CLI_PARSED("fault", "FAULT", struct nsm_options, fault, nsm_fault_parse,
+               "for tests: answer requests with a fault (described for this command)"),
 };
 
 static bool serve(struct nsm_engine *engine, const struct nsm_options *from, int stop_fd,
@@ -87,7 +80,7 @@ static bool serve(struct nsm_engine *engine, const struct nsm_options *from, int
     fflush(stdout);
     bool ok = nsm_server_run(engine, &from->fault, listener, stop_fd, err);
     close(listener);
-    unlink(((const struct sockaddr_un *)&from->listen.storage)->sun_path);
+    address_unlink(&from->listen);
     return ok;
 }
 

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,42 +21,16 @@ struct server {
     nfds_t count;
 };
 
-static int new_socket(void)
-{
-    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* Whether there is a socket at address on which nobody listens. */
-static bool is_stale(const struct address *address)
-{
-    const struct sockaddr_un *name = (const struct sockaddr_un *)&address->storage;
-    struct stat status;
-    if (lstat(name->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
-        return false;
-    int fd = new_socket();
-    bool refused = fd >= 0 &&
-                   connect(fd, (const struct sockaddr *)&address->storage, address->len) != 0 &&
-                   errno == ECONNREFUSED;
-    if (fd >= 0)
-        close(fd);
-    return refused;
-}
-
 bool nsm_server_listen(const struct address *address, int *fd, struct error *err)
 {
     if (!address_is_unix(address))
         return error_set(err, ERROR_ADDRESS, "%s is not a unix:PATH address", address->text);
-    if (is_stale(address))
-        unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
-    *fd = new_socket();
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (*fd < 0)
         return error_set_errno(err, ERROR_SYSTEM, "cannot make a socket");
-    mode_t before = umask(0177); /* 0600 from the start */
-    bool bound = bind(*fd, (const struct sockaddr *)&address->storage, address->len) == 0;
-    int number = errno;
-    umask(before);
-    errno = number;
-    if (bound && listen(*fd, BACKLOG) == 0)
+    if (address->prepare(address, *fd, true) &&
+        bind(*fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
+        listen(*fd, BACKLOG) == 0)
         return true;
     (void)error_set_errno(err, ERROR_SYSTEM, "cannot listen on %s", address->text);
     close(*fd);

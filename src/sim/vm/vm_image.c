@@ -10,33 +10,33 @@
 
 #define LOGGED_MAX 8 /* findings */
 
-struct findings {
+struct reported {
     const char *path;
-    size_t count;
+    size_t count; /* so far */
     char first[256];
 };
 
 /* The first finding goes into the error, the following ones to the log. */
 static void take_finding(void *context, const char *text)
 {
-    struct findings *findings = context;
-    if (findings->count == 0)
-        snprintf(findings->first, sizeof findings->first, "%s", text);
-    else if (findings->count < LOGGED_MAX)
-        log_warning("vm: %s: %s", findings->path, text);
-    findings->count++;
+    struct reported *reported = context;
+    if (reported->count == 0)
+        snprintf(reported->first, sizeof reported->first, "%s", text);
+    else if (reported->count < LOGGED_MAX)
+        log_warning("vm: %s: %s", reported->path, text);
+    reported->count++;
 }
 
 static bool verify(const char *path, struct error *err)
 {
-    struct findings findings = {.path = path};
+    struct reported reported = {.path = path};
     size_t count;
-    if (!eif_verify(path, take_finding, &findings, &count, err))
+    if (!eif_verify(path, take_finding, &reported, &count, err))
         return false;
     if (count == 0)
         return true;
     return error_set(err, ERROR_FORMAT, "%.120s is not a valid image (%zu finding%s): %s", path,
-                     count, count == 1 ? "" : "s", findings.first);
+                     count, count == 1 ? "" : "s", reported.first);
 }
 
 static bool read_cmdline(struct vm_image *image, const struct eif_file *file, size_t section,

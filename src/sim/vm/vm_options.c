@@ -19,7 +19,9 @@ static bool split_port(const char *option, const char *value, uint32_t *port, co
     memcpy(digits, value, (size_t)(sign - value));
     digits[sign - value] = '\0';
     *rest = sign + 1;
-    if (!cli_integer("the port", digits, 1, UINT32_MAX - 1, &number, err))
+    char what[64];
+    snprintf(what, sizeof what, "the port of %s", option);
+    if (!cli_integer(what, digits, 1, UINT32_MAX - 1, &number, err))
         return false;
     *port = (uint32_t)number;
     return true;
@@ -47,7 +49,7 @@ static bool take_listen(void *place, const char *option, const char *text, struc
     const char *mark = strstr(rest, cid_mark);
     size_t len = mark != NULL ? (size_t)(mark - rest) : strlen(rest);
     if (mark != NULL &&
-        !cli_integer("cid=", mark + sizeof cid_mark - 1, 0, UINT32_MAX - 1, &cid, err))
+        !cli_integer("--listen ...,cid=", mark + sizeof cid_mark - 1, 0, UINT32_MAX - 1, &cid, err))
         return false;
     if (len >= sizeof address)
         return error_set(err, ERROR_USAGE, "%s: the address is too long", option);
@@ -80,12 +82,6 @@ static bool take_register(void *place, const char *option, const char *text, str
                       option));
 }
 
-static bool take_fault(void *place, const char *option, const char *text, struct error *err)
-{
-    (void)option;
-    return nsm_fault_parse(place, text, err);
-}
-
 static const char *const accels[] = {
     [VM_ACCEL_AUTO] = "auto", [VM_ACCEL_KVM] = "kvm", [VM_ACCEL_TCG] = "tcg", NULL};
 
@@ -113,7 +109,7 @@ const struct cli_option vm_options_table[VM_OPTIONS] = {
              "keep the NSM's keys and chain in DIR, so that a restart has the same root"),
     CLI_PARSED("pcr", "N=HEX", struct vm_options, engine, take_register,
                "start a register that is not measured from the image, such as 3; repeatable"),
-    CLI_PARSED("fault", "FAULT", struct vm_options, fault, take_fault,
+    CLI_PARSED("fault", "FAULT", struct vm_options, fault, nsm_fault_parse,
                "for tests: the NSM answers with a fault, as of enclave-sim nsm"),
     CLI_TEXT("qemu", "FILE", struct vm_options, qemu,
              "QEMU 11.1 or newer (default: $ENCLAVE_QEMU, what scripts/fetch-qemu keeps, "
@@ -125,8 +121,6 @@ const struct cli_option vm_options_table[VM_OPTIONS] = {
 bool vm_options_check(void *options, struct error *err)
 {
     const struct vm_options *from = options;
-    if (from->target_count > VM_PORTS_MAX)
-        return error_set(err, ERROR_USAGE, "at most %d times --connect", VM_PORTS_MAX);
     for (size_t i = 0; i < from->target_count; i++)
         for (size_t k = 0; k < i; k++)
             if (from->targets[i].port == from->targets[k].port)

@@ -42,7 +42,7 @@ struct vm_options {
     struct nsm_fault fault;
     struct vm_listen listens[VM_PORTS_MAX];
     size_t listen_count; /* 0: a unix socket of the command's own for VM_ENCLAVE_PORT */
-    struct vsock_target targets[VM_PORTS_MAX + 1]; /* room for the heartbeat */
+    struct vsock_target targets[VM_PORTS_MAX];
     size_t target_count;
 };
 

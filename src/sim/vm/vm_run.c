@@ -31,6 +31,7 @@ struct vm {
     struct virtio_nsm nsm;
     struct virtio_vsock vsock;
     struct vm_ports ports;
+    struct vsock_target targets[VM_PORTS_MAX + 1]; /* those of the options, and the heartbeat */
     struct vm_qemu qemu;
     struct vm_lines console;
     struct vm_lines messages;
@@ -207,12 +208,13 @@ static void take_registers(struct vm *vm)
 
 static bool start_devices(struct vm *vm, int nsm, int vsock, struct error *err)
 {
-    struct vm_options *options = vm->options;
-    options->targets[options->target_count++] = (struct vsock_target){
+    const struct vm_options *options = vm->options;
+    memcpy(vm->targets, options->targets, sizeof options->targets);
+    vm->targets[options->target_count] = (struct vsock_target){
         .port = VM_HEARTBEAT_PORT, .open = vm_heartbeat_open, .context = &vm->ports};
     vm->vsock.vsock.guest_cid = options->cid;
-    vm->vsock.vsock.targets = options->targets;
-    vm->vsock.vsock.target_count = options->target_count;
+    vm->vsock.vsock.targets = vm->targets;
+    vm->vsock.vsock.target_count = options->target_count + 1;
     vm->vsock.context = vm->nsm.context = vm;
     vm->vsock.ended = vm->nsm.ended = on_device_end;
     if (!virtio_nsm_start(&vm->nsm, &vm->loop, vm->module.engine, &options->fault, nsm, err)) {
