@@ -715,6 +715,7 @@ def test_help():
     (), ("--db", "x"), ("--nsm-root", "x"), ("--nothing",), ("--db", "x", "--nsm-root", "y", "z"),
     ("--account", "12"), ("--envelope", "round"), ("--clock-skew", "soon"), ("--region", ""),
     ("--db", "x", "--nsm-root", "y", "--listen", "unix:z"),
+    ("--db", "x", "--nsm-root", "y", "--listen", "tcp:nonsense"),
 ])
 def test_usage(arguments):
     assert run(*arguments).returncode == 2
@@ -727,8 +728,6 @@ def test_start_fails_with_the_reason(module, tmp_path):
     base = ("--db", database, "--nsm-root", str(root))
     result = run("--db", database, "--nsm-root", str(tmp_path / "none"))
     assert result.returncode == 1 and "cannot open" in result.stderr
-    result = run(*base, "--listen", "tcp:nonsense")
-    assert result.returncode == 1 and "address" in result.stderr
     result = run(*base, "--fault", "Decrypt never 1")
     assert result.returncode == 1 and "no such fault: never" in result.stderr
     result = run(*base, "--credentials", str(tmp_path / "none"))
