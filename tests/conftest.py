@@ -33,7 +33,8 @@ def restore_signals():
 
 def pytest_addoption(parser):
     group = parser.getgroup("enclaved")
-    group.addoption("--quick", action="store_true", help="leave out what is marked as slow")
+    group.addoption("--quick", action="store_true",
+                    help="leave out what is marked as slow: about a second and more")
     group.addoption("--shuffle", type=int, metavar="SEED",
                     help="run the files, and the tests of each, in an order drawn from SEED")
 

@@ -111,6 +111,7 @@ def test_the_reference_opens_what_we_seal(server, reference, world):
         assert state["data"]["input_received"] == payload
 
 
+@pytest.mark.slow
 def test_we_open_what_the_reference_seals(server, reference, world):
     dice = random.Random(2)
     for _ in range(40):

@@ -167,6 +167,7 @@ class Zsh:
         self.process.wait(60)
 
 
+@pytest.mark.slow
 def test_zsh(place):
     needs("zsh")
     zsh = Zsh(place)

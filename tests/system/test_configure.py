@@ -362,6 +362,7 @@ def test_watch_ends_on_signals(env, service, number):
     assert (code, err) == (0, b"")
 
 
+@pytest.mark.slow
 def test_watch_renews_before_the_end(env, service):
     with FakeMetadata(instance(Expiration=later(4))) as metadata:
         watch = Watch(service, with_metadata(env, metadata, ENCRYPTED_TSK="QUJD"))
@@ -376,6 +377,7 @@ def test_watch_renews_before_the_end(env, service):
     assert code == 0 and b"hush" not in out + err
 
 
+@pytest.mark.slow
 def test_watch_configures_a_service_that_comes_back_empty(env, service):
     watch = Watch(service, with_keys(env, ENCRYPTED_TSK="QUJD"))
     watch.line()

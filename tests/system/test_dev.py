@@ -127,6 +127,7 @@ def test_secrets_on_no_command_line(env, tmp_path):
         assert dev.stop()[0] == 0
 
 
+@pytest.mark.slow
 def test_kept_folder_is_used_again(env, tmp_path):
     kept = tmp_path / "kept"
     sealed, arns = [], []

@@ -132,6 +132,7 @@ def test_credentials(env, seconds, result):
         assert find(doctor(env, "--to", fake.address), "credentials")["result"] == result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [b"garbage", {"status": "error", "error": "x", "code": "busy"},
                                     SILENCE, []])
 def test_service_that_is_none(env, answer):

@@ -170,6 +170,7 @@ def test_refusal_before_the_request_is_read(env):
         end.close()
 
 
+@pytest.mark.slow
 def test_time_limit(env):
     with answering(SILENCE) as fake:
         done = ctl("health", "--to", fake.address, "--timeout", "1", "--json", env=env)
@@ -285,6 +286,7 @@ def test_wrong_usage(env, arguments):
     assert done.stdout == b"" and done.stderr
 
 
+@pytest.mark.slow
 def test_usage_failure_as_json(env):
     done = ctl("invoke", "--mode", "--json", env=env)
     assert done.returncode in (2, 3)

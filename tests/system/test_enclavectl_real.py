@@ -56,6 +56,7 @@ def test_configure_and_pipeline(world, env, tmp_path):
         enclaved.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["500 2", "throttle 2", "reset 1", "half 1"])
 def test_failures_that_pass_are_repeated(world, env, tmp_path, fault):
     enclaved = Enclaved(world, tmp_path)
@@ -83,6 +84,7 @@ def test_a_repetition_has_what_standard_input_brought(world, env, tmp_path):
         enclaved.stop()
 
 
+@pytest.mark.slow
 def test_failures_that_last_end_in_time(world, env, tmp_path):
     enclaved = Enclaved(world, tmp_path)
     try:

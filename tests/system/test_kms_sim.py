@@ -634,6 +634,7 @@ def test_many_requests_on_one_connection(kms):
     connection.close()
 
 
+@pytest.mark.slow
 def test_many_clients_at_once(kms, key):
     def work(number):
         client, plaintext = kms.admin(), bytes([number]) * 32

@@ -541,6 +541,7 @@ VECTORS = os.environ.get("VECTORS") or os.path.join(os.path.dirname(__file__),
                                                     "..", "..", "..", "shared", "vectors")
 
 
+@pytest.mark.slow
 def test_documents_that_aws_signed(env, tmp_path):
     folder = os.path.join(VECTORS, "attestation")
     if not os.path.isdir(folder):

@@ -279,6 +279,7 @@ def test_memory_does_not_grow_with_what_is_not_read(run, destination):
             client.close()
 
 
+@pytest.mark.slow
 def test_a_dead_destination_holds_nobody_and_is_told(run, destination):
     """The kernel of a listener whose queue is full answers nothing, as if there were no host."""
     with socket.socket() as dead:
@@ -315,6 +316,7 @@ def test_nobody_listens(run, nobody):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", status["last_failure"]["time"])
 
 
+@pytest.mark.slow
 def test_idle_connections_end(run, destination):
     relay = run(destination().name, "--idle-seconds", 1)
     with relay.connect() as client:
@@ -580,6 +582,7 @@ def test_at_the_end_what_is_open_may_end(run, destination):
     assert not os.path.exists(relay.status_at[len("unix:"):])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["time", "again"])
 def test_the_end_is_bounded(run, destination, how):
     relay = run(destination().name, "--drain-seconds", 1 if how == "time" else 3600)

@@ -109,6 +109,7 @@ def test_an_address_that_is_dead_costs_its_time_limit_only(run, names, twins):
             filler.close()
 
 
+@pytest.mark.slow
 def test_a_name_that_does_not_resolve_holds_no_other(run, names, twins):
     """The name server says nothing for one name; connections to another go through meanwhile. The
     lookup that hangs does not keep the relay from ending either."""
@@ -128,6 +129,7 @@ def test_a_name_that_does_not_resolve_holds_no_other(run, names, twins):
     assert "the name does not resolve: no answer within 3 s" in relay.log()
 
 
+@pytest.mark.slow
 def test_a_lookup_that_hangs_is_not_waited_for_alone(run, names, twins):
     """The first lookup's datagrams are lost, and it does not ask again for longer than this takes.
     Another begins beside it, and its answer serves all that wait."""

@@ -371,6 +371,7 @@ def test_memory_for_answers_is_bounded(world, tmp_path):
     assert enclave.stop() == 0
 
 
+@pytest.mark.slow
 def test_memory_for_configure_is_bounded(world, tmp_path):
     """Requests that wait for the session count like those that wait for their end."""
     silent = socket.create_server(("127.0.0.1", 0))
@@ -463,6 +464,7 @@ def test_sigterm_serves_what_has_arrived(world, tmp_path):
     assert enclave.stop() == 0
 
 
+@pytest.mark.slow
 def test_sigterm_does_not_wait_for_one_who_never_stops(world, tmp_path):
     enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
     with enclave.connect() as c:
@@ -486,6 +488,7 @@ def test_sigterm_does_not_wait_for_one_who_never_stops(world, tmp_path):
         os.waitpid(reader, 0)
 
 
+@pytest.mark.slow
 def test_sigterm_does_not_wait_for_ever(world, tmp_path):
     enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()
     with enclave.connect() as partial:

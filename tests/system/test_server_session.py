@@ -232,6 +232,7 @@ def test_requests_are_served_while_kms_hangs(world, enclave):
         assert waiting.receive()["code"] == "deadline"
 
 
+@pytest.mark.slow
 def test_configures_that_wait_are_bounded(world, start):
     enclave = start(kms={"attempt_seconds": 60, "total_seconds": 60}, limits={"drain_seconds": 1})
     enclave.wait_for("awaiting_configuration")
@@ -254,6 +255,7 @@ def test_configures_that_wait_are_bounded(world, start):
         c.close()
 
 
+@pytest.mark.slow
 def test_sigterm_while_kms_hangs(world, start):
     enclave = start(kms={"attempt_seconds": 60, "total_seconds": 60}, limits={"drain_seconds": 1})
     enclave.wait_for("awaiting_configuration")
