@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP exchange through libcurl: instance metadata, container credentials, and the KMS calls of
- * `enclavectl dev`. No redirects, no proxy. All memory of libcurl is wiped when it is freed,
- * because credentials pass through it.
+ * One HTTP exchange through libcurl: instance metadata, container credentials, services of AWS, and
+ * the KMS calls of `enclavectl dev`. No redirects, no proxy. All memory of libcurl is wiped when it
+ * is freed, because credentials pass through it.
  */
 #ifndef HOST_WEB_H
 #define HOST_WEB_H
