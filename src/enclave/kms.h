@@ -8,15 +8,15 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "config/config.h"
+#include "config/kms_wrapped.h"
 #include "crypto/aead.h"
 #include "crypto/recipient.h"
 #include "crypto/tls.h"
-#include "enclave/config.h"
 #include "enclave/nsm.h"
 #include "net/deadline.h"
 
 #define KMS_EXPIRATION_MAX 40
-#define KMS_WRAPPED_MAX    6144 /* CiphertextBlob, bytes: KMS's limit */
 #define KMS_DOCUMENT_MAX   262144
 #define KMS_BODY_MAX       65536 /* longest answer accepted, bytes */
 
@@ -32,15 +32,6 @@ struct initial_secrets {
     struct kms_credentials credentials; /* access_key_id empty: none */
     struct buffer wrapped;              /* a wrapped TSK; empty: none */
 };
-
-/* The wrapped TSK as text, wherever it comes from. */
-#define KMS_WRAPPED_TEXT_MAX (KMS_WRAPPED_MAX / 3 * 4 + 64) /* with white space after it, bytes */
-#define KMS_QUOTED(number)   #number
-#define KMS_FORM(limit)      "must be base64 of at most " KMS_QUOTED(limit) " bytes"
-#define KMS_WRAPPED_FORM     KMS_FORM(KMS_WRAPPED_MAX)
-
-/* Decodes it into a buffer that is empty and not yet initialized; blank text leaves it empty. */
-MUST_USE bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64);
 
 /* Whether id and key are present, and all three can be put into a header: visible ASCII. */
 bool kms_credentials_valid(const struct kms_credentials *credentials);

@@ -17,14 +17,6 @@
 #define TARGET       "TrentService.Decrypt"
 #define SERVICE      "kms"
 
-bool kms_decode_wrapped(struct buffer *wrapped, struct bytes base64)
-{
-    while (base64.len > 0 && base64.at[base64.len - 1] <= ' ')
-        base64.len--;
-    buffer_init(wrapped, KMS_WRAPPED_MAX + 2); /* room that decoding may pad */
-    return base64_decode(wrapped, base64) && wrapped->len <= KMS_WRAPPED_MAX;
-}
-
 static bool is_visible(const char *text, size_t least)
 {
     size_t len = strlen(text);

@@ -6,7 +6,7 @@
 #ifndef ENCLAVE_PLATFORM_H
 #define ENCLAVE_PLATFORM_H
 
-#include "enclave/config.h"
+#include "config/config.h"
 #include "enclave/entropy.h"
 #include "enclave/session.h"
 

@@ -7,7 +7,7 @@
 #ifndef ENCLAVE_SESSION_H
 #define ENCLAVE_SESSION_H
 
-#include "enclave/config.h"
+#include "config/config.h"
 #include "enclave/job.h"
 #include "enclave/keyring.h"
 #include "enclave/kms.h"

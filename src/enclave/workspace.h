@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "codec/json.h"
-#include "enclave/config.h"
+#include "config/config.h"
 #include "enclave/keyring.h"
 
 struct workspace {

@@ -71,7 +71,7 @@ def test_the_page_on_connections_has_the_table_of_the_code():
 
 
 def test_every_setting_is_documented():
-    settings = re.findall(r'\{"(\w*)", "(\w+)", \w+, AT', read("src/enclave/config.c"))
+    settings = re.findall(r'\{"(\w*)", "(\w+)", \w+, AT', read("src/config/config.c"))
     assert len(settings) > 15
     table = read("docs/configuration.md")
     for section, member in settings:

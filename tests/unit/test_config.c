@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
-#include "enclave/config.h"
+#include "config/config.h"
 #include "sockets/any_address.h"
 
 #define ARN        "\"key_arn\": \"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab\""

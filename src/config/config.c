@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "enclave/config.h"
+#include "config/config.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  * trusts (key, encryption context, endpoint, roots) is here and nowhere else; nothing that
  * arrives while it runs can change it. docs/configuration.md lists the members.
  */
-#ifndef ENCLAVE_CONFIG_H
-#define ENCLAVE_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "base/buffer.h"
 #include "base/error.h"
