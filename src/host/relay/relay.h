@@ -9,6 +9,7 @@
  *     relay_flow.c        the bytes of one direction, and their end
  *     relay_resolve.c     names, in threads of their own
  *     relay_allow.c       the list of destinations
+ *     relay_allow_file.c  the same from a file
  *     relay_status.c      counts, the log of failures, the status address
  *     relay_query.c       what --query prints
  *

@@ -10,7 +10,7 @@
 #include "system/file.h"
 
 #define LABEL_MAX 63 /* bytes; RFC 1035 */
-#define SHOWN     80 /* bytes of a wrong entry that a message repeats */
+#define SHOWN     80 /* bytes of a wrong entry that a message repeats, up to a control character */
 
 #define WRONG_PORT "the port is a number from 1 to 65535"
 
@@ -37,7 +37,9 @@ static struct bytes part(struct bytes text, size_t from, size_t to)
 
 static bool wrong(struct error *err, struct bytes text, const char *why)
 {
-    int shown = (int)(text.len < SHOWN ? text.len : SHOWN);
+    int shown = 0;
+    while ((size_t)shown < text.len && shown < SHOWN && text.at[shown] >= ' ')
+        shown++;
     return error_set(err, ERROR_USAGE, "\"%.*s\" is not a destination: %s", shown,
                      text.len > 0 ? (const char *)text.at : "", why);
 }
@@ -216,77 +218,23 @@ bool allow_add(struct allow_list *list, struct bytes text, struct error *err)
     return parse(&entry, text, true, err) && append(list, &entry, err);
 }
 
+bool allow_add_pair(struct allow_list *list, struct bytes host, uint64_t port, struct error *err)
+{
+    struct destination entry;
+    const char *why = set_host(&entry, host, true);
+    if (why == NULL && (port < 1 || port > UINT16_MAX))
+        why = WRONG_PORT;
+    if (why != NULL)
+        return wrong(err, host, why);
+    entry.port = (uint16_t)port;
+    return append(list, &entry, err);
+}
+
 bool allow_add_kms(struct allow_list *list, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(kms_endpoints); i++)
         if (!allow_add(list, bytes_text(kms_endpoints[i]), err))
             return false;
-    return true;
-}
-
-/* --- files: lines of HOST:PORT, or in the form of vsock-proxy's file ------------------------- */
-
-/* Takes NAME: VALUE, the name being address or port, each once. */
-static bool take_member(struct bytes text, struct bytes *address, struct bytes *port)
-{
-    size_t colon = text_find(text, ':');
-    struct bytes name = text_trim(bytes_of(text.at, colon));
-    struct bytes *member = bytes_equal_text(name, "address") ? address
-                           : bytes_equal_text(name, "port")  ? port
-                                                             : NULL;
-    if (colon == text.len || member == NULL || member->len != 0)
-        return false;
-    *member = text_unquote(text_trim(part(text, colon + 1, text.len)));
-    return true;
-}
-
-/* {address: HOST, port: PORT}, the members in any order. */
-static bool add_braced(struct allow_list *list, struct bytes item, struct error *err)
-{
-    struct destination entry = {0};
-    struct bytes address = {0}, port = {0};
-    struct bytes inside = part(item, 1, item.len - 1);
-    bool good = item.at[item.len - 1] == '}';
-    for (bool more = true; good && more;) {
-        size_t comma = text_find(inside, ',');
-        good = take_member(part(inside, 0, comma), &address, &port);
-        more = comma < inside.len;
-        inside = more ? part(inside, comma + 1, inside.len) : inside;
-    }
-    if (!good)
-        return wrong(err, item, "want {address: HOST, port: PORT} on one line");
-    const char *why = set_host(&entry, address, true);
-    if (why == NULL && !read_port(port, &entry.port))
-        why = WRONG_PORT;
-    return why == NULL ? append(list, &entry, err) : wrong(err, item, why);
-}
-
-static bool add_line(struct allow_list *list, struct bytes line, struct error *err)
-{
-    line = text_trim(bytes_of(line.at, text_find(line, '#')));
-    if (line.len == 0 || bytes_equal_text(line, "allowlist:") || bytes_equal_text(line, "---"))
-        return true;
-    if (line.at[0] != '-')
-        return allow_add(list, line, err);
-    struct bytes item = text_trim(part(line, 1, line.len));
-    if (item.len < 2 || item.at[0] != '{')
-        return wrong(err, line, "want - {address: HOST, port: PORT} on one line");
-    return add_braced(list, item, err);
-}
-
-bool allow_add_file(struct allow_list *list, struct bytes text, const char *name, struct error *err)
-{
-    size_t before = list->count, number = 0;
-    struct bytes line;
-    while (text_line(&text, &line)) {
-        struct error cause = {0};
-        number++;
-        if (!add_line(list, line, &cause))
-            return error_set(err, cause.code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_CONFIG,
-                             "%.200s, line %zu: %s", name, number, cause.cause);
-    }
-    if (list->count == before)
-        return error_set(err, ERROR_CONFIG, "%.200s does not name a destination", name);
     return true;
 }
 

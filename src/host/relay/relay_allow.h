@@ -42,6 +42,9 @@ void allow_clear(struct allow_list *list);
 MUST_USE bool allow_add_kms(struct allow_list *list, struct error *err);
 /* Appends one entry. ERROR_USAGE with what is wrong, ERROR_MEMORY. */
 MUST_USE bool allow_add(struct allow_list *list, struct bytes text, struct error *err);
+/* The same of a host without brackets, and its port. */
+MUST_USE bool allow_add_pair(struct allow_list *list, struct bytes host, uint64_t port,
+                             struct error *err);
 /*
  * Appends the entries of a file's text, at least one; name is for messages. ERROR_CONFIG with the
  * number of the wrong line, ERROR_MEMORY; the list then holds the entries before it.
