@@ -72,7 +72,8 @@ static const struct {
     {"shutting_down", "wait until enclaved has started again"},
     {"no_credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an "
                        "instance role"},
-    {"no_wrapped_tsk", "give --wrapped-tsk-file FILE or set ENCRYPTED_TSK"},
+    {"no_wrapped_tsk", "give --wrapped-tsk-file FILE, or ENCRYPTED_TSK, with what aws kms "
+                       "generate-data-key-without-plaintext printed"},
     {"credentials_expired", "renew them at their source, then run enclavectl configure; with "
                             "--watch it renews them in time"},
     {"region_mismatch", "leave --region out, or give the region of the pinned key"},

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from enclave_tools import wait_until
-from host_tools import (CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
+from host_tools import (CASES, CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
                         ctl)
 
 STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key"}
@@ -105,6 +105,52 @@ def test_bad_wrapped_tsk(env, service, tmp_path, content):
     done = ctl("configure", "--to", service.address, "--wrapped-tsk-file", tmp_path / "tsk",
                env=with_keys(env))
     assert done.returncode in (2, 5) and service.requests == []
+
+
+WRAPPED = "AQICAHhX"
+KEY_FIELD = "arn:aws:kms:us-east-1:111122223333:key/x"
+
+
+@pytest.mark.parametrize("content", [
+    f'"{WRAPPED}"\n',                                                   # --query CiphertextBlob
+    json.dumps({"CiphertextBlob": WRAPPED, "KeyId": KEY_FIELD}, indent=4),
+    f"{WRAPPED}\t{KEY_FIELD}\n",                                        # --output text
+    f"CiphertextBlob: {WRAPPED}\nKeyId: {KEY_FIELD}\n",                 # --output yaml
+])
+def test_what_the_aws_cli_printed(env, service, tmp_path, content):
+    path = write(tmp_path / "tsk", content)
+    for variable, options in [({}, ["--wrapped-tsk-file", path]), ({"ENCRYPTED_TSK": content}, [])]:
+        assert configured(service, with_keys(env, **variable), *options)["wrapped_tsk"] == WRAPPED
+
+
+def test_what_the_aws_cli_printed_with_the_key(env, service, tmp_path):
+    """It works, but the session key lies there for all to read."""
+    plain = base64.b64encode(bytes(range(32))).decode()
+    path = write(tmp_path / "tsk", json.dumps({"CiphertextBlob": WRAPPED, "Plaintext": plain}))
+    done = ctl("configure", "--to", service.address, "--wrapped-tsk-file", path, env=with_keys(env))
+    assert done.returncode == 0 and service.configured()[-1]["wrapped_tsk"] == WRAPPED
+    assert b"also holds the session key in plaintext" in done.stderr
+    assert plain.encode() not in done.stdout + done.stderr
+    assert plain not in json.dumps(service.requests)
+
+
+@pytest.mark.parametrize("content, what", [
+    ('{"KeyId": "x"}', "is JSON without a CiphertextBlob"),
+    ("Unable to locate credentials.", "is text of several words, not base64"),
+    ("01020200" * 16, "is hex, not base64"),
+])
+def test_text_is_never_sent_as_bytes(env, service, tmp_path, content, what):
+    path = write(tmp_path / "tsk", content)
+    assert what in refused(service, with_keys(env), "--wrapped-tsk-file", path)
+
+
+@pytest.mark.parametrize("name", ["t-quoted", "t-json", "t-text"])
+def test_shared_cases_of_wrapped_keys(env, service, name):
+    path = CASES / "wrapped" / name
+    if not path.exists():
+        pytest.skip("there is no ../shared/cases beside the project")
+    got = configured(service, with_keys(env), "--wrapped-tsk-file", path)["wrapped_tsk"]
+    assert base64.b64decode(got, validate=True)[0] == 1 and got in path.read_text()
 
 
 def test_answer(env, service):

@@ -128,6 +128,16 @@ def test_the_wrapped_tsk(files):
     done = files.build("--wrapped-tsk-file", wrapped)
     application = unpack(Eif(files.output).of(RAMDISK)[1])
     assert application["etc/enclaved/wrapped-tsk"].data == b"c2VhbGVk\n" and done.stderr == b""
+    printed = files.write("json", b'{"CiphertextBlob": "c2VhbGVk", "KeyId": "arn:aws:kms:x"}')
+    files.build("--wrapped-tsk-file", printed)
+    application = unpack(Eif(files.output).of(RAMDISK)[1])
+    assert application["etc/enclaved/wrapped-tsk"].data == b"c2VhbGVk\n"
+
+
+def test_a_wrapped_tsk_that_enclaved_could_not_read(files):
+    files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk"))
+    done = files.build("--wrapped-tsk-file", files.write("tsk", b"not a key"), code=5)
+    assert "is text of several words, not base64" in said(done)
 
 
 @pytest.mark.parametrize("kms, options, line", [

@@ -2,16 +2,14 @@
 #include "host/client/delivery.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "formats/json_print.h"
 #include "formats/text.h"
 #include "host/client/backoff.h"
 #include "host/report.h"
+#include "host/wrapped.h"
 #include "sockets/deadline_sleep.h"
-#include "system/file.h"
 
 /* Between attempts that KMS cannot serve now. */
 #define PAUSE_FIRST_MS 200
@@ -19,60 +17,16 @@
 /* With less time left than this, the last answer says more than another attempt. */
 #define EXCHANGE_LEAST_MS 2000
 
-/* Removes the line ends that `aws … --output text | base64` leaves. */
-static void squeeze(struct buffer *text)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < text->len; i++)
-        if (!text_is_blank(text->at[i]))
-            text->at[kept++] = text->at[i];
-    text->len = kept;
-}
-
-/* Appends the wrapped TSK in base64. It is given in base64 or as the bytes of a CiphertextBlob. */
-static bool append_wrapped(struct buffer *out, const struct buffer *given, struct error *err)
-{
-    BUFFER_AUTO text;
-    BUFFER_AUTO blob;
-    buffer_init(&text, (size_t)2 * WRAPPED_TSK_MAX);
-    buffer_init(&blob, WRAPPED_TSK_MAX);
-    buffer_append(&text, buffer_bytes(given));
-    if (!text.failed)
-        squeeze(&text);
-    if (text.failed || text.len == 0)
-        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is %s",
-                         text.failed ? "too long" : "empty");
-    if (base64_decode(&blob, buffer_bytes(&text))) {
-        buffer_append(out, buffer_bytes(&text));
-        return true;
-    }
-    if (given->len > WRAPPED_TSK_MAX)
-        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is longer than %d bytes",
-                         WRAPPED_TSK_MAX);
-    base64_encode(out, buffer_bytes(given));
-    return true;
-}
-
 static bool put_wrapped(const struct delivery *delivery, struct json_writer *w, struct error *err)
 {
-    const char *variable = getenv("ENCRYPTED_TSK");
-    BUFFER_AUTO given;
     BUFFER_AUTO encoded;
-    buffer_init(&given, (size_t)2 * WRAPPED_TSK_MAX);
-    buffer_init(&encoded, (size_t)3 * WRAPPED_TSK_MAX);
-    if (delivery->wrapped_tsk_file != NULL) {
-        if (!file_read(delivery->wrapped_tsk_file, &given, err))
-            return false;
-    } else if (variable != NULL && variable[0] != '\0') {
-        buffer_text(&given, variable);
-    } else {
-        return true;
-    }
-    if (given.failed)
-        return error_set(err, ERROR_NO_WRAPPED_TSK, "the wrapped TSK is too long");
-    if (!append_wrapped(&encoded, &given, err))
+    buffer_init(&encoded, WRAPPED_FILE_MAX);
+    if (!(delivery->wrapped_tsk_file != NULL
+              ? wrapped_read_file(&encoded, delivery->wrapped_tsk_file, err)
+              : wrapped_read_variable(&encoded, err)))
         return false;
-    json_text_bytes(w, "wrapped_tsk", buffer_bytes(&encoded));
+    if (encoded.len > 0)
+        json_text_bytes(w, "wrapped_tsk", buffer_bytes(&encoded));
     return true;
 }
 

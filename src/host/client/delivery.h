@@ -13,7 +13,6 @@
 #define DELIVERY_LIMIT 262144 /* bytes of a request */
 /* Of all attempts; enclaved answers each within attempt_seconds. */
 #define DELIVERY_TIMEOUT_MS 90000
-#define WRAPPED_TSK_MAX     6144 /* KMS's limit on a CiphertextBlob, bytes */
 
 /* What goes with the credentials, to a service that has nothing yet. */
 struct delivery {

@@ -8,6 +8,7 @@
 #include "codec/json_writer.h"
 #include "host/image/image.h"
 #include "host/image/image_common.h"
+#include "host/wrapped.h"
 #include "image/eif_build.h"
 #include "image/eif_metadata.h"
 #include "pki/pki.h"
@@ -41,7 +42,8 @@ static const struct cli_option options[] = {
     CLI_TEXT("enclaved", "FILE", struct build, plan.init,
              "what becomes /init (default: enclaved-init beside enclavectl)"),
     CLI_TEXT("wrapped-tsk-file", "FILE", struct build, wrapped,
-             "the wrapped TSK, in the image " EIF_PATH_WRAPPED, .old = "wrapped-tsk"),
+             "the wrapped TSK, as configure takes it; in the image " EIF_PATH_WRAPPED,
+             .old = "wrapped-tsk"),
     CLI_TEXTS("module", "FILE", struct build, modules, plan.module_count,
               "a kernel module, uncompressed; repeatable, loaded in this order"),
     CLI_TEXTS("ramdisk", "FILE", struct build, ramdisks, plan.ramdisk_count,
@@ -181,13 +183,15 @@ static bool read_kernel(struct build *b, struct kernel *kernel, struct error *er
     return good;
 }
 
+/* What the AWS CLI printed becomes the base64 that enclaved reads. */
 static bool read_wrapped(struct build *b, struct error *err)
 {
     if (b->wrapped == NULL)
         return true;
-    if (!file_read(b->wrapped, &b->wrapped_text, err))
+    if (!wrapped_read_file(&b->wrapped_text, b->wrapped, err))
         return false;
-    return b->wrapped_text.len > 0 || error_set(err, ERROR_USAGE, "%.200s is empty", b->wrapped);
+    buffer_byte(&b->wrapped_text, '\n');
+    return !b->wrapped_text.failed || error_code(err, ERROR_MEMORY);
 }
 
 static bool read_all(struct build *b, struct kernel *kernel, struct error *err)
@@ -231,7 +235,7 @@ static void init_buffers(struct build *b)
 {
     buffer_init(&b->config_text, IMAGE_FILE_MAX);
     buffer_init(&b->roots_text, IMAGE_PEM_MAX);
-    buffer_init(&b->wrapped_text, IMAGE_FILE_MAX);
+    buffer_init(&b->wrapped_text, WRAPPED_FILE_MAX);
     buffer_init(&b->lock_text, IMAGE_FILE_MAX / 2);
     buffer_init(&b->metadata_text, EIF_METADATA_MAX);
 }

@@ -10,7 +10,7 @@
 static const struct cli_option options[] = {
     OPTION_TO(struct configure),
     CLI_TEXT("wrapped-tsk-file", "FILE", struct configure, delivery.wrapped_tsk_file,
-             "the wrapped TSK, base64 or as it is (default: $ENCRYPTED_TSK)"),
+             "the wrapped TSK, as the AWS CLI printed it (default: $ENCRYPTED_TSK)"),
     CLI_TEXT("region", "REGION", struct configure, delivery.region,
              "the region, to be compared with the pinned key's"),
     CLI_TEXT("profile", "NAME", struct configure, profile,

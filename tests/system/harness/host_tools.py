@@ -4,6 +4,7 @@ metadata service. Nothing here uses code of the project but the binary under tes
 import http.server
 import json
 import os
+import pathlib
 import pty
 import socket
 import struct
@@ -15,6 +16,9 @@ import pytest
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 CTL = os.path.join(BUILD, "enclavectl")
+# Inputs with their right answers, beside the project as the vectors are.
+CASES = pathlib.Path(os.environ.get("VECTORS", os.path.join(ROOT, "..", "shared", "vectors")),
+                     "..", "cases").resolve()
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
