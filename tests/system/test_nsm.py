@@ -265,8 +265,8 @@ def test_registers_from_the_command_line_and_files(tmp_path):
     plain = tmp_path / "plain.json"
     plain.write_text(json.dumps({"PCR0": "01" * 48, "PCR31": "02" * 48}))
     cli = tmp_path / "cli.json"
-    cli.write_text(json.dumps({"Measurements": {"HashAlgorithm": "Sha384 { ... }",
-                                                "PCR1": "03" * 48, "PCR2": "04" * 48}}))
+    cli.write_text(json.dumps([{"EnclaveName": "x", "Flags": "NONE", "Measurements": {
+        "HashAlgorithm": "Sha384 { ... }", "PCR1": "03" * 48, "PCR2": "04" * 48}}]))
     with running(tmp_path, "--measurements", plain, "--measurements", cli, "--pcr", "8=" + "AB" * 48,
                  "--pcr", "4=" + "05" * 48) as (sim, module):
         claims = verify(module.document(), sim.root)
@@ -435,7 +435,8 @@ def test_wrong_usage(arguments):
 
 @pytest.mark.parametrize("content", [
     "", "[]", "{}", "null", '{"PCR0": "00"}', '{"PCR0": 1}', '{"PCR32": "%s"}' % ("00" * 48),
-    '{"PCRx": "%s"}' % ("00" * 48), '{"Measurements": []}', '{"Measurements": {}}'])
+    '{"PCRx": "%s"}' % ("00" * 48), '{"Measurements": []}', '{"Measurements": {}}',
+    json.dumps([{"PCR0": "00" * 48}] * 2), '[{"EnclaveName": "old"}]'])
 def test_wrong_register_files(tmp_path, content):
     path = tmp_path / "pcrs.json"
     path.write_text(content)

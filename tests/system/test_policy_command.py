@@ -228,6 +228,17 @@ def test_partitions_and_accounts(env, images, arguments, root, role):
     assert (b"different account" in done.stderr) == ("999999999999" in root)
 
 
+def test_a_listed_enclave_in_debug_mode_has_zeros(env, images, tmp_path):
+    """As its documents have; describe-enclaves prints the registers of its image."""
+    item = json.loads(measurements(images["a"][1], signed=True))
+    file, zeros = tmp_path / "listed.json", tmp_path / "zeros.json"
+    file.write_text(json.dumps([{**item, "EnclaveName": "x", "Flags": "DEBUG_MODE"}]))
+    zeros.write_text(measurements({i: bytes(48) for i in range(3)}))
+    assert "--allow-debug" in refused(env, "--measurements", file, *WHO)
+    assert (render(env, "--measurements", file, *WHO, "--pcr1", "--pcr2", "--allow-debug")
+            == render(env, "--measurements", zeros, *WHO, "--pcr1", "--pcr2", "--allow-debug"))
+
+
 def test_debug_mode_by_request_only(env, tmp_path, images, key_under):
     file = tmp_path / "debug.json"
     file.write_text(measurements({i: bytes(48) for i in range(3)}))
@@ -315,6 +326,11 @@ def test_lines_give_way_where_only_one_line_fits(env, tmp_path):
     (["--measurements", "{only0}", *WHO, "--pcr1"], "has no PCR1"),
     (["--measurements", "{broken}", *WHO], "has no PCR1"),
     (["--measurements", "{garbage}", *WHO], "garbage"),
+    (["--measurements", "{two}", *WHO], "2 enclaves, and one is wanted (\"a\", \"b\")"),
+    (["--measurements", "{many}", *WHO], "300 enclaves"),
+    (["--measurements", "{none}", *WHO], "no enclave"),
+    (["--measurements", "{old}", *WHO], "\"i-05-enc17\" is listed without Measurements"),
+    (["--measurements", "{beyond}", *WHO], "\"PCR32\" of the measurements is none of"),
     (["--measurements", "/nowhere", *WHO], "cannot open"),
     (["--image", "/nowhere", *WHO], "nowhere"),
     (["--image", "{garbage}", *WHO], "garbage"),
@@ -331,6 +347,10 @@ def test_lines_give_way_where_only_one_line_fits(env, tmp_path):
 ])
 def test_what_render_refuses(env, images, tmp_path, arguments, told):
     files = {"unsigned": measurements(images["plain"][1]), "only0": json.dumps({"PCR0": "ab" * 48}),
+             "two": json.dumps([{"EnclaveName": name, "PCR0": "ab" * 48} for name in "ab"]),
+             "many": json.dumps([{"EnclaveName": "name" * 9}] * 300), "none": "[]",
+             "old": '[{"EnclaveID": "i-05-enc17"}]',
+             "beyond": json.dumps({"PCR0": "ab" * 48, "PCR32": "ab" * 48}),
              "garbage": "garbage", "broken": json.dumps({"Measurements": {"PCR0": "zz" * 48}})}
     if "{broken}" in arguments:
         told = "not 96 hex digits"

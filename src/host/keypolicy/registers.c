@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/keypolicy/registers.h"
 
-#include <stdio.h>
-
-#include "base/hex.h"
 #include "image/eif_file.h"
 #include "image/registers.h"
 #include "system/file.h"
 
-/* The object with PCR0: the document, its Measurements, or that of the first item of a list. */
-static json_value measurements(const struct json *doc)
-{
-    json_value v = json_type(doc, 0) == JSON_ARRAY ? json_first(doc, 0) : 0;
-    if (v == JSON_NONE)
-        return v;
-    json_value inner = json_member(doc, v, "Measurements");
-    if (inner == JSON_NONE)
-        inner = json_member(doc, v, "measurements");
-    v = inner != JSON_NONE ? inner : v;
-    return json_member(doc, v, "PCR0") != JSON_NONE ? v : JSON_NONE;
-}
-
 bool registers_from_json(struct registers *out, const struct json *doc, struct error *err)
 {
-    *out = (struct registers){0};
-    json_value from = measurements(doc);
-    if (from == JSON_NONE)
-        return error_set(err, ERROR_FORMAT, "the measurements have no PCR0");
-    for (unsigned i = 0; i < PCR_COUNT; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "PCR%u", i);
-        json_value v = json_member(doc, from, name);
-        if (v == JSON_NONE)
-            continue;
-        struct bytes raw = json_raw(doc, v);
-        if (json_type(doc, v) != JSON_STRING || raw.len != 2 * PCR_SIZE + 2 ||
-            !hex_decode(out->value[i], bytes_of(raw.at + 1, 2 * PCR_SIZE)))
-            return error_set(err, ERROR_FORMAT, "%s of the measurements is not %d hex digits", name,
-                             2 * PCR_SIZE);
-        out->present |= UINT32_C(1) << i;
-    }
-    return true;
+    return measurements_read(out, doc, err) &&
+           (registers_has(out, 0) || error_set(err, ERROR_FORMAT, "the measurements have no PCR0"));
 }
 
 bool registers_from_measurements(struct registers *out, const char *path, struct error *err)

@@ -6,23 +6,10 @@
 #ifndef HOST_KEYPOLICY_REGISTERS_H
 #define HOST_KEYPOLICY_REGISTERS_H
 
-#include "codec/json.h"
-#include "formats/attestation.h"
+#include "formats/measurements.h"
 #include "formats/policy_attributes.h"
 
-#define MEASUREMENTS_MAX 65536 /* bytes of a file of measurements */
-
-struct registers {
-    uint32_t present; /* bit n: register n is known */
-    uint8_t value[PCR_COUNT][PCR_SIZE];
-};
-
-/*
- * Reads {"PCR0": hex, "PCR1": …}, which may be the whole document, its member Measurements
- * (nitro-cli build-enclave, describe-eif) or measurements (an answer to health), or in the first
- * item of a list of these (describe-enclaves). ERROR_FORMAT unless PCR0 is there and every register
- * has 96 hex digits.
- */
+/* As measurements_read; ERROR_FORMAT also without PCR0, which measures the whole image. */
 MUST_USE bool registers_from_json(struct registers *out, const struct json *doc, struct error *err);
 
 /* The same from a file ("-": standard input). */

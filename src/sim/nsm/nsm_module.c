@@ -3,13 +3,14 @@
 
 #include "base/clock.h"
 #include "formats/cbor_types.h"
+#include "formats/measurements.h"
 #include "pki/attestation_verify.h"
 #include "sim/nsm/nsm_pcrs.h"
 #include "system/file.h"
 
 bool nsm_module_read_pcrs(struct nsm_engine_config *config, const char *path, struct error *err)
 {
-    BUFFER_AUTO text = {.limit = 65536};
+    BUFFER_AUTO text = {.limit = MEASUREMENTS_MAX};
     struct error why = {0};
     if (!file_read(path, &text, &why))
         return error_set(err, ERROR_USAGE, "%s", why.cause);

@@ -2,7 +2,7 @@
 #include "sim/nsm/nsm_pcrs.h"
 
 #include "base/hex.h"
-#include "codec/json.h"
+#include "formats/measurements.h"
 #include "formats/text.h"
 
 /* One or two decimal digits, 0..31. */
@@ -40,38 +40,17 @@ bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct e
                      text);
 }
 
-/* A member of the object: PCR<n> with its value, or another one, which is ignored. */
-static bool read_member(struct nsm_engine_config *config, const struct json *doc, json_value name,
-                        struct error *err)
-{
-    BUFFER_AUTO text = {.limit = 64};
-    BUFFER_AUTO hex = {.limit = 256};
-    unsigned index;
-    if (!json_string(doc, name, &text) || text.len < 3 || memcmp(text.at, "PCR", 3) != 0)
-        return true;
-    if (read_index(bytes_from(buffer_bytes(&text), 3), &index) &&
-        json_string(doc, name + 1, &hex) && set(config, index, buffer_bytes(&hex)))
-        return true;
-    return error_set(err, ERROR_FORMAT, "%.*s is not a register of 96 hex digits", (int)text.len,
-                     (const char *)text.at);
-}
-
 bool nsm_pcrs_from_json(struct nsm_engine_config *config, struct bytes text, struct error *err)
 {
     struct json doc;
+    struct registers registers;
     json_init(&doc, JSON_DEPTH);
-    bool ok = json_parse(&doc, text, err);
-    if (ok) {
-        json_value measurements = json_member(&doc, 0, "Measurements");
-        json_value object = measurements == JSON_NONE ? 0 : measurements;
-        ok = json_type(&doc, object) == JSON_OBJECT ||
-             error_set(err, ERROR_FORMAT, "not an object of registers");
-        for (json_value n = ok ? json_first(&doc, object) : JSON_NONE; ok && n != JSON_NONE;
-             n = json_next(&doc, object, n))
-            ok = read_member(config, &doc, n, err);
-        ok = ok && (config->pcr_given != 0 ||
-                    error_set(err, ERROR_FORMAT, "it contains none of PCR0 to PCR31"));
-    }
+    bool ok = json_parse(&doc, text, err) && measurements_read(&registers, &doc, err);
     json_clear(&doc);
+    for (unsigned i = 0; ok && i < PCR_COUNT; i++)
+        if ((registers.present >> i & 1) != 0)
+            memcpy(config->pcr[i], registers.value[i], PCR_SIZE);
+    if (ok)
+        config->pcr_given |= registers.present;
     return ok;
 }

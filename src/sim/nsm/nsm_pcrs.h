@@ -8,10 +8,8 @@
 /* N=HEX, N 0..31, 96 hex digits. ERROR_USAGE. */
 MUST_USE bool nsm_pcrs_parse(struct nsm_engine_config *config, const char *text, struct error *err);
 
-/*
- * {"PCR0": "hex", …}, alone or as "Measurements" of another object; members with other names are
- * ignored. ERROR_FORMAT, ERROR_NOT_JSON.
- */
+/* JSON as measurements_read takes it. Registers that it does not name stay. ERROR_FORMAT,
+ * ERROR_NOT_JSON. */
 MUST_USE bool nsm_pcrs_from_json(struct nsm_engine_config *config, struct bytes text,
                                  struct error *err);
 
