@@ -52,8 +52,8 @@ struct json {
     struct json_node *nodes; /* owned; kept from parse to parse */
     uint32_t count;
     uint32_t cap;
-    uint32_t depth_limit;
-    uint32_t value_limit; /* may be set after json_init */
+    uint32_t depth_limit; /* both may be set after json_init */
+    uint32_t value_limit;
 };
 
 /* depth_limit: 1 to JSON_DEPTH_MAX. The limit of values becomes JSON_VALUES. Allocates nothing. */

@@ -18,6 +18,13 @@ static struct bytes quoted_now(char out[QUOTED_ISO_SIZE])
     return bytes_of(out, CLOCK_ISO_SIZE + 1);
 }
 
+#define ITERATION_SIZE 24 /* digits and sign of an int64_t, and a terminator */
+#define B_MESSAGE      "\"State modified by Agent B\""
+/* The most bytes by which B makes a state longer, however often. */
+#define B_GROWTH                                                                            \
+    (sizeof ", \"processed_by_b\": true, \"b_message\": " B_MESSAGE ", \"b_timestamp\": " + \
+     QUOTED_ISO_SIZE + ITERATION_SIZE)
+
 /*
  * A: {"mode": "A", "payload": any} begins a state:
  *     {"agent": "A", "iteration": 1, "data": {"message": …, "input_received": payload,
@@ -30,6 +37,7 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
     if (payload == JSON_NONE)
         return error_code(err, ERROR_MISSING_PAYLOAD);
     struct buffer *state = agent_begin_state(w);
+    agent_leave_room(w, B_GROWTH);
     buffer_text(state,
                 "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"message\": \"Initial state "
                 "from Agent A\", \"input_received\": ");
@@ -39,8 +47,6 @@ static bool agent_a(struct workspace *w, json_value payload, struct buffer *answ
     buffer_text(state, "}}");
     return agent_seal(w, answer, err);
 }
-
-#define ITERATION_SIZE 24 /* digits and sign of an int64_t, and a terminator */
 
 /* The state's iteration plus one. It must be an integer, as the reference program leaves it. */
 static bool next_iteration(const struct json *state, char out[ITERATION_SIZE], struct error *err)
@@ -77,7 +83,7 @@ static bool agent_b(struct workspace *w, json_value payload, struct buffer *answ
 
     const struct member_change in_data[] = {
         {.name = "processed_by_b", .value = bytes_text("true")},
-        {.name = "b_message", .value = bytes_text("\"State modified by Agent B\"")},
+        {.name = "b_message", .value = bytes_text(B_MESSAGE)},
         {.name = "b_timestamp", .value = quoted_now(now)},
     };
     const struct member_changes data_changes = {in_data, ARRAY_LEN(in_data)};

@@ -3,6 +3,9 @@
 
 #include "base/hex.h"
 
+#define ANSWER_HEAD "{\"status\": \"success\", \"ciphertext\": \""
+#define ANSWER_TAIL "\"}"
+
 /*
  * Decodes the digits of a string of the request: from the request into w->received, or within
  * w->received where they had to be unescaped first.
@@ -58,9 +61,17 @@ bool agent_open(struct workspace *w, json_value payload, struct error *err)
 struct buffer *agent_begin_state(struct workspace *w)
 {
     static const uint8_t room_for_nonce[AEAD_NONCE_SIZE];
+    const size_t around = strlen(ANSWER_HEAD ANSWER_TAIL);
+    w->added = 0;
     buffer_reset(&w->built);
+    w->built.limit = w->frame_bytes > around ? (w->frame_bytes - around) / 2 : 0;
     buffer_append(&w->built, bytes_of(room_for_nonce, sizeof room_for_nonce));
     return &w->built;
+}
+
+void agent_leave_room(struct workspace *w, size_t bytes)
+{
+    w->built.limit = w->built.limit > w->built.len + bytes ? w->built.limit - bytes : w->built.len;
 }
 
 static void append_between(struct buffer *out, const struct json *doc, uint32_t from, uint32_t to)
@@ -105,6 +116,7 @@ void agent_copy_changed(struct workspace *w, json_value object, // NOLINT(misc-n
     for (size_t i = 0; i < changes->count; i++) {
         if ((placed >> i & 1) == 0) {
             append_new_member(out, empty, &changes->change[i]);
+            w->added += 2; /* name and value */
             empty = false;
         }
     }
@@ -113,20 +125,20 @@ void agent_copy_changed(struct workspace *w, json_value object, // NOLINT(misc-n
 
 bool agent_seal(struct workspace *w, struct buffer *answer, struct error *err)
 {
-    static const char head[] = "{\"status\": \"success\", \"ciphertext\": \"";
-    static const char tail[] = "\"}";
     if (buffer_reserve(&w->built, AEAD_TAG_SIZE) == NULL)
         return error_code(err, w->built.full ? ERROR_RESPONSE_TOO_LARGE : ERROR_MEMORY);
+    if (w->added > 0 && w->state.count + w->added > w->state.value_limit)
+        return error_code(err, ERROR_TOO_MANY_VALUES); /* it could not be opened again */
     buffer_commit(&w->built, AEAD_TAG_SIZE);
     size_t len = w->built.len;
     if (!keyring_seal(&w->keys, w->thread, w->built.at, len - AEAD_OVERHEAD, err))
         return false;
-    buffer_append(answer, bytes_of(head, sizeof head - 1));
+    buffer_text(answer, ANSWER_HEAD);
     uint8_t *hex = buffer_reserve(answer, 2 * len);
     if (hex != NULL) {
         hex_encode((char *)hex, bytes_of(w->built.at, len));
         buffer_commit(answer, 2 * len);
     }
-    buffer_append(answer, bytes_of(tail, sizeof tail - 1));
+    buffer_text(answer, ANSWER_TAIL);
     return true; /* answer_end checks whether the answer holds it all */
 }

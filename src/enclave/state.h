@@ -17,6 +17,12 @@ MUST_USE bool agent_open(struct workspace *w, json_value payload, struct error *
 struct buffer *agent_begin_state(struct workspace *w);
 
 /*
+ * Keeps bytes free in the new state's frame, for what later agents add: a state that leaves less
+ * room is refused when it is sealed, while its sender still has what it was made of.
+ */
+void agent_leave_room(struct workspace *w, size_t bytes);
+
+/*
  * A change to one member of an object: a new value (JSON), which takes the place of the old one or,
  * if the object has no member of that name, comes last; or, where within is given, changes to the
  * object that the member already has as its value.
@@ -38,8 +44,8 @@ void agent_copy_changed(struct workspace *w, json_value object,
 
 /*
  * Seals the new state and appends {"status": "success", "ciphertext": hex} to the answer.
- * ERROR_RESPONSE_TOO_LARGE, ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED, ERROR_MEMORY,
- * ERROR_INTERNAL.
+ * ERROR_RESPONSE_TOO_LARGE, ERROR_TOO_MANY_VALUES, ERROR_NOT_CONFIGURED, ERROR_KEY_EXHAUSTED,
+ * ERROR_MEMORY, ERROR_INTERNAL.
  */
 MUST_USE bool agent_seal(struct workspace *w, struct buffer *answer, struct error *err);
 

@@ -7,14 +7,15 @@
 void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits)
 {
     size_t frame_bytes = limits->frame_bytes;
-    *w = (struct workspace){.thread = thread};
+    *w = (struct workspace){.thread = thread, .frame_bytes = frame_bytes};
     json_init(&w->request, limits->json_depth);
     json_init(&w->state, limits->json_depth);
-    w->request.value_limit = w->state.value_limit = limits->json_values;
+    w->request.value_limit = limits->json_values;
+    w->state.depth_limit = w->request.depth_limit + STATE_DEPTH_MORE;
+    w->state.value_limit = w->request.value_limit + STATE_VALUES_MORE;
     buffer_init(&w->received, frame_bytes);
     buffer_init_secret(&w->opened, frame_bytes);
-    /* A state that seals to more hex digits than a frame holds could not be sent. */
-    buffer_init_secret(&w->built, frame_bytes / 2 + AEAD_OVERHEAD);
+    buffer_init_secret(&w->built, 0); /* agent_begin_state sets the limit */
 }
 
 static void give_back(struct buffer *b)

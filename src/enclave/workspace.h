@@ -11,13 +11,22 @@
 #include "config/config.h"
 #include "enclave/keyring.h"
 
+/*
+ * By how much a state may be deeper, and hold more values, than the request whose payload began it:
+ * what A puts around the payload, and what B adds. So B opens whatever A seals, at any limit.
+ */
+#define STATE_DEPTH_MORE  1
+#define STATE_VALUES_MORE 14
+
 struct workspace {
     enum keyring_thread thread;
+    size_t frame_bytes;     /* longest frame */
     struct json request;    /* the request's index */
     struct json state;      /* the opened state's index */
     struct buffer received; /* the payload that came, decoded: nonce, ciphertext and tag */
     struct buffer opened;   /* the plaintext of it */
     struct buffer built;    /* room for a nonce, then the new state; sealed where it lies */
+    uint32_t added;         /* values that the new state has more than the opened one */
     struct held_keys keys;
 };
 

@@ -314,6 +314,119 @@ static void answers_keep_the_frame_limit(void **state)
     assert_in_range(fits, 32000, 32768);
 }
 
+static bool succeeded(struct bytes answer)
+{
+    static const char head[] = "{\"status\": \"success\"";
+    return answer.len > sizeof head && memcmp(answer.at, head, sizeof head - 1) == 0;
+}
+
+/*
+ * Whether A takes the request. If so, B must open what A sealed, and what B sealed, as often as it
+ * takes for the iteration to grow by a digit.
+ */
+static bool a_seals_what_b_opens(struct bench *b, struct bytes request)
+{
+    BUFFER_AUTO next;
+    buffer_init(&next, FRAME_MAX);
+    struct bytes answer = ask(b, request);
+    bool taken = succeeded(answer);
+    for (int i = 0; i < 12 && taken; i++) {
+        size_t around = strlen("{\"status\": \"success\", \"ciphertext\": \"\"}");
+        buffer_reset(&next);
+        buffer_text(&next, "{\"mode\": \"B\", \"payload\": \"");
+        buffer_append(&next, bytes_of(answer.at + around - 2, answer.len - around));
+        buffer_text(&next, "\"}");
+        answer = ask(b, buffer_bytes(&next));
+        if (!succeeded(answer))
+            fail_msg("B %d: %.*s", i, (int)answer.len, (const char *)answer.at);
+    }
+    return taken;
+}
+
+/* With these limits, instead of those of set_up. */
+static void limit(struct bench *b, size_t frame_bytes, uint32_t depth, uint32_t values)
+{
+    workspace_clear(&b->workspace);
+    b->config.limits =
+        (struct limits){.frame_bytes = frame_bytes, .json_depth = depth, .json_values = values};
+    workspace_init(&b->workspace, KEYRING_LOOP, &b->config.limits);
+}
+
+/* At each limit, and one beyond it: A refuses, or B opens. */
+static void what_a_seals_b_opens(void **state)
+{
+    struct bench *b = *state;
+    BUFFER_AUTO request;
+    buffer_init(&request, FRAME_MAX);
+    static const uint32_t depths[] = {4, 16, 128, JSON_DEPTH_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
+        limit(b, FRAME_MAX, depths[i], 1000000);
+        for (uint32_t depth = depths[i] - 2; depth <= depths[i]; depth++) {
+            buffer_reset(&request);
+            buffer_text(&request, "{\"mode\":\"A\",\"payload\":");
+            for (uint32_t k = 0; k < depth; k++)
+                buffer_text(&request, "[");
+            for (uint32_t k = 0; k < depth; k++)
+                buffer_text(&request, "]");
+            buffer_text(&request, "}");
+            /* the request itself is one level */
+            assert_int_equal(a_seals_what_b_opens(b, buffer_bytes(&request)), depth < depths[i]);
+        }
+    }
+    for (uint32_t values = 90; values <= 100; values++) {
+        limit(b, FRAME_MAX, 16, 100);
+        buffer_reset(&request);
+        buffer_text(&request, "{\"mode\":\"A\",\"payload\":[0");
+        for (uint32_t k = 1; k < values; k++)
+            buffer_text(&request, ",0");
+        buffer_text(&request, "]}");
+        /* the object, two names, one value and the array are five more */
+        assert_int_equal(a_seals_what_b_opens(b, buffer_bytes(&request)), values <= 95);
+    }
+    static const size_t frames[] = {64, 600, 1024, 1025, 8192};
+    for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+        size_t longest = 0;
+        limit(b, frames[i], 16, 100);
+        for (size_t len = 0; len < frames[i]; len++) {
+            buffer_reset(&request);
+            buffer_text(&request, "{\"mode\":\"A\",\"payload\":\"");
+            for (size_t k = 0; k < len; k++)
+                buffer_byte(&request, 'x');
+            buffer_text(&request, "\"}");
+            if (a_seals_what_b_opens(b, buffer_bytes(&request)))
+                longest = b->answer.len - FRAME_HEADER_SIZE;
+        }
+        /* what is kept free is what B needs, with room for a longer iteration */
+        assert_in_range(longest, frames[i] > 1000 ? frames[i] - 64 : 0,
+                        frames[i] > 1000 ? frames[i] : 0);
+    }
+}
+
+/* A state that others sealed, and that B's members would take beyond the limit, stays as it is. */
+static void what_b_seals_b_opens(void **state)
+{
+    struct bench *b = *state;
+    BUFFER_AUTO request, before;
+    buffer_init(&request, FRAME_MAX);
+    buffer_init(&before, FRAME_MAX);
+    limit(b, FRAME_MAX, 16, 100);
+    for (uint32_t values = 90; values <= 110; values++) {
+        buffer_reset(&before);
+        buffer_text(&before, "{\"agent\": \"A\", \"iteration\": 1, \"data\": {\"x\": [0");
+        for (uint32_t k = 1; k < values; k++)
+            buffer_text(&before, ",0");
+        buffer_text(&before, "]}}");
+        buffer_byte(&before, '\0');
+        make_b(&request, (const char *)before.at, first_key);
+        /* nine values around the array's, six more by B, and 14 more than in a request */
+        if (values + 9 + 6 <= 114)
+            assert_true(a_seals_what_b_opens(b, buffer_bytes(&request)));
+        else
+            assert_error(b, buffer_bytes(&request),
+                         values + 9 <= 114 ? "too_many_values" : "state_malformed");
+    }
+}
+
 static void rotation_keeps_the_previous_key(void **state)
 {
     struct bench *b = *state;
@@ -439,6 +552,8 @@ int main(void)
         TEST(requests_are_checked),
         TEST(every_changed_bit_is_refused),
         TEST(answers_keep_the_frame_limit),
+        TEST(what_a_seals_b_opens),
+        TEST(what_b_seals_b_opens),
         TEST(rotation_keeps_the_previous_key),
         TEST(a_key_that_comes_back_is_the_same),
         TEST(a_previous_key_runs_out),
