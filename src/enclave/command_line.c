@@ -13,7 +13,8 @@ static void print_help(const char *program, const char *nsm_help)
            "  --config FILE      the configuration (default " CONFIG_FILE_DEFAULT ")\n"
            "  --listen ADDRESS   where to listen, instead of the configured address\n"
            "%s"
-           "  --check-config     read and check the configuration, then exit\n"
+           "  --check-config     read and check the configuration and its roots, then exit\n"
+           "  --roots FILE       with --check-config: check these roots, not the configured file\n"
            "  --verbose          log more\n"
            "  --version          print the version\n"
            "  --help             print this\n\n"
@@ -42,6 +43,7 @@ static int take(struct arguments *out, char **argv)
     } rows[] = {
         {"--config", &out->options.config, NULL},
         {"--listen", &out->options.listen, NULL},
+        {"--roots", &out->options.roots, NULL},
         {"--nsm", out->has_nsm ? &out->options.nsm : NULL, NULL},
         {"--check-config", NULL, &out->options.check_only},
         {"--verbose", NULL, &out->options.verbose},
@@ -76,6 +78,12 @@ int command_line_run(int argc, char **argv, const struct platform *platform, con
             continue;
         fprintf(stderr, "%s: unknown or incomplete argument %.60s; try %s --help\n",
                 platform->program, argv[i], platform->program);
+        return USAGE;
+    }
+    if (a.options.roots != NULL && !a.options.check_only) {
+        /* What is trusted is configured, and so measured. */
+        fprintf(stderr, "%s: --roots is for --check-config only; to serve, configure roots_file\n",
+                platform->program);
         return USAGE;
     }
     if (a.help)

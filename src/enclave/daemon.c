@@ -61,7 +61,8 @@ static bool load_configuration(struct daemon *d, struct error *err)
     if (!config_load(&d->config, d->options->config, d->platform->parse_address, err) ||
         (d->options->listen != NULL &&
          !d->platform->parse_address(&d->config.listen, d->options->listen, err)) ||
-        !config_read_file(d->config.roots_file, &pem, err))
+        !config_read_file(d->options->roots != NULL ? d->options->roots : d->config.roots_file,
+                          &pem, err))
         return false;
     d->roots = tls_roots_new(buffer_bytes(&pem), err);
     return d->roots != NULL;

@@ -34,6 +34,7 @@ struct start_options {
     const char *config;
     const char *listen; /* NULL: as configured */
     const char *nsm;    /* NULL: none given */
+    const char *roots;  /* to check instead of the configured ones, with check_only */
     bool check_only;
     bool verbose;
 };

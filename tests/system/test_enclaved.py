@@ -102,6 +102,29 @@ def test_check_config(config, tmp_path):
     assert result.returncode == 3 and "JSON" in result.stderr
 
 
+def test_check_config_with_other_roots(config, tmp_path):
+    """The file that the configuration names is in the image, not on the machine that builds it."""
+    whole = json.loads(config.read_text())
+    roots = whole["kms"]["roots_file"]
+    whole["kms"]["roots_file"] = "/etc/enclaved/roots.pem"
+    config.write_text(json.dumps(whole))
+    assert run("--config", config, "--check-config").returncode == 3
+    result = run("--config", config, "--check-config", "--roots", roots)
+    assert result.returncode == 0, result.stderr
+    other = tmp_path / "other.pem"
+    other.write_text("no certificate")
+    result = run("--config", config, "--check-config", "--roots", other)
+    assert result.returncode == 3 and "root" in result.stderr
+    result = run("--config", config, "--check-config", "--roots", tmp_path / "nowhere.pem")
+    assert result.returncode == 3 and "nowhere.pem" in result.stderr
+
+
+def test_roots_are_configured_and_never_an_option_of_the_service(config):
+    for program in (ENCLAVED, DEV):
+        result = run("--config", config, "--roots", config, program=program)
+        assert result.returncode == 2 and "--check-config" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [
     ["--unknown"], ["stray"], ["--config"], ["--conf", "x"], ["--verbose=1"], ["--check-config="], [""],
     ["--"]])

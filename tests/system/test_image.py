@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl image build, inspect and pcr: what is in an image, by readers of Python's and cpio(1),
 the same twice, and nothing left where it fails."""
+import base64
 import gzip
 import hashlib
 import json
@@ -16,7 +17,7 @@ import time
 
 import pytest
 
-from host_tools import BUILD, CTL
+from host_tools import BUILD, CTL, KEY
 from image_tools import (ARM_CMDLINE, CMDLINE, KERNEL, METADATA, RAMDISK, X86_CMDLINE, Certificate,
                          Eif, Files, arm_image, config, elf, image, register, unpack)
 
@@ -140,15 +141,36 @@ def test_a_wrapped_tsk_that_enclaved_could_not_read(files):
     assert "is text of several words, not base64" in said(done)
 
 
-@pytest.mark.parametrize("kms, options, line", [
-    ({"roots_file": "/other.pem"}, [], "kms.roots_file is /other.pem, but --roots is in the image as"),
-    ({"wrapped_tsk_file": "/tsk"}, [], "kms.wrapped_tsk_file is /tsk, and --wrapped-tsk-file is not given"),
-    ({}, ["--wrapped-tsk-file"], "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk-file is in"),
+@pytest.mark.parametrize("kms, line", [
+    ({"roots_file": "/other.pem"}, "kms.roots_file is /other.pem, but --roots is in the image as"),
+    ({"wrapped_tsk_file": "/tsk"}, "kms.wrapped_tsk_file is /tsk, and --wrapped-tsk-file is not given"),
 ])
-def test_paths_that_do_not_meet_are_told(files, kms, options, line):
+def test_paths_that_do_not_meet_are_refused(files, kms, line):
+    """enclaved would not start, unless another ramdisk brings the file."""
     files.config.write_text(config(**kms))
-    done = files.build(*options, *[files.write("tsk", b"c2VhbGVk") for _ in options])
-    assert "enclavectl: note: " in said(done) and line in said(done)
+    refused = said(files.build(code=5))
+    assert line in refused and "would not start" in refused and left_over(files) == []
+    done = files.build("--ramdisk", files.write("more.gz", gzip.compress(b"more")))
+    assert f"note: the configuration's {line}" in said(done)
+
+
+def test_a_wrapped_tsk_that_is_not_configured_is_told(files):
+    done = files.build("--wrapped-tsk-file", files.write("tsk", b"c2VhbGVk"))
+    assert "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk-file is in" in said(done)
+
+
+def test_a_wrapped_tsk_that_enclaved_would_refuse(files):
+    """One limit, 6,144 bytes, for what is built and for what is started."""
+    files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk"))
+    def wrapped(content):
+        return "--wrapped-tsk-file", files.write("tsk", content)
+    files.build(*wrapped(base64.b64encode(b"\xff" * 6144) + b"\n"))
+    files.output.unlink()
+    for content in base64.b64encode(b"\xff" * 6145), b"no base64!", b"", b" \n":
+        said(files.build(*wrapped(content), code=5))
+        assert left_over(files) == []
+    said(files.build(*wrapped(base64.b64encode(b"\xff" * 20000)), code=2))
+    assert left_over(files) == []
 
 
 def test_further_ramdisks_as_they_are(files):
@@ -313,14 +335,50 @@ def test_a_program_that_is_none(files, content, why):
 
 @pytest.mark.parametrize("text, why", [
     ("{", "not valid JSON"),
-    ("{}", "kms.key_arn is missing"),
-    ('{"kms": {"key_arn": 5}}', "kms.key_arn is missing"),
+    ("{}", "kms.key_arn: required"),
+    ('{"kms": {"key_arn": 5}}', "kms.key_arn: must be a string"),
     ('{"kms": {}, "kms": {}}', "two members of one name"),
 ])
 def test_a_configuration_that_is_none(files, text, why):
     files.config.write_text(text)
     done = image(*files.arguments())
     assert done.returncode == 5 and why in said(done) and left_over(files) == []
+
+
+ROOTS = "/etc/enclaved/roots.pem"
+SETTINGS = {
+    "the least": ({"kms": {}}, True),
+    "an unknown member": ({"kms": {"key": "x"}}, False),
+    "an unknown section": ({"kms": {}, "limit": {}}, False),
+    "an alias": ({"kms": {"key_arn": "arn:aws:kms:eu-central-1:111122223333:alias/tsk"}}, False),
+    "another service": ({"kms": {"key_arn": KEY.replace(":kms:", ":s3:")}}, False),
+    "no roots": ({"kms": {"roots_file": ""}}, False),
+    "a relay by vsock": ({"kms": {"relay": "vsock:3:8001"}}, True),
+    "a relay by TCP": ({"kms": {"relay": "tcp:127.0.0.1:8000"}}, False),
+    "a relay without a port": ({"kms": {"relay": "vsock:3"}}, False),
+    "a unix socket": ({"kms": {}, "listen": "unix:/tmp/x"}, False),
+    "an endpoint with a port": ({"kms": {"endpoint": "kms.eu-central-1.amazonaws.com:443"}}, False),
+    "a context of numbers": ({"kms": {"encryption_context": {"a": 1}}}, False),
+    "a frame too large": ({"kms": {}, "limits": {"frame_bytes": 1 << 40}}, False),
+    "less room than a frame": ({"kms": {}, "limits": {"frame_bytes": 4096, "buffered_bytes": 4095}}, False),
+    "no connection": ({"kms": {}, "limits": {"connections": 0}}, False),
+    "a time below its least": ({"kms": {"attempt_seconds": 0}}, False),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_enclaved_refuses_is_not_built(files, name):
+    """The two read the configuration with one reader, and say the same."""
+    settings, good = SETTINGS[name]
+    settings["kms"] = {"key_arn": KEY, "roots_file": ROOTS} | settings["kms"]
+    files.config.write_text(json.dumps(settings))
+    checked = subprocess.run([os.path.join(BUILD, "enclaved"), "--check-config", "--config", files.config,
+                              "--roots", files.roots], stdin=subprocess.DEVNULL, capture_output=True,
+                             timeout=60)
+    assert checked.returncode == (0 if good else 3), checked.stderr
+    built = files.build(code=0 if good else 5)
+    if not good:
+        assert said(built).split(": ", 1)[1] in checked.stderr.decode() and left_over(files) == []
 
 
 @pytest.mark.parametrize("option, value, why", [
@@ -349,7 +407,7 @@ def test_what_is_missing_is_named(files):
 
 def test_files_that_cannot_be_read(files):
     files.roots.write_text("no certificate")
-    assert "does not hold a certificate in PEM" in said(files.build(code=5))
+    assert "roots.pem: no root certificate in PEM is given" in said(files.build(code=5))
     files.roots = files.folder / "nowhere.pem"
     assert "nowhere.pem: No such file" in said(files.build(code=5))
     files.kernel = files.folder
@@ -529,12 +587,10 @@ def test_make_image(files):
 
 def test_the_example_is_a_configuration(files):
     """enclaved itself takes it, but for the file with the roots, which is in the image."""
-    example = json.loads((ROOT / "deploy/image/enclaved.json").read_text())
-    assert example["kms"]["roots_file"] == "/etc/enclaved/roots.pem"
-    example["kms"]["roots_file"] = str(files.roots)
-    files.config.write_text(json.dumps(example))
-    done = subprocess.run([os.path.join(BUILD, "enclaved"), "--check-config", "--config",
-                           files.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    example = ROOT / "deploy/image/enclaved.json"
+    assert json.loads(example.read_text())["kms"]["roots_file"] == ROOTS
+    done = subprocess.run([os.path.join(BUILD, "enclaved"), "--check-config", "--config", example,
+                           "--roots", files.roots], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=60)
     assert done.returncode == 0, done.stdout
 

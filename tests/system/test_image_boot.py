@@ -3,6 +3,7 @@
 
 The registers, the states and the frames are checked with Python's own means.
 """
+import gzip
 import json
 import pathlib
 import secrets
@@ -15,6 +16,7 @@ import pytest
 
 import eif_tools
 import boot_tools
+import vm_tools
 from enclave_tools import Connection, open_state, wait_until
 
 pytestmark = [pytest.mark.skipif(boot_tools.missing() is not None, reason=str(boot_tools.missing())),
@@ -212,13 +214,16 @@ def test_debug_mode_is_refused_and_shows_the_console(programs, world, tmp_path):
 # --- what ends badly ------------------------------------------------------------------------------
 
 def test_the_console_says_why_it_ends(programs, world, tmp_path):
-    config = json.loads((world.folder / "enclaved.json").read_text())
+    """image build refuses such a configuration, but does not look into a ramdisk of the caller, and the
+    kernel keeps what it unpacked last."""
+    good = world.folder / "enclaved.json"
+    config = json.loads(good.read_text())
     config["limits"]["frame_bytes"] = "much"
-    (tmp_path / "bad.json").write_text(json.dumps(config))
-    image = tmp_path / "bad.eif"
-    built = programs.run("image", "build", "--kernel", boot_tools.KERNEL, "--config",
-                         tmp_path / "bad.json", "--roots", world.folder / "kms-ca.pem",
-                         "--output", image)
+    ramdisk, image = tmp_path / "bad.cpio.gz", tmp_path / "bad.eif"
+    ramdisk.write_bytes(gzip.compress(vm_tools.cpio(
+        [("etc/enclaved/enclaved.json", 0o100644, json.dumps(config).encode(), (0, 0))])))
+    built = programs.run("image", "build", "--kernel", boot_tools.KERNEL, "--config", good, "--roots",
+                         world.folder / "kms-ca.pem", "--ramdisk", ramdisk, "--output", image)
     assert built.returncode == 0, built.stderr
     bad = boot_tools.vm(programs, image, tmp_path, "--debug-mode")
     assert bad.first == "" and bad.wait() == 1

@@ -8,23 +8,22 @@
 #include "codec/json_writer.h"
 #include "host/image/image.h"
 #include "host/image/image_common.h"
-#include "host/wrapped.h"
+#include "host/image/image_settings.h"
 #include "image/eif_build.h"
 #include "image/eif_metadata.h"
-#include "pki/pki.h"
 #include "system/file.h"
 
 struct build {
     struct common common;
     struct eif_plan plan;
-    const char *cmdline, *config, *roots, *wrapped, *lock, *measurements;
+    struct image_settings settings;
+    const char *cmdline, *lock, *measurements;
     struct eif_metadata metadata;
     const char *modules[EIF_MODULES_MAX];
     const char *ramdisks[EIF_RAMDISKS_MAX];
     const char *pairs[EIF_METADATA_PAIRS];
     char init[PATH_MAX];
-    /* the files that were read */
-    struct buffer config_text, roots_text, wrapped_text, lock_text, metadata_text;
+    struct buffer lock_text, metadata_text;
 };
 
 static const char *const machines[] = {"x86_64", "aarch64", NULL};
@@ -32,16 +31,16 @@ static const char *const machines[] = {"x86_64", "aarch64", NULL};
 static const struct cli_option options[] = {
     CLI_TEXT("kernel", "FILE", struct build, plan.kernel,
              "the kernel: a bzImage (x86_64) or an Image (aarch64)", .needed = true),
-    CLI_TEXT("config", "FILE", struct build, config,
+    CLI_TEXT("config", "FILE", struct build, settings.config,
              "enclaved's configuration, in the image " EIF_PATH_CONFIG, .needed = true),
-    CLI_TEXT("roots", "FILE", struct build, roots,
+    CLI_TEXT("roots", "FILE", struct build, settings.roots,
              "the CA roots in PEM, in the image " EIF_PATH_ROOTS, .needed = true),
     CLI_TEXT("output", "FILE", struct build, plan.output, "the image", .needed = true),
     CLI_TEXT("cmdline", "TEXT", struct build, cmdline,
              "the kernel's command line (default: nitro-cli's)"),
     CLI_TEXT("enclaved", "FILE", struct build, plan.init,
              "what becomes /init (default: enclaved-init beside enclavectl)"),
-    CLI_TEXT("wrapped-tsk-file", "FILE", struct build, wrapped,
+    CLI_TEXT("wrapped-tsk-file", "FILE", struct build, settings.wrapped,
              "the wrapped TSK, as configure takes it; in the image " EIF_PATH_WRAPPED,
              .old = "wrapped-tsk"),
     CLI_TEXTS("module", "FILE", struct build, modules, plan.module_count,
@@ -78,70 +77,6 @@ static bool default_init(struct build *b, struct error *err)
         }
     }
     return error_set(err, ERROR_SYSTEM, "no enclaved-init in %.200s: give --enclaved FILE", folder);
-}
-
-/* Notes where the configuration expects a file at another path than the image has it (there). */
-static void compare_path(const struct json *doc, json_value kms, const char *member,
-                         const char *option, const char *there)
-{
-    json_value v = json_member(doc, kms, member);
-    if (v == JSON_NONE ? there == NULL : there != NULL && json_string_is(doc, v, there))
-        return;
-    BUFFER_AUTO named;
-    buffer_init(&named, 1024);
-    append_json_text(&named, doc, v);
-    buffer_byte(&named, '\0');
-    if (named.failed)
-        return;
-    if (v == JSON_NONE)
-        report_note("note: the configuration has no kms.%s; --%s is in the image as %s", member,
-                    option, there);
-    else if (there == NULL)
-        report_note("note: the configuration's kms.%s is %s, and --%s is not given", member,
-                    (const char *)named.at, option);
-    else
-        report_note("note: the configuration's kms.%s is %s, but --%s is in the image as %s",
-                    member, (const char *)named.at, option, there);
-}
-
-static bool check_config(const struct build *b, const struct json *doc, struct error *err)
-{
-    json_value kms = json_member(doc, 0, "kms");
-    json_value arn = json_member(doc, kms, "key_arn");
-    if (arn == JSON_NONE || json_type(doc, arn) != JSON_STRING)
-        return error_set(err, ERROR_CONFIG,
-                         "%.200s is not a configuration of enclaved: kms.key_arn is missing",
-                         b->config);
-    compare_path(doc, kms, "roots_file", "roots", EIF_PATH_ROOTS);
-    compare_path(doc, kms, "wrapped_tsk_file", "wrapped-tsk-file",
-                 b->wrapped != NULL ? EIF_PATH_WRAPPED : NULL);
-    return true;
-}
-
-static bool read_config(struct build *b, struct error *err)
-{
-    struct json doc;
-    struct error why = {0};
-    if (!file_read(b->config, &b->config_text, err))
-        return false;
-    json_init(&doc, JSON_DEPTH);
-    bool good = json_parse(&doc, buffer_bytes(&b->config_text), &why)
-                    ? check_config(b, &doc, err)
-                    : error_set(err, ERROR_CONFIG, "%.200s: %s (%.200s)", b->config,
-                                error_text(why.code), why.cause);
-    json_clear(&doc);
-    return good;
-}
-
-static bool read_roots(struct build *b, struct error *err)
-{
-    BUFFER_AUTO der;
-    struct error why = {0};
-    buffer_init(&der, IMAGE_PEM_MAX);
-    if (!file_read(b->roots, &b->roots_text, err))
-        return false;
-    return pki_pem_to_der(buffer_bytes(&b->roots_text), &der, &why) ||
-           error_set(err, ERROR_CERTIFICATE, "%.200s does not hold a certificate in PEM", b->roots);
 }
 
 static bool read_lock(struct build *b, struct error *err)
@@ -183,21 +118,10 @@ static bool read_kernel(struct build *b, struct kernel *kernel, struct error *er
     return good;
 }
 
-/* What the AWS CLI printed becomes the base64 that enclaved reads. */
-static bool read_wrapped(struct build *b, struct error *err)
-{
-    if (b->wrapped == NULL)
-        return true;
-    if (!wrapped_read_file(&b->wrapped_text, b->wrapped, err))
-        return false;
-    buffer_byte(&b->wrapped_text, '\n');
-    return !b->wrapped_text.failed || error_code(err, ERROR_MEMORY);
-}
-
 static bool read_all(struct build *b, struct kernel *kernel, struct error *err)
 {
     return (b->plan.init != NULL || default_init(b, err)) && read_kernel(b, kernel, err) &&
-           read_config(b, err) && read_roots(b, err) && read_wrapped(b, err) && read_lock(b, err) &&
+           image_settings_read(&b->settings, b->plan.ramdisk_count > 0, err) && read_lock(b, err) &&
            read_epoch(&b->metadata.build_time_s, err);
 }
 
@@ -212,9 +136,9 @@ static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
     b->plan.cmdline =
         bytes_text(b->cmdline != NULL ? b->cmdline : machine_cmdline(b->plan.machine));
     b->plan.metadata = buffer_bytes(&b->metadata_text);
-    b->plan.config = buffer_bytes(&b->config_text);
-    b->plan.roots = buffer_bytes(&b->roots_text);
-    b->plan.wrapped_tsk = buffer_bytes(&b->wrapped_text);
+    b->plan.config = buffer_bytes(&b->settings.config_text);
+    b->plan.roots = buffer_bytes(&b->settings.roots_text);
+    b->plan.wrapped_tsk = buffer_bytes(&b->settings.wrapped_text);
     b->plan.modules = b->modules;
     b->plan.ramdisks = b->ramdisks;
     return true;
@@ -233,19 +157,16 @@ static int show(const struct build *b, const struct eif_measurements *measuremen
 
 static void init_buffers(struct build *b)
 {
-    buffer_init(&b->config_text, IMAGE_FILE_MAX);
-    buffer_init(&b->roots_text, IMAGE_PEM_MAX);
-    buffer_init(&b->wrapped_text, WRAPPED_FILE_MAX);
+    image_settings_init(&b->settings);
     buffer_init(&b->lock_text, IMAGE_FILE_MAX / 2);
     buffer_init(&b->metadata_text, EIF_METADATA_MAX);
 }
 
 static void clear(struct build *b)
 {
-    struct buffer *all[] = {&b->config_text, &b->roots_text, &b->wrapped_text, &b->lock_text,
-                            &b->metadata_text};
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        buffer_clear(all[i]);
+    image_settings_clear(&b->settings);
+    buffer_clear(&b->lock_text);
+    buffer_clear(&b->metadata_text);
 }
 
 static int run(void *given)
