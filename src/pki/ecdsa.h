@@ -7,6 +7,7 @@
 
 #define ES384_SIZE     96
 #define ECDSA_RAW_SIZE 132 /* the longest: ES512 */
+#define ECDSA_DER_MAX  160 /* in DER: two integers of 67 bytes, and their headers */
 
 /*
  * Whether signature is a valid signature of message under spki, a DER SubjectPublicKeyInfo.

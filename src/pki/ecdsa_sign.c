@@ -12,8 +12,6 @@
 #include "pki/ecdsa_key.h"
 #include "pki/pem_key.h"
 
-#define DER_MAX 160 /* of a signature: two integers of 67 bytes, and their headers */
-
 struct signing_key {
     EVP_PKEY *pkey; /* of a curve that ecdsa_of_key knows */
 };
@@ -76,7 +74,7 @@ static bool append_raw(const uint8_t *der, size_t len, size_t width, struct buff
 
 bool ecdsa_sign_with(EVP_PKEY *key, struct bytes message, struct buffer *out)
 {
-    uint8_t der[DER_MAX];
+    uint8_t der[ECDSA_DER_MAX];
     size_t len = sizeof der;
     const struct ecdsa_algorithm *algorithm = ecdsa_of_key(key);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();

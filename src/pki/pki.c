@@ -86,6 +86,31 @@ void pki_key_free(struct pki_key *key)
     free(key);
 }
 
+bool pki_key_spki(const struct pki_key *key, struct buffer *out)
+{
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(key->pkey, &der);
+    if (len > 0)
+        buffer_append(out, bytes_of(der, (size_t)len));
+    OPENSSL_free(der);
+    ERR_clear_error();
+    return len > 0 && !out->failed;
+}
+
+bool pki_sign_digest(const struct pki_key *key, struct bytes digest, struct buffer *out)
+{
+    size_t len = ECDSA_DER_MAX;
+    uint8_t *room = buffer_reserve(out, len);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
+    bool ok = room != NULL && ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+              EVP_PKEY_sign(ctx, room, &len, digest.at, digest.len) == 1;
+    if (ok)
+        buffer_commit(out, len);
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return ok;
+}
+
 bool pki_sign_es384(const struct pki_key *key, struct bytes message, uint8_t out[96])
 {
     BUFFER_AUTO raw = {.limit = ES384_SIZE};

@@ -17,6 +17,11 @@ MUST_USE struct pki_key *pki_key_from_pem(struct bytes pem, struct error *err);
 MUST_USE bool pki_key_to_pem(const struct pki_key *key, struct buffer *out);
 void pki_key_free(struct pki_key *key);
 
+/* Appends the DER SubjectPublicKeyInfo. */
+MUST_USE bool pki_key_spki(const struct pki_key *key, struct buffer *out);
+
+/* Appends the signature of a SHA-384 digest in DER (RFC 3279, 2.2.3), as KMS answers it. */
+MUST_USE bool pki_sign_digest(const struct pki_key *key, struct bytes digest, struct buffer *out);
 /* Signs message with ES384: 96 bytes, r ‖ s. */
 MUST_USE bool pki_sign_es384(const struct pki_key *key, struct bytes message, uint8_t out[96]);
 

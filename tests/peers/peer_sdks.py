@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The AWS SDKs against `enclave-sim kms`: every operation, and their own Recipient with documents of
 `enclave-sim nsm`. Run by scripts/check-peers; not collected by the other runs, which have no SDKs."""
+import hashlib
 import os
 import sys
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
 from kms_tools import (ACCOUNT, ADMIN, ENCLAVE, REGION, Kms, Nsm, administration,
@@ -125,6 +129,47 @@ def test_recipient_on_generate_random(peer, recipient, rsa_key, tmp_path):
     made = peer.enclave.call("GenerateRandom", NumberOfBytes=1024, Recipient=recipient)
     assert not made.get("Plaintext")
     assert len(open_envelope(tmp_path, made["CiphertextForRecipient"], rsa_key)) == 1024
+
+
+@pytest.fixture(scope="module")
+def signing_key(peer):
+    """The enclave's role may sign digests with it."""
+    use = {"Sid": "Signs", "Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "kms:Sign",
+           "Resource": "*", "Condition": {"StringEquals": {"kms:MessageType": "DIGEST"}}}
+    return peer.admin.call("CreateKey", KeySpec="ECC_NIST_P384", KeyUsage="SIGN_VERIFY",
+                           Policy=policy(administration(), use))["KeyMetadata"]
+
+
+def test_sign(peer, signing_key, plain_key):
+    assert signing_key["SigningAlgorithms"] == ["ECDSA_SHA_384"]
+    assert signing_key["KeyUsage"] == "SIGN_VERIFY"
+    got = peer.admin.call("GetPublicKey", KeyId=signing_key["Arn"])
+    assert got["KeySpec"] == "ECC_NIST_P384" and got["KeyId"] == signing_key["Arn"]
+    public = load_der_public_key(got["PublicKey"])
+    message = os.urandom(1000)
+    members = {"KeyId": signing_key["Arn"], "Message": hashlib.sha384(message).digest(),
+               "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_384"}
+    made = peer.enclave.call("Sign", **members)
+    public.verify(made["Signature"], message, ec.ECDSA(hashes.SHA384()))
+    for change, kind in (({"Message": b"x" * 32}, "ValidationException"),
+                         ({"SigningAlgorithm": "ECDSA_SHA_256"}, "InvalidKeyUsageException"),
+                         ({"MessageType": "RAW"}, "AccessDeniedException")):
+        assert refused(peer.enclave.call, "Sign", **{**members, **change}).name == kind
+    assert refused(peer.admin.call, "Sign",
+                   **{**members, "KeyId": plain_key["Arn"]}).name == "InvalidKeyUsageException"
+    assert refused(peer.admin.call, "GetPublicKey",
+                   KeyId=plain_key["Arn"]).name == "UnsupportedOperationException"
+    assert refused(peer.admin.call, "Encrypt", KeyId=signing_key["Arn"],
+                   Plaintext=b"x").name == "InvalidKeyUsageException"
+
+
+def test_sign_hashes_a_message(peer):
+    key = peer.admin.call("CreateKey", KeySpec="ECC_NIST_P384", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    message = os.urandom(4096)
+    made = peer.admin.call("Sign", KeyId=key["KeyId"], Message=message,
+                           SigningAlgorithm="ECDSA_SHA_384")
+    public = load_der_public_key(peer.admin.call("GetPublicKey", KeyId=key["KeyId"])["PublicKey"])
+    public.verify(made["Signature"], message, ec.ECDSA(hashes.SHA384()))
 
 
 def test_denials(peer, key, kms):

@@ -12,7 +12,7 @@ import botocore.exceptions
 from kms_tools import ADMIN, ENCLAVE, REGION
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BYTES = ("Plaintext", "CiphertextBlob", "CiphertextForRecipient")
+BYTES = ("Plaintext", "CiphertextBlob", "CiphertextForRecipient", "PublicKey", "Signature")
 
 
 class Refused(Exception):

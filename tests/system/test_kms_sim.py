@@ -168,7 +168,7 @@ def test_policy_limit(kms, key):
 
 
 @pytest.mark.parametrize("members", [
-    {"KeySpec": "RSA_2048"}, {"KeyUsage": "SIGN_VERIFY"}, {"MultiRegion": True},
+    {"KeySpec": "RSA_2048"}, {"KeyUsage": "GENERATE_VERIFY_MAC"}, {"MultiRegion": True},
     {"Tags": [{"TagKey": "a", "TagValue": "b"}]}, {"Origin": "EXTERNAL"},
     {"CustomKeyStoreId": "cks-1"},
 ])

@@ -23,6 +23,10 @@ static void collect(struct policy_attributes *a, const struct kms_call *call)
     policy_attributes_add(a, "aws:PrincipalArn", none, bytes_text(call->caller.arn));
     if (call->alias[0] != '\0')
         policy_attributes_add(a, "kms:RequestAlias", none, bytes_text(call->alias));
+    if (call->signing_algorithm != NULL) {
+        policy_attributes_add(a, "kms:SigningAlgorithm", none, bytes_text(call->signing_algorithm));
+        policy_attributes_add(a, "kms:MessageType", none, bytes_text(call->message_type));
+    }
     if (call->attested)
         policy_attributes_add_document(a, &call->attestation);
     for (size_t i = 0; i < call->context.count; i++)

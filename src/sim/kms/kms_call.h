@@ -34,6 +34,8 @@ struct kms_call {
     struct kms_key key;         /* the key that the request names, once it is found */
     char alias[KMS_ALIAS_SIZE]; /* alias/NAME if KeyId is an alias */
     struct kms_context context;
+    const char *signing_algorithm; /* of Sign, NULL before; condition keys, like its MessageType */
+    const char *message_type;
 
     struct buffer document; /* Recipient.AttestationDocument; attestation views into it */
     struct attestation attestation;
@@ -42,5 +44,8 @@ struct kms_call {
 
 /* KMSInternalException; the cause goes to the log only. */
 bool kms_fail_internal(struct kms_call *call, const char *cause);
+
+/* Answers KeyId: the ARN of the key used, or another one or none if a fault asks for that. */
+void kms_answer_key_id(struct kms_call *call);
 
 #endif

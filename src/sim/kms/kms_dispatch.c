@@ -27,7 +27,9 @@ static const struct operation {
     {"GenerateDataKeyWithoutPlaintext", kms_generate_data_key_without_plaintext},
     {"GenerateRandom", kms_generate_random},
     {"GetKeyPolicy", kms_get_key_policy},
+    {"GetPublicKey", kms_get_public_key},
     {"PutKeyPolicy", kms_put_key_policy},
+    {"Sign", kms_sign},
 };
 
 static const struct operation *find_operation(const struct kms_request *request)

@@ -131,6 +131,59 @@ bool kms_input_boolean(struct kms_call *call, const char *name, bool *out)
     return true;
 }
 
+/* "A, B" */
+static void list_names(char *out, size_t size, const char *const *names)
+{
+    size_t len = 0;
+    for (size_t i = 0; names[i] != NULL && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "", names[i]);
+}
+
+enum choice { CHOICE_KNOWN, CHOICE_UNKNOWN, CHOICE_NO_TEXT };
+
+/* An absent member is known, too, and leaves *out as it is. */
+static enum choice find_choice(struct kms_call *call, const char *name, const char *const *names,
+                               size_t *out)
+{
+    json_value value = given(call, name);
+    if (value == JSON_NONE)
+        return CHOICE_KNOWN;
+    if (json_type(&call->in, value) != JSON_STRING)
+        return CHOICE_NO_TEXT;
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (json_string_is(&call->in, value, names[i])) {
+            *out = i;
+            return CHOICE_KNOWN;
+        }
+    return CHOICE_UNKNOWN;
+}
+
+bool kms_input_choice(struct kms_call *call, const char *name, enum kms_presence presence,
+                      const char *const *names, size_t *out)
+{
+    char list[512], constraint[600];
+    if (presence == KMS_REQUIRED && !kms_input_given(call, name))
+        return missing(call, name);
+    enum choice choice = find_choice(call, name, names, out);
+    if (choice != CHOICE_UNKNOWN)
+        return choice == CHOICE_KNOWN || wrong_type(call, name, "a string");
+    list_names(list, sizeof list, names);
+    snprintf(constraint, sizeof constraint, "Member must satisfy enum value set: [%s]", list);
+    return violated(call, name, constraint);
+}
+
+bool kms_input_simulated(struct kms_call *call, const char *name, const char *const *names,
+                         size_t *out)
+{
+    char list[256];
+    enum choice choice = find_choice(call, name, names, out);
+    if (choice != CHOICE_UNKNOWN)
+        return choice == CHOICE_KNOWN || wrong_type(call, name, "a string");
+    list_names(list, sizeof list, names);
+    return kms_fail(&call->failure, "UnsupportedOperationException",
+                    "%s must be one of %s: no other value is simulated", name, list);
+}
+
 bool kms_input_only(struct kms_call *call, const char *name, const char *only)
 {
     json_value value = given(call, name);

@@ -20,6 +20,12 @@ MUST_USE bool kms_input_blob(struct kms_call *call, const char *name, enum kms_p
 MUST_USE bool kms_input_integer(struct kms_call *call, const char *name, int64_t min, int64_t max,
                                 int64_t *out);
 MUST_USE bool kms_input_boolean(struct kms_call *call, const char *name, bool *out);
+/* A text that is one of names (NULL-terminated), whose number goes to *out. */
+MUST_USE bool kms_input_choice(struct kms_call *call, const char *name, enum kms_presence presence,
+                               const char *const *names, size_t *out);
+/* The same for an optional text of which KMS has more values: those are not simulated. */
+MUST_USE bool kms_input_simulated(struct kms_call *call, const char *name, const char *const *names,
+                                  size_t *out);
 /* A text whose one simulated value is only; every other value is refused. */
 MUST_USE bool kms_input_only(struct kms_call *call, const char *name, const char *only);
 /* EncryptionContext into call->context. */

@@ -24,4 +24,8 @@ bool kms_generate_data_key(struct kms_call *call);
 bool kms_generate_data_key_without_plaintext(struct kms_call *call);
 bool kms_generate_random(struct kms_call *call);
 
+/* kms_operations_sign.c */
+bool kms_get_public_key(struct kms_call *call);
+bool kms_sign(struct kms_call *call);
+
 #endif

@@ -4,6 +4,7 @@
 #include "sim/kms/kms_authorize.h"
 #include "sim/kms/kms_find.h"
 #include "sim/kms/kms_input.h"
+#include "sim/kms/kms_kind.h"
 #include "sim/kms/kms_operations.h"
 #include "sim/kms/kms_recipient.h"
 #include "sim/kms_store/kms_blob.h"
@@ -22,22 +23,6 @@ static bool answer_blob(struct kms_call *call, struct bytes plaintext)
     return true;
 }
 
-/* The ARN of the key used, or another one or none if a fault asks for that. */
-static void answer_key_id(struct kms_call *call)
-{
-    if (call->fault == KMS_FAULT_NO_KEY)
-        return;
-    if (call->fault != KMS_FAULT_OTHER_KEY) {
-        json_text(&call->out, "KeyId", call->key.arn);
-        return;
-    }
-    char other[KMS_ARN_SIZE];
-    memcpy(other, call->key.arn, sizeof other);
-    char *last = other + strlen(other) - 1;
-    *last = *last == '0' ? '1' : '0';
-    json_text(&call->out, "KeyId", other);
-}
-
 /* {KeyId, Plaintext, EncryptionContext?, EncryptionAlgorithm?} */
 bool kms_encrypt(struct kms_call *call)
 {
@@ -47,10 +32,11 @@ bool kms_encrypt(struct kms_call *call)
         !kms_input_only(call, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT") ||
         !kms_input_blob(call, "Plaintext", KMS_REQUIRED, KMS_PLAINTEXT_MAX, &plaintext) ||
         !kms_input_context(call) || !kms_find_named_key(call, "KeyId") || !kms_authorize(call) ||
-        !kms_require_enabled(call) || !answer_blob(call, buffer_bytes(&plaintext)))
+        !kms_require_enabled(call) || !kms_require_spec(call, KMS_SYMMETRIC_DEFAULT) ||
+        !answer_blob(call, buffer_bytes(&plaintext)))
         return false;
     json_text(&call->out, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
-    answer_key_id(call);
+    kms_answer_key_id(call);
     return true;
 }
 
@@ -87,12 +73,12 @@ bool kms_decrypt(struct kms_call *call)
         !kms_input_blob(call, "CiphertextBlob", KMS_REQUIRED, KMS_BLOB_MAX, &blob) ||
         !kms_input_context(call) || !kms_take_recipient(call) ||
         !find_key_of_blob(call, buffer_bytes(&blob)) || !kms_authorize(call) ||
-        !kms_require_enabled(call))
+        !kms_require_enabled(call) || !kms_require_spec(call, KMS_SYMMETRIC_DEFAULT))
         return false;
     if (!kms_blob_open(&plaintext, &call->key, &call->context, buffer_bytes(&blob)))
         return kms_fail_type(&call->failure, "InvalidCiphertextException");
     json_text(&call->out, "EncryptionAlgorithm", "SYMMETRIC_DEFAULT");
-    answer_key_id(call);
+    kms_answer_key_id(call);
     return kms_answer_plaintext(call, buffer_bytes(&plaintext));
 }
 
@@ -134,9 +120,10 @@ static bool generate(struct kms_call *call, struct buffer *plaintext)
     if (!kms_input_unsupported(call, refused) || !take_length(call, &len) ||
         !kms_input_context(call) || !kms_take_recipient(call) ||
         !kms_find_named_key(call, "KeyId") || !kms_authorize(call) || !kms_require_enabled(call) ||
-        !fill(call, plaintext, len) || !answer_blob(call, buffer_bytes(plaintext)))
+        !kms_require_spec(call, KMS_SYMMETRIC_DEFAULT) || !fill(call, plaintext, len) ||
+        !answer_blob(call, buffer_bytes(plaintext)))
         return false;
-    answer_key_id(call);
+    kms_answer_key_id(call);
     return true;
 }
 

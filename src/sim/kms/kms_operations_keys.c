@@ -5,11 +5,11 @@
  */
 #include <stdio.h>
 
-#include "crypto/hash.h"
 #include "formats/policy.h"
 #include "sim/kms/kms_authorize.h"
 #include "sim/kms/kms_find.h"
 #include "sim/kms/kms_input.h"
+#include "sim/kms/kms_kind.h"
 #include "sim/kms/kms_operations.h"
 
 #define DESCRIPTION_MAX 8192   /* KMS API, CreateKey */
@@ -49,21 +49,22 @@ static void put_time(struct json_writer *w, const char *name, int64_t wall_us)
 static void put_metadata(struct kms_call *call)
 {
     struct json_writer *w = &call->out;
+    const struct kms_kind *kind = kms_kind(call->key.spec);
     json_object(w, "KeyMetadata");
     json_text(w, "AWSAccountId", call->service->account);
     json_text(w, "Arn", call->key.arn);
     put_time(w, "CreationDate", call->key.created_us);
-    json_text(w, "CustomerMasterKeySpec", "SYMMETRIC_DEFAULT");
+    json_text(w, "CustomerMasterKeySpec", kind->spec);
     json_text_bytes(w, "Description", buffer_bytes(&call->key.description));
     json_boolean(w, "Enabled", call->key.enabled);
-    json_array(w, "EncryptionAlgorithms");
-    json_text(w, NULL, "SYMMETRIC_DEFAULT");
+    json_array(w, kind->algorithms);
+    json_text(w, NULL, kind->algorithm);
     json_end(w);
     json_text(w, "KeyId", call->key.id);
     json_text(w, "KeyManager", "CUSTOMER");
-    json_text(w, "KeySpec", "SYMMETRIC_DEFAULT");
+    json_text(w, "KeySpec", kind->spec);
     json_text(w, "KeyState", call->key.enabled ? "Enabled" : "Disabled");
-    json_text(w, "KeyUsage", "ENCRYPT_DECRYPT");
+    json_text(w, "KeyUsage", kind->usage);
     json_boolean(w, "MultiRegion", false);
     json_text(w, "Origin", "AWS_KMS");
     json_end(w);
@@ -96,8 +97,10 @@ static bool take_policy(struct kms_call *call, enum kms_presence presence, struc
 static bool make_key(struct kms_call *call)
 {
     struct kms_key *key = &call->key;
-    if (!kms_id_new(key->id) || !random_bytes(key->backing, sizeof key->backing))
+    if (!kms_id_new(key->id))
         return kms_fail_internal(call, "no random bytes");
+    if (!kms_make_backing(call))
+        return false;
     snprintf(key->arn, sizeof key->arn, "arn:aws:kms:%.32s:%.12s:key/%.36s", call->service->region,
              call->service->account, key->id);
     key->created_us = kms_now_us(call->service);
@@ -105,16 +108,13 @@ static bool make_key(struct kms_call *call)
     return true;
 }
 
-/* Only keys of the one simulated kind can be created. */
-static bool check_kind(struct kms_call *call)
+/* Only keys of a simulated kind can be created. */
+static bool take_kind(struct kms_call *call)
 {
     static const char *const refused[] = {"CustomKeyStoreId", "MultiRegion", "Tags", "XksKeyId",
                                           NULL};
-    return kms_input_unsupported(call, refused) &&
-           kms_input_only(call, "KeyUsage", "ENCRYPT_DECRYPT") &&
-           kms_input_only(call, "KeySpec", "SYMMETRIC_DEFAULT") &&
-           kms_input_only(call, "CustomerMasterKeySpec", "SYMMETRIC_DEFAULT") &&
-           kms_input_only(call, "Origin", "AWS_KMS");
+    return kms_input_unsupported(call, refused) && kms_input_only(call, "Origin", "AWS_KMS") &&
+           kms_take_kind(call, &call->key.spec);
 }
 
 /* {Policy?, Description?, KeyUsage?, KeySpec?, Origin?, BypassPolicyLockoutSafetyCheck?} */
@@ -122,7 +122,7 @@ bool kms_create_key(struct kms_call *call)
 {
     BUFFER_AUTO policy;
     buffer_init(&policy, POLICY_IN_MAX);
-    if (!check_kind(call) ||
+    if (!take_kind(call) ||
         !kms_input_text(call, "Description", KMS_OPTIONAL, 0, DESCRIPTION_MAX,
                         &call->key.description) ||
         !make_key(call) || !take_policy(call, KMS_OPTIONAL, &policy))

@@ -20,8 +20,7 @@ static struct aead *subkey(const struct kms_key *key, const struct kms_context *
     kms_context_canonical(context, &info);
     uint8_t secret[AEAD_KEY_SIZE];
     struct aead *aead = NULL;
-    if (!info.failed &&
-        hmac_sha256(secret, bytes_of(key->backing, sizeof key->backing), buffer_bytes(&info)))
+    if (!info.failed && hmac_sha256(secret, buffer_bytes(&key->backing), buffer_bytes(&info)))
         aead = aead_new(secret);
     wipe(secret, sizeof secret);
     return aead;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/secret.h"
 
 #define DESCRIPTION_LIMIT (64u << 10)
 #define POLICY_LIMIT      (64u << 10)
@@ -20,7 +19,15 @@ struct kms_store {
     sqlite3 *db;
 };
 
-/* user_version 1. secure_delete: what is removed does not stay readable in free pages. */
+#define SCHEMA_VERSION 2
+
+/* What version 1 lacks: every key was symmetric. */
+static const char upgrade[] = "BEGIN IMMEDIATE;"
+                              "ALTER TABLE key ADD COLUMN spec INTEGER NOT NULL DEFAULT 0;"
+                              "PRAGMA user_version = 2;"
+                              "COMMIT;";
+
+/* Version 2. secure_delete: what is removed does not stay readable in free pages. */
 static const char schema[] =
     "PRAGMA secure_delete = ON;"
     "PRAGMA busy_timeout = 5000;"
@@ -30,25 +37,26 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS key ("
     " id TEXT PRIMARY KEY, arn TEXT NOT NULL UNIQUE, created_us INTEGER NOT NULL,"
     " enabled INTEGER NOT NULL, backing BLOB NOT NULL, description TEXT NOT NULL,"
-    " policy TEXT NOT NULL) WITHOUT ROWID;"
+    " policy TEXT NOT NULL, spec INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS alias ("
     " name TEXT PRIMARY KEY, key_id TEXT NOT NULL REFERENCES key(id)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS credential ("
     " access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,"
     " expires_us INTEGER NOT NULL, principal TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
 void kms_key_init(struct kms_key *key)
 {
     memset(key, 0, sizeof *key);
+    buffer_init_secret(&key->backing, KMS_BACKING_MAX);
     buffer_init(&key->description, DESCRIPTION_LIMIT);
     buffer_init(&key->policy, POLICY_LIMIT);
 }
 
 void kms_key_clear(struct kms_key *key)
 {
-    wipe(key->backing, sizeof key->backing);
+    buffer_clear(&key->backing);
     buffer_clear(&key->description);
     buffer_clear(&key->policy);
 }
@@ -99,6 +107,12 @@ static int schema_version(sqlite3 *db)
     return version;
 }
 
+static bool prepare_schema(sqlite3 *db, int version)
+{
+    return (version != 1 || sqlite3_exec(db, upgrade, NULL, NULL, NULL) == SQLITE_OK) &&
+           sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 struct kms_store *kms_store_open(const char *path, struct error *err)
 {
     if (!check_file(path, err))
@@ -110,10 +124,10 @@ struct kms_store *kms_store_open(const char *path, struct error *err)
     }
     int rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
     int version = rc == SQLITE_OK ? schema_version(store->db) : -1;
-    if (version > 1) {
+    if (version > SCHEMA_VERSION) {
         error_set(err, ERROR_CONFIG, "the database %s was made by a newer version (schema %d)",
                   path, version);
-    } else if (version < 0 || sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+    } else if (version < 0 || !prepare_schema(store->db, version)) {
         error_set(err, ERROR_SYSTEM, "cannot use the database %s: %s", path,
                   store->db != NULL ? sqlite3_errmsg(store->db) : "no memory");
     } else {
@@ -242,35 +256,37 @@ enum store_result kms_store_put(struct kms_store *store, const char *name, struc
 enum store_result kms_store_key_add(struct kms_store *store, const struct kms_key *key)
 {
     sqlite3_stmt *stmt = prepare(
-        store, "INSERT INTO key (id, arn, created_us, enabled, backing, description, policy)"
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        store, "INSERT INTO key (id, arn, created_us, enabled, backing, description, policy, spec)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     bind_text(stmt, 1, bytes_text(key->id));
     bind_text(stmt, 2, bytes_text(key->arn));
     bind_integer(stmt, 3, key->created_us);
     bind_integer(stmt, 4, key->enabled ? 1 : 0);
-    bind_blob(stmt, 5, bytes_of(key->backing, sizeof key->backing));
+    bind_blob(stmt, 5, buffer_bytes(&key->backing));
     bind_text(stmt, 6, buffer_bytes(&key->description));
     bind_text(stmt, 7, buffer_bytes(&key->policy));
+    bind_integer(stmt, 8, key->spec);
     return run(store, stmt);
 }
 
 static bool read_key(sqlite3_stmt *stmt, struct kms_key *key)
 {
-    struct bytes backing = column(stmt, 4);
-    if (backing.len != sizeof key->backing)
+    int spec = sqlite3_column_int(stmt, 7);
+    if (spec != KMS_SYMMETRIC_DEFAULT && spec != KMS_ECC_NIST_P384)
         return false;
-    memcpy(key->backing, backing.at, sizeof key->backing);
+    key->spec = (enum kms_spec)spec;
     key->created_us = sqlite3_column_int64(stmt, 2);
     key->enabled = sqlite3_column_int(stmt, 3) != 0;
     return column_to_text(stmt, 0, key->id, sizeof key->id) &&
            column_to_text(stmt, 1, key->arn, sizeof key->arn) &&
+           column_to_buffer(stmt, 4, &key->backing) &&
            column_to_buffer(stmt, 5, &key->description) && column_to_buffer(stmt, 6, &key->policy);
 }
 
 enum store_result kms_store_key_find(struct kms_store *store, const char *id, struct kms_key *key)
 {
     sqlite3_stmt *stmt =
-        prepare(store, "SELECT id, arn, created_us, enabled, backing, description, policy"
+        prepare(store, "SELECT id, arn, created_us, enabled, backing, description, policy, spec"
                        " FROM key WHERE id = ?1");
     bind_text(stmt, 1, bytes_text(id));
     enum store_result result = fetch(store, stmt);

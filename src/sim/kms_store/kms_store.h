@@ -13,16 +13,21 @@
 #include "base/error.h"
 #include "sim/kms_store/kms_id.h"
 
-#define KMS_ARN_SIZE     192 /* longest ARN kept, with its terminator */
-#define KMS_ALIAS_SIZE   257 /* alias/NAME, at most 256 characters (KMS API, CreateAlias) */
-#define KMS_BACKING_SIZE 32
+#define KMS_ARN_SIZE     192  /* longest ARN kept, with its terminator */
+#define KMS_ALIAS_SIZE   257  /* alias/NAME, at most 256 characters (KMS API, CreateAlias) */
+#define KMS_BACKING_SIZE 32   /* of a symmetric key */
+#define KMS_BACKING_MAX  4096 /* of any key */
+
+/* The numbers are stored. sim/kms/kms_kind.h has what each means to callers. */
+enum kms_spec { KMS_SYMMETRIC_DEFAULT, KMS_ECC_NIST_P384 };
 
 struct kms_key {
     char id[KMS_ID_SIZE];
     char arn[KMS_ARN_SIZE];
     int64_t created_us;
     bool enabled;
-    uint8_t backing[KMS_BACKING_SIZE];
+    enum kms_spec spec;
+    struct buffer backing; /* secret: KMS_BACKING_SIZE random bytes, or a private key in PEM */
     struct buffer description;
     struct buffer policy;
 };
