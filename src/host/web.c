@@ -1,78 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/web.h"
 
-#include <curl/curl.h>
-#include <stdlib.h>
-
-#include "base/secret.h"
-
-/* --- memory that is wiped when it is freed: its size is kept in front of it --- */
-
-#define HEAD 16 /* keeps the alignment that malloc promises */
-
-static void *wiping_malloc(size_t size)
-{
-    if (size > SIZE_MAX - HEAD)
-        return NULL;
-    uint8_t *at = malloc(size + HEAD);
-    if (at == NULL)
-        return NULL;
-    memcpy(at, &size, sizeof size);
-    return at + HEAD;
-}
-
-static size_t size_of(const void *at)
-{
-    size_t size;
-    memcpy(&size, (const uint8_t *)at - HEAD, sizeof size);
-    return size;
-}
-
-static void wiping_free(void *at)
-{
-    if (at == NULL)
-        return;
-    wipe(at, size_of(at));
-    free((uint8_t *)at - HEAD);
-}
-
-static void *wiping_calloc(size_t count, size_t size)
-{
-    if (size != 0 && count > SIZE_MAX / size)
-        return NULL;
-    void *at = wiping_malloc(count * size);
-    if (at != NULL)
-        memset(at, 0, count * size);
-    return at;
-}
-
-static void *wiping_realloc(void *at, size_t size)
-{
-    void *next = wiping_malloc(size);
-    if (next == NULL || at == NULL)
-        return next;
-    memcpy(next, at, size_of(at) < size ? size_of(at) : size);
-    wiping_free(at);
-    return next;
-}
-
-static char *wiping_strdup(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = wiping_malloc(size);
-    return copy != NULL ? memcpy(copy, text, size) : NULL;
-}
-
-static bool start(void)
-{
-    static bool started;
-    if (!started)
-        started = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free,
-                                       wiping_realloc, wiping_strdup, wiping_calloc) == CURLE_OK;
-    return started;
-}
-
-/* --- the exchange --- */
+#include "host/web_library.h"
 
 static size_t take_body(char *at, size_t size, size_t count, void *context)
 {
@@ -81,66 +10,71 @@ static size_t take_body(char *at, size_t size, size_t count, void *context)
     return body->failed ? 0 : size * count;
 }
 
-/* Sets an option to a text; NULL leaves it as it is. */
-static bool set_text(CURL *curl, CURLoption option, const char *text)
+struct exchange {
+    const struct web_library *lib;
+    CURL *curl;
+    struct curl_slist *headers, *to;
+};
+
+/* Sets an option to a text, a list or a context; NULL leaves it as it is. */
+static bool set(struct exchange *x, CURLoption option, const void *value)
 {
-    return text == NULL || curl_easy_setopt(curl, option, text) == CURLE_OK;
+    return value == NULL || x->lib->easy_setopt(x->curl, option, value) == CURLE_OK;
 }
 
-static bool set_destination(CURL *curl, const struct web_request *request, struct curl_slist **to)
+static bool set_long(struct exchange *x, CURLoption option, long value)
+{
+    return x->lib->easy_setopt(x->curl, option, value) == CURLE_OK;
+}
+
+static bool set_destination(struct exchange *x, const struct web_request *request)
 {
     char text[256];
     if (request->connect_to == NULL)
         return true;
     int len = snprintf(text, sizeof text, "::%s", request->connect_to);
-    *to = len > 0 && (size_t)len < sizeof text ? curl_slist_append(NULL, text) : NULL;
-    return *to != NULL && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, *to) == CURLE_OK;
+    x->to = len > 0 && (size_t)len < sizeof text ? x->lib->slist_append(NULL, text) : NULL;
+    return x->to != NULL && set(x, CURLOPT_CONNECT_TO, x->to);
 }
 
-static bool set_service(CURL *curl, const struct web_request *request)
+static bool set_service(struct exchange *x, const struct web_request *request)
 {
-    return set_text(curl, CURLOPT_CAINFO, request->ca_file) &&
-           set_text(curl, CURLOPT_AWS_SIGV4, request->sign) &&
-           set_text(curl, CURLOPT_USERNAME, request->access_key_id) &&
-           set_text(curl, CURLOPT_PASSWORD, request->secret_access_key);
+    return set(x, CURLOPT_CAINFO, request->ca_file) && set(x, CURLOPT_AWS_SIGV4, request->sign) &&
+           set(x, CURLOPT_USERNAME, request->access_key_id) &&
+           set(x, CURLOPT_PASSWORD, request->secret_access_key);
 }
 
-static bool set_headers(CURL *curl, const struct web_request *request, struct curl_slist **headers)
+static bool set_headers(struct exchange *x, const struct web_request *request)
 {
     for (size_t i = 0; i < WEB_HEADERS_MAX && request->headers[i] != NULL; i++) {
-        struct curl_slist *more = curl_slist_append(*headers, request->headers[i]);
+        struct curl_slist *more = x->lib->slist_append(x->headers, request->headers[i]);
         if (more == NULL)
             return false;
-        *headers = more;
+        x->headers = more;
     }
-    return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers) == CURLE_OK;
+    return set(x, CURLOPT_HTTPHEADER, x->headers);
 }
 
-static bool set_body(CURL *curl, struct bytes body)
+static bool set_body(struct exchange *x, struct bytes body)
 {
-    return body.at == NULL ||
-           (curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len) == CURLE_OK &&
-            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at) == CURLE_OK);
+    return body.at == NULL || (set_long(x, CURLOPT_POSTFIELDSIZE, (long)body.len) &&
+                               set(x, CURLOPT_POSTFIELDS, body.at));
 }
 
-static bool set_message(CURL *curl, const struct web_request *request, struct buffer *body,
-                        struct curl_slist **headers)
+static bool set_message(struct exchange *x, const struct web_request *request, struct buffer *body)
 {
-    return set_text(curl, CURLOPT_URL, request->url) && set_body(curl, request->body) &&
-           set_text(curl, CURLOPT_CUSTOMREQUEST, request->method) &&
-           set_headers(curl, request, headers) &&
-           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
+    return set(x, CURLOPT_URL, request->url) && set_body(x, request->body) &&
+           set(x, CURLOPT_CUSTOMREQUEST, request->method) && set_headers(x, request) &&
+           x->lib->easy_setopt(x->curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+           set(x, CURLOPT_WRITEDATA, body);
 }
 
-static bool set_limits(CURL *curl, const struct web_request *request)
+static bool set_limits(struct exchange *x, const struct web_request *request)
 {
-    return curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->total_ms) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    return set_long(x, CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms) &&
+           set_long(x, CURLOPT_TIMEOUT_MS, request->total_ms) && set(x, CURLOPT_NOPROXY, "*") &&
+           set_long(x, CURLOPT_FOLLOWLOCATION, 0) && set_long(x, CURLOPT_NOSIGNAL, 1) &&
+           set(x, CURLOPT_PROTOCOLS_STR, "http,https");
 }
 
 /* Failures that are not simply a malformed answer. */
@@ -163,28 +97,31 @@ static enum error_code code_of(CURLcode result)
     return ERROR_FORMAT;
 }
 
+static bool perform(struct exchange *x, long *status, struct error *err)
+{
+    CURLcode result = x->lib->easy_perform(x->curl);
+    return (result == CURLE_OK &&
+            x->lib->easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK) ||
+           error_set(err, code_of(result), "%s", x->lib->easy_strerror(result));
+}
+
 bool web_exchange(const struct web_request *request, long *status, struct buffer *body,
                   struct error *err)
 {
-    struct curl_slist *headers = NULL, *to = NULL;
     *status = 0;
     buffer_reset(body);
-    CURL *curl = start() ? curl_easy_init() : NULL;
-    if (curl == NULL)
+    struct exchange x = {.lib = web_library(err)};
+    if (x.lib == NULL)
+        return false;
+    x.curl = x.lib->easy_init();
+    if (x.curl == NULL)
         return error_set(err, ERROR_MEMORY, "libcurl cannot be started");
-    bool good = set_limits(curl, request) && set_message(curl, request, body, &headers) &&
-                set_destination(curl, request, &to) && set_service(curl, request);
-    if (!good) {
-        error_set(err, ERROR_MEMORY, "libcurl does not accept the request");
-    } else {
-        CURLcode result = curl_easy_perform(curl);
-        good = result == CURLE_OK &&
-               curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK;
-        if (!good)
-            error_set(err, code_of(result), "%s", curl_easy_strerror(result));
-    }
-    curl_slist_free_all(headers);
-    curl_slist_free_all(to);
-    curl_easy_cleanup(curl);
+    bool good = set_limits(&x, request) && set_message(&x, request, body) &&
+                set_destination(&x, request) && set_service(&x, request);
+    good = good ? perform(&x, status, err)
+                : error_set(err, ERROR_MEMORY, "libcurl does not accept the request");
+    x.lib->slist_free_all(x.headers);
+    x.lib->slist_free_all(x.to);
+    x.lib->easy_cleanup(x.curl);
     return good;
 }
