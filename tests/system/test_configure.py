@@ -381,6 +381,17 @@ def test_no_secret_in_process_list_or_output(env, tmp_path):
     assert next(line for line in limits.splitlines() if "core file" in line).split()[4] == "0"
 
 
+@pytest.mark.slow
+def test_the_time_limit_hides_no_answer(env):
+    """The second attempt is cut short: what the first brought is told."""
+    answers = [{"status": "error", "code": "relay_unreachable", "error": "relay",
+                "cause": "nothing listens"}]
+    with FakeService(lambda request: answers.pop() if answers else SILENCE) as fake:
+        done = ctl("configure", "--to", fake.address, "--timeout", "3", "--json", env=with_keys(env))
+    assert len(fake.requests) == 2
+    assert done.returncode == 1 and json.loads(done.stdout)["code"] == "relay_unreachable"
+
+
 # --- --watch ---
 
 class Watch:

@@ -178,20 +178,39 @@ static void note_repetition(const struct client *client, int64_t pause_ms)
                 (long long)pause_ms % 1000 / 100);
 }
 
+/* Sends once more. If the time limit cuts this short, the answer before it stays: it says more. */
+static bool send_again(const struct delivery *delivery, const char *to, bool whole,
+                       struct bytes request, const struct deadline *limit, struct client *client,
+                       struct error *err)
+{
+    struct client again;
+    client_init(&again, client->timeout_ms, client->frame_limit, client->stop_fd);
+    bool answered = send_once(delivery, to, whole, request, limit, &again, err);
+    if (!answered && err->code == ERROR_DEADLINE) {
+        client_clear(&again);
+        *err = (struct error){0};
+        return true;
+    }
+    client_clear(client);
+    *client = again;
+    return answered;
+}
+
 /* Sends until there is an answer that lasts, or no time for another attempt. */
 static bool send_repeatedly(const struct delivery *delivery, const char *to, bool whole,
                             struct bytes request, struct client *client, struct error *err)
 {
     struct deadline limit = deadline_in(client->timeout_ms);
     limit.stop_fd = client->stop_fd;
+    if (!send_once(delivery, to, whole, request, &limit, client, err))
+        return false;
     for (unsigned attempts = 1;; attempts++) {
-        if (!send_once(delivery, to, whole, request, &limit, client, err))
-            return false;
         int64_t pause = backoff_ms(attempts, PAUSE_FIRST_MS, PAUSE_MOST_MS);
         if (!may_pass(client) || limit.at_ms - clock_monotonic_ms() - pause < EXCHANGE_LEAST_MS)
             return true;
         note_repetition(client, pause);
-        if (!deadline_sleep(&limit, pause, err))
+        if (!deadline_sleep(&limit, pause, err) ||
+            !send_again(delivery, to, whole, request, &limit, client, err))
             return false;
     }
 }
