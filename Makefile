@@ -1,19 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A small front to Meson. Every target installs what it lacks and needs no other step.
+# A small front to Meson. make alone installs nothing on this machine; every other target that builds or
+# tests installs what it lacks and needs no other step.
 BUILD  := build
 PYTHON := /usr/bin/python3
+# For install and uninstall; DESTDIR is put before every path.
+PREFIX  := /usr/local
+UNITDIR := /etc/systemd/system
 
-.PHONY: all help demo kernel image demo-vm check test check-peers check-chance check-bare nightly bench \
+.PHONY: all help deps built install uninstall demo kernel image demo-vm check test check-peers check-chance check-bare nightly bench \
 	bench-boot bench-instructions tcb tidy format fuzz clean
 
 all: ## build enclaved, enclavectl and enclave-sim into build/
+	@scripts/install-deps --check build
 	@scripts/build $(BUILD)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: all ## carry a payload from seal to open through simulated NSM and KMS
+deps: ## install the packages that make needs (TASKS="check kernel" for those of other targets)
+	@scripts/install-deps $(or $(TASKS),build)
+
+# What all does, for targets that install what they lack.
+built:
+	@scripts/build $(BUILD)
+
+install: ## install what was built: programs, pages, completion, units (PREFIX, DESTDIR, UNITDIR)
+	@BUILD=$(BUILD) deploy/install --prefix $(PREFIX) --unitdir $(UNITDIR) --destdir "$(DESTDIR)"
+
+uninstall: ## remove that again, but no configuration that was changed (the same variables)
+	@BUILD=$(BUILD) deploy/install --uninstall --prefix $(PREFIX) --unitdir $(UNITDIR) --destdir "$(DESTDIR)"
+
+demo: built ## carry a payload from seal to open through simulated NSM and KMS
 	@scripts/install-deps run
 	@scripts/demo
 
@@ -21,7 +39,7 @@ kernel: ## build build/bzImage, the kernel of enclave images, from Debian's sour
 	@scripts/install-deps kernel
 	@scripts/kernel
 
-image: all ## build build/enclaved.eif (CONFIG= and ROOTS= for one of your own)
+image: built ## build build/enclaved.eif (CONFIG= and ROOTS= for one of your own)
 	@scripts/install-deps run $(if $(KERNEL),,kernel)
 	@scripts/image
 
@@ -54,7 +72,7 @@ nightly: ## the slow checks: check-chance, fuzz and check-bare
 	@scripts/install-deps check fuzz bare
 	@$(PYTHON) tests/run chance fuzz bare
 
-bench: all ## measure against an echo server and the Python reference, the relay against socat
+bench: built ## measure against an echo server and the Python reference, the relay against socat
 	@scripts/install-deps bench
 	@$(PYTHON) bench/run
 	@$(PYTHON) bench/relay
@@ -64,11 +82,11 @@ bench-boot: image ## measure how an image starts, against a bare first process
 	@scripts/fetch-qemu >/dev/null
 	@$(PYTHON) bench/boot
 
-bench-instructions: all ## count the instructions of one request (callgrind)
+bench-instructions: built ## count the instructions of one request (callgrind)
 	@scripts/install-deps bench
 	@$(PYTHON) bench/instructions
 
-tcb: all ## list the files and lines that enclaved is made of
+tcb: built ## list the files and lines that enclaved is made of
 	@$(PYTHON) scripts/tcb
 
 tidy: ## clang-tidy over all of src

@@ -23,7 +23,7 @@
     X(slist_append)      \
     X(slist_free_all)
 
-#define WEB_FUNCTION(name) __typeof__(curl_##name) *name;
+#define WEB_FUNCTION(name) __typeof__(curl_##name) *(name);
 struct web_library {
     WEB_FUNCTIONS(WEB_FUNCTION)
 };
