@@ -51,6 +51,7 @@
     X(ERROR_CONFIGURE, "bad_configure", "the configure request is not valid")                      \
     X(ERROR_NO_CREDENTIALS, "no_credentials", "no AWS credentials: send them with configure")      \
     X(ERROR_NO_WRAPPED_TSK, "no_wrapped_tsk", "no wrapped TSK: send it with configure")            \
+    X(ERROR_TSK_NOT_PINNED, "wrapped_tsk_not_pinned", "the image does not pin this wrapped TSK")   \
     X(ERROR_CREDENTIALS_EXPIRED, "credentials_expired", "the AWS credentials have expired")        \
     X(ERROR_KEY_MISMATCH, "key_mismatch", "KMS used another key than the pinned one")              \
     X(ERROR_NSM, "nsm_failed", "the Nitro Security Module failed")                                 \

@@ -8,10 +8,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "codec/json.h"
 #include "net/frame.h"
 
-enum kind { TEXT, ADDRESS, CONTEXT, SIZE, COUNT, NUMBER, SECONDS };
+enum kind { TEXT, ADDRESS, CONTEXT, PINS, SIZE, COUNT, NUMBER, SECONDS };
 
 /* A member, where it goes in struct config, and what it may be. */
 struct setting {
@@ -33,6 +34,7 @@ static const struct setting settings[] = {
     {"kms", "relay", ADDRESS, AT(relay), .text = "vsock:3:8000"},
     {"kms", "roots_file", TEXT, AT(roots_file), .most = CONFIG_PATH_MAX},
     {"kms", "wrapped_tsk_file", TEXT, AT(wrapped_tsk_file), .most = CONFIG_PATH_MAX},
+    {"kms", "wrapped_tsk_sha256", PINS, AT(wrapped_pins), .text = NULL},
     {"kms", "encryption_context", CONTEXT, AT(encryption_context), .text = "{}"},
     {"kms", "attempt_seconds", SECONDS, AT(attempt_ms), 1, 600, 10, NULL},
     {"kms", "total_seconds", SECONDS, AT(total_ms), 1, 3600, 60, NULL},
@@ -107,6 +109,21 @@ static bool read_context(struct buffer *out, const struct setting *s, const stru
            wrong(err, s->section, s->member, "must be an object of strings, at most 8192 bytes");
 }
 
+static bool read_pins(struct wrapped_pins *out, const struct setting *s, const struct json *doc,
+                      json_value v, struct error *err)
+{
+    char digits[2 * CONFIG_PIN_SIZE + 1];
+    out->given = v != JSON_NONE;
+    bool hashes = !out->given || json_type(doc, v) == JSON_ARRAY;
+    for (json_value e = out->given && hashes ? json_first(doc, v) : JSON_NONE;
+         hashes && e != JSON_NONE; e = json_next(doc, v, e))
+        hashes = out->count < CONFIG_PINS_MAX && json_copy_string(doc, e, digits, sizeof digits) &&
+                 strlen(digits) == 2 * CONFIG_PIN_SIZE &&
+                 hex_decode(out->sha256[out->count++], bytes_text(digits));
+    return hashes || wrong(err, s->section, s->member,
+                           "must be a list of at most 16 SHA-256 hashes, 64 hex digits each");
+}
+
 static json_value section_of(const struct json *doc, const char *section)
 {
     return *section == '\0' ? 0 : json_member(doc, 0, section);
@@ -124,6 +141,8 @@ static bool read_setting(struct config *c, const struct setting *s, const struct
         return read_address(out, s, doc, v, parse, err);
     case CONTEXT:
         return read_context(out, s, doc, v, err);
+    case PINS:
+        return read_pins(out, s, doc, v, err);
     default:
         return read_number(out, s, doc, v, err);
     }

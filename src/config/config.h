@@ -18,6 +18,8 @@
 #define CONFIG_HOST_MAX     254
 #define CONFIG_PATH_MAX     1024
 #define CONFIG_CONTEXT_MAX  8192 /* KMS's limit on an encryption context, bytes */
+#define CONFIG_PINS_MAX     16   /* hashes of wrapped TSKs */
+#define CONFIG_PIN_SIZE     32   /* SHA-256 */
 
 struct limits {
     size_t frame_bytes;    /* longest frame in either direction, header not counted */
@@ -31,6 +33,13 @@ struct limits {
     uint32_t json_values;
 };
 
+/* The SHA-256 of each wrapped TSK, decoded, that may be installed; none: any may. */
+struct wrapped_pins {
+    bool given; /* in the file, be it as an empty list */
+    size_t count;
+    uint8_t sha256[CONFIG_PINS_MAX][CONFIG_PIN_SIZE];
+};
+
 struct config {
     struct address listen;
     struct limits limits;
@@ -42,6 +51,7 @@ struct config {
     struct address relay;
     char roots_file[CONFIG_PATH_MAX];
     char wrapped_tsk_file[CONFIG_PATH_MAX]; /* base64; empty: none */
+    struct wrapped_pins wrapped_pins;       /* unless given, the start pins that file's content */
     int64_t attempt_ms;                     /* to ask KMS once, at most total_ms */
     int64_t total_ms;                       /* of versions that repeated attempts themselves */
     int64_t previous_key_ms; /* how long a state under the previous TSK is still opened */

@@ -68,19 +68,38 @@ static bool load_configuration(struct daemon *d, struct error *err)
     return d->roots != NULL;
 }
 
-static bool take_secrets(struct daemon *d, struct error *err)
+/* Reads the file that is part of the image. No other wrapped TSK will do, unless pins are given. */
+static bool take_file(struct daemon *d, struct buffer *wrapped, struct error *err)
 {
     const char *path = d->config.wrapped_tsk_file;
-    struct buffer *wrapped = &d->secrets->wrapped;
-    if (d->platform->take_secrets != NULL && !d->platform->take_secrets(d->secrets, err))
-        return false;
-    if (wrapped->len > 0 || path[0] == '\0')
-        return true;
+    struct wrapped_pins *pins = &d->config.wrapped_pins;
     BUFFER_AUTO file;
     buffer_init(&file, KMS_WRAPPED_TEXT_MAX);
-    return config_read_file(path, &file, err) &&
-           (kms_decode_wrapped(wrapped, buffer_bytes(&file)) ||
-            error_set(err, ERROR_CONFIG, "%s: %s", path, KMS_WRAPPED_FORM));
+    if (!config_read_file(path, &file, err))
+        return false;
+    if (!kms_decode_wrapped(wrapped, buffer_bytes(&file)))
+        return error_set(err, ERROR_CONFIG, "%s: %s", path, KMS_WRAPPED_FORM);
+    if (pins->given || wrapped->len == 0)
+        return true;
+    pins->count = 1;
+    return sha256(pins->sha256[0], buffer_bytes(wrapped)) ||
+           error_set(err, ERROR_CRYPTO, "%s cannot be hashed", path);
+}
+
+/* The environment comes before the file, whose pin holds for both. */
+static bool take_secrets(struct daemon *d, struct error *err)
+{
+    BUFFER_AUTO wrapped = {0};
+    if (d->platform->take_secrets != NULL && !d->platform->take_secrets(d->secrets, err))
+        return false;
+    if (d->config.wrapped_tsk_file[0] != '\0' && !take_file(d, &wrapped, err))
+        return false;
+    if (d->secrets->wrapped.len == 0) {
+        struct buffer none = d->secrets->wrapped;
+        d->secrets->wrapped = wrapped;
+        wrapped = none;
+    }
+    return true;
 }
 
 static bool open_module(struct daemon *d, struct error *err)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "codec/json_writer.h"
+#include "crypto/hash.h"
 #include "crypto/recipient.h"
 #include "enclave/answer.h"
 #include "enclave/configure_request.h"
@@ -82,6 +83,17 @@ static void note_outcome(struct session *s, bool ok, const struct error *err,
         log_error("no session key: %s: %s", error_name(err->code), err->cause);
 }
 
+static bool is_pinned(const struct wrapped_pins *pins, struct bytes wrapped)
+{
+    uint8_t digest[SHA256_SIZE];
+    bool found = pins->count == 0;
+    if (found || !sha256(digest, wrapped))
+        return found;
+    for (size_t i = 0; i < pins->count; i++)
+        found = found || memcmp(digest, pins->sha256[i], sizeof digest) == 0;
+    return found;
+}
+
 /* Asks KMS for the TSK in wrapped and puts it in force. */
 static bool obtain_key(struct session *s, const struct kms_credentials *credentials,
                        struct bytes wrapped, bool *rotated, struct kms_refusal *refusal,
@@ -93,6 +105,10 @@ static bool obtain_key(struct session *s, const struct kms_credentials *credenti
         return error_set(err, ERROR_NO_WRAPPED_TSK,
                          "give the wrapped TSK with configure, ENCRYPTED_TSK or "
                          "kms.wrapped_tsk_file");
+    if (!is_pinned(&s->config->wrapped_pins, wrapped))
+        return error_set(err, ERROR_TSK_NOT_PINNED,
+                         "its SHA-256 is not in kms.wrapped_tsk_sha256, nor is it "
+                         "kms.wrapped_tsk_file's");
     if (s->recipient == NULL)
         s->recipient = recipient_new(err); /* tried again should it have failed at start */
     if (s->recipient == NULL)

@@ -74,6 +74,9 @@ static const struct {
                        "instance role"},
     {"no_wrapped_tsk", "give --wrapped-tsk-file FILE, or ENCRYPTED_TSK, with what aws kms "
                        "generate-data-key-without-plaintext printed"},
+    {"wrapped_tsk_not_pinned",
+     "deliver the wrapped TSK that the image pins, or put its SHA-256 into "
+     "kms.wrapped_tsk_sha256 and build the image anew"},
     {"credentials_expired", "renew them at their source, then run enclavectl configure; with "
                             "--watch it renews them in time"},
     {"region_mismatch", "leave --region out, or give the region of the pinned key"},

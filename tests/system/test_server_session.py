@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session key: configure, KMS's answers good and bad, rotation, secrets."""
 import base64
+import hashlib
 import json
 import os
 import select
@@ -60,6 +61,41 @@ def test_wrapped_key_from_a_file(world, start, tmp_path):
     enclave = start(kms={"wrapped_tsk_file": str(path)})
     assert enclave.configure(wrapped=None)["status"] == "success"
     open_state(enclave.agent_a(1), world.tsk)
+
+
+def sha256_of(wrapped):
+    return hashlib.sha256(base64.b64decode(wrapped)).hexdigest()
+
+
+def test_a_wrapped_key_of_the_image_is_the_only_one(world, start, tmp_path):
+    """Neither a client nor the environment replaces it, not even by one that was good once."""
+    path = tmp_path / "tsk.b64"
+    path.write_text(world.wrapped)
+    older = world.wrap(b"o" * 32)
+    enclave = start(kms={"wrapped_tsk_file": str(path)}, env={"ENCRYPTED_TSK": older})
+    answer = enclave.configure(wrapped=None)
+    assert answer["code"] == "wrapped_tsk_not_pinned", answer
+    assert enclave.ask(A)["code"] == "not_configured"
+    enclave = start(kms={"wrapped_tsk_file": str(path)})
+    assert enclave.configure(wrapped=None)["status"] == "success"
+    assert enclave.configure(creds=None, wrapped=older)["code"] == "wrapped_tsk_not_pinned"
+    assert enclave.health()["state"] == "ready"
+    open_state(enclave.agent_a(1), world.tsk)
+    assert enclave.configure(creds=None, wrapped=world.wrapped)["status"] == "success"
+
+
+@pytest.mark.parametrize("pinned,code", [(["own", "other"], None), ([], None),
+                                         (["own"], "wrapped_tsk_not_pinned")])
+def test_a_list_says_which_wrapped_keys_may_be_installed(world, start, tmp_path, pinned, code):
+    path = tmp_path / "tsk.b64"
+    path.write_text(world.wrapped)
+    other = world.wrap(b"o" * 32)
+    hashes = {"own": sha256_of(world.wrapped), "other": sha256_of(other)}
+    enclave = start(kms={"wrapped_tsk_file": str(path),
+                         "wrapped_tsk_sha256": [hashes[name] for name in pinned]})
+    assert enclave.configure(wrapped=None)["status"] == "success"
+    assert enclave.configure(creds=None, wrapped=other).get("code") == code
+    open_state(enclave.agent_a(1), world.tsk if code else b"o" * 32)
 
 
 @pytest.mark.parametrize("env,cause", [

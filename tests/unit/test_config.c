@@ -29,6 +29,8 @@ static void defaults(void **state)
     assert_int_equal(c.attempt_ms, 10000);
     assert_int_equal(c.total_ms, 60000);
     assert_string_equal(c.wrapped_tsk_file, "");
+    assert_false(c.wrapped_pins.given);
+    assert_int_equal(c.wrapped_pins.count, 0);
     config_clear(&c);
 }
 
@@ -64,6 +66,39 @@ static void everything_given(void **state)
     assert_int_equal(c.attempt_ms, 1000);
     assert_int_equal(c.total_ms, 2000);
     config_clear(&c);
+}
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define FOUR  "\"" ZEROS "\",\"" ZEROS "\",\"" ZEROS "\",\"" ZEROS "\""
+
+static void wrapped_keys_are_pinned(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        size_t count;
+    } rows[] = {
+        {"[]", 0},
+        {"[\"" ZEROS "\"]", 1},
+        {"[ \"" ZEROS "\" , \"00FF0000000000000000000000000000000000000000000000000000000000Aa\"]",
+         2},
+        {"[" FOUR "," FOUR "," FOUR "," FOUR "]", CONFIG_PINS_MAX},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[2000];
+        struct config c;
+        struct error err = {0};
+        snprintf(text, sizeof text, WITH("\"wrapped_tsk_sha256\": %s"), rows[i].list);
+        if (!config_parse(&c, bytes_text(text), "file", any_address_parse, &err))
+            fail_msg("%s: %s", rows[i].list, err.cause);
+        assert_true(c.wrapped_pins.given);
+        assert_int_equal(c.wrapped_pins.count, rows[i].count);
+        if (i == 2) {
+            assert_int_equal(c.wrapped_pins.sha256[1][1], 0xff);
+            assert_int_equal(c.wrapped_pins.sha256[1][31], 0xaa);
+        }
+        config_clear(&c);
+    }
 }
 
 static void endpoints_by_partition(void **state)
@@ -123,6 +158,16 @@ static void what_is_wrong_is_named(void **state)
         {WITH("\"encryption_context\": []"), "encryption_context"},
         {WITH("\"encryption_context\": {\"a\": 1}"), "encryption_context"},
         {WITH("\"wrapped_tsk_file\": \"a\\u0000b\""), "wrapped_tsk_file"},
+        {WITH("\"wrapped_tsk_sha256\": \"" ZEROS "\""), "wrapped_tsk_sha256"},
+        {WITH("\"wrapped_tsk_sha256\": {\"" ZEROS "\": 1}"), "wrapped_tsk_sha256"},
+        {WITH("\"wrapped_tsk_sha256\": null"), "wrapped_tsk_sha256"},
+        {WITH("\"wrapped_tsk_sha256\": [1]"), "wrapped_tsk_sha256"},
+        {WITH("\"wrapped_tsk_sha256\": [\"\"]"), "wrapped_tsk_sha256"},
+        {WITH("\"wrapped_tsk_sha256\": [\"" ZEROS "\", \"00\"]"), "64 hex digits"},
+        {WITH("\"wrapped_tsk_sha256\": [\"" ZEROS "00\"]"), "64 hex digits"},
+        {WITH("\"wrapped_tsk_sha256\": [\"x" ZEROS "\"]"), "64 hex digits"},
+        {WITH("\"wrapped_tsk_sha256\": [" FOUR "," FOUR "," FOUR "," FOUR ",\"" ZEROS "\"]"),
+         "at most 16"},
         {"{" KMS ", \"listen\": \"vsock:any\"}", "listen"},
         {"{" KMS ", \"listen\": 5000}", "listen"},
         {"{" KMS ", \"limits\": {\"frame_bytes\": 63}}", "frame_bytes"},
@@ -210,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(everything_given),
+        cmocka_unit_test(wrapped_keys_are_pinned),
         cmocka_unit_test(endpoints_by_partition),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(only_a_keys_own_arn_will_do),

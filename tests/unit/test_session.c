@@ -355,6 +355,47 @@ static void a_failed_configure_changes_nothing(void **state)
     assert_true(kms_saw(&b, "AKIDEXAMPLE")); /* those that it was started with */
 }
 
+/* Any client may send a wrapped TSK; KMS is asked only for one that the image pins. */
+static void only_a_pinned_key_is_installed(void **state)
+{
+    (void)state;
+    static const char other[] = "{\"op\":\"configure\"," CREDENTIALS ",\"wrapped_tsk\":\"QUJE\"}";
+    BENCH_AUTO b;
+    prepare(&b, good);
+    b.config.wrapped_pins.count = 2;
+    assert_true(sha256(b.config.wrapped_pins.sha256[1], bytes_text("ABC")));
+    begin(&b);
+    settled(&b);
+    configure(&b, other);
+    expect(&b, ERROR_TSK_NOT_PINNED, "wrapped_tsk_sha256");
+    assert_int_equal(status(&b)->last_error.code, ERROR_TSK_NOT_PINNED);
+    assert_false(has_the_key(&b));
+    assert_int_equal(b.server.connections, 0);
+    configure(&b, CONFIGURE);
+    expect(&b, ERROR_NONE, "");
+    assert_true(has_the_key(&b));
+    configure(&b, other);
+    expect(&b, ERROR_TSK_NOT_PINNED, "");
+    assert_true(has_the_key(&b));
+    end(&b);
+    assert_int_equal(b.server.connections, 1);
+}
+
+/* The same of one that the environment gave. */
+static void it_does_not_start_with_another_key(void **state)
+{
+    (void)state;
+    BENCH_AUTO b;
+    prepare(&b, good);
+    give(&b);
+    b.config.wrapped_pins.count = 1;
+    begin(&b);
+    assert_int_equal(settled(&b)->state, SESSION_AWAITING);
+    assert_int_equal(b.status.last_error.code, ERROR_TSK_NOT_PINNED);
+    end(&b);
+    assert_int_equal(b.server.connections, 0);
+}
+
 /* No secret of a request is in its answer. */
 static void secrets_are_not_answered(void **state)
 {
@@ -411,6 +452,8 @@ int main(void)
         cmocka_unit_test(it_stops_while_it_waits),
         cmocka_unit_test(failures_are_kept_until_it_succeeds),
         cmocka_unit_test(a_failed_configure_changes_nothing),
+        cmocka_unit_test(only_a_pinned_key_is_installed),
+        cmocka_unit_test(it_does_not_start_with_another_key),
         cmocka_unit_test(secrets_are_not_answered),
         cmocka_unit_test(registers_are_read_once),
     };

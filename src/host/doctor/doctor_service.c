@@ -28,6 +28,8 @@ static const struct {
      "run enclavectl configure --watch on the parent"},
     {"no_wrapped_tsk", "nobody has delivered a wrapped TSK",
      "run enclavectl configure --wrapped-tsk-file FILE"},
+    {"wrapped_tsk_not_pinned", "the wrapped TSK that was delivered is none that the image pins",
+     "deliver the one that it pins, or build the image anew with the new hash"},
     {"key_mismatch", "KMS unwrapped the TSK under a different key than the pinned one",
      "wrap a TSK under the pinned key and deliver it"},
     {"nsm_failed", "the Nitro Security Module gave no attestation document",
