@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -17,6 +18,14 @@ void log_start(const char *program, enum log_level least)
 {
     program_name = program;
     least_level = least;
+}
+
+bool log_hold_descriptors(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
 }
 
 /* Writes text, escaping what is not printable ASCII, to at most room bytes; returns how many. */

@@ -18,6 +18,12 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
  */
 void log_start(const char *program, enum log_level least);
 
+/*
+ * Opens /dev/null in place of those of the descriptors 0 to 2 that are closed, or the first socket
+ * would get the number to which the log or an answer is written. False with errno.
+ */
+MUST_USE bool log_hold_descriptors(void);
+
 /* Thread-safe: a line is one write(2). At most 1024 bytes of text; the rest is cut with "...". */
 void log_debug(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -57,6 +57,7 @@ struct cli_option {
     struct cli_place to;
     const char *old;      /* a former name that still works, with a note; NULL: none */
     const char *variable; /* the environment variable that is read where it is not given */
+    const char *with;     /* the option without which it has no effect, and is refused */
     bool needed;          /* refused where it is missing */
     bool once;            /* refused where it is given twice */
     bool shared;          /* another row has the same place, and means to */
@@ -200,6 +201,7 @@ struct cli_program {
     size_t command_count;
     const struct cli_exit *exits;
     size_t exit_count;
+    int unread; /* the exit code where the reader of standard output has gone */
     /* Prepares the process for a command. NULL: nothing to prepare. */
     bool (*start)(struct error *err);
     /* Reports that a command line was refused and returns the exit code. json: --json was given,

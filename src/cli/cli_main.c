@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which command is meant, and the commands that every program lists. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "cli/cli_internal.h"
 
 #define TEXT_MAX (1u << 20) /* bytes of help, or of a script */
@@ -41,12 +43,15 @@ static int refuse(const struct cli_call *call, const struct error *err, const ch
     return call->program->refuse(err, remedy, json);
 }
 
-/* Prints to standard output, and reports where that fails. */
+/* Prints to standard output, and reports where that fails; a reader that has gone (`| head`) is no
+ * failure to report. */
 static int print(const struct cli_program *program, const struct buffer *text)
 {
     struct error err;
     if (!text->failed && fwrite(text->at, 1, text->len, stdout) == text->len && fflush(stdout) == 0)
         return EXIT_SUCCESS;
+    if (errno == EPIPE)
+        return program->unread;
     error_set_errno(&err, ERROR_SYSTEM, "standard output cannot be written");
     return program->refuse(&err, NULL, false);
 }
@@ -233,10 +238,23 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* What every command counts on, however the program was started. */
+static bool start_process(struct error *err)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return log_hold_descriptors() ||
+           error_set_errno(err, ERROR_SYSTEM,
+                           "/dev/null cannot be opened in place of a closed "
+                           "standard input, output or error");
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
     struct cli_call call = {.program = program};
+    struct error err;
     bool json = wants_json(argc, argv);
+    if (!start_process(&err))
+        return program->refuse(&err, NULL, json);
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         return run_command(&(struct cli_call){program, NULL, &cli_version_command}, 0, NULL, json);
     /* the words that lead to what can be run: a command, or a command and its verb */

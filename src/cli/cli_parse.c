@@ -191,9 +191,11 @@ static bool read_operand(struct reading *reading, const char *text, struct error
         reading->operand_given = true;
         return take(reading, row, row->argument, text, err);
     }
+    if (row != NULL && strcmp(text, row->argument) == 0) /* the operand is a word, such as - */
+        return error_set(err, ERROR_USAGE, "%s is given twice", row->argument);
     if (command->private_operands && row != NULL)
-        return error_set(err, ERROR_USAGE, "unexpected argument: %s takes one %s", command->name,
-                         row->argument);
+        return error_set(err, ERROR_USAGE, "unexpected argument: %s takes %s and options only",
+                         command->name, row->argument);
     if (command->private_operands)
         return error_set(err, ERROR_USAGE, "unexpected argument: %s takes options only",
                          command->name);
@@ -251,6 +253,28 @@ static bool check_needed(const struct reading *reading, struct error *err)
     return true;
 }
 
+static bool is_given(const struct reading *reading, const char *name)
+{
+    const struct cli_command *command = command_of(reading);
+    for (size_t i = 0; i < command->option_count; i++)
+        if (strcmp(command->options[i].name, name) == 0)
+            return reading->given[i];
+    return false;
+}
+
+/* An option that would be ignored is refused: the user expects something of it. */
+static bool check_effects(const struct reading *reading, struct error *err)
+{
+    const struct cli_command *command = command_of(reading);
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct cli_option *row = &command->options[i];
+        if (reading->given[i] && row->with != NULL && !is_given(reading, row->with))
+            return error_set(err, ERROR_USAGE, "--%s has no effect without --%s", row->name,
+                             row->with);
+    }
+    return true;
+}
+
 bool cli_parse(const struct cli_call *call, int argc, char **argv, void *options,
                struct cli_outcome *outcome, struct error *err)
 {
@@ -266,5 +290,5 @@ bool cli_parse(const struct cli_call *call, int argc, char **argv, void *options
     if (outcome->wants_help)
         return true;
     return take_variables(&reading, err) && check_needed(&reading, err) &&
-           (command->check == NULL || command->check(options, err));
+           check_effects(&reading, err) && (command->check == NULL || command->check(options, err));
 }

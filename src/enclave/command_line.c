@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
+
 #define USAGE 2 /* the exit code */
 
 static void print_help(const char *program, const char *nsm_help)
@@ -72,6 +74,8 @@ static int take(struct arguments *out, char **argv)
 int command_line_run(int argc, char **argv, const struct platform *platform, const char *nsm_help)
 {
     struct arguments a = {.options.config = CONFIG_FILE_DEFAULT, .has_nsm = nsm_help != NULL};
+    if (!log_hold_descriptors())
+        return 1; /* perhaps there is nowhere to say so */
     for (int i = 1, taken; i < argc; i += taken) {
         taken = take(&a, argv + i);
         if (taken > 0)

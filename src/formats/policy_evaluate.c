@@ -79,7 +79,7 @@ static bool like_any(const struct policy_list *patterns, struct bytes text, bool
  * arn:aws:sts::A:assumed-role/ROLE/SESSION is a session of arn:aws:iam::A:role/PATH/ROLE. The
  * session's ARN omits the path; role names are unique within an account whatever their path.
  */
-static bool is_session_of(const struct policy_arn *session, const struct policy_arn *role)
+static bool is_session_of(const struct arn *session, const struct arn *role)
 {
     struct bytes assumed = session->resource, name = role->resource;
     if (!bytes_equal_text(session->service, "sts") || !bytes_equal_text(role->service, "iam") ||
@@ -94,17 +94,17 @@ static bool is_session_of(const struct policy_arn *session, const struct policy_
 
 static bool principal_matches(struct bytes wanted, const struct policy_request *request)
 {
-    struct policy_arn arn, caller;
+    struct arn arn, caller;
     if (bytes_equal_text(wanted, "*") || bytes_equal(wanted, request->principal_arn))
         return true;
-    if (policy_is_account(wanted))
+    if (arn_is_account(wanted))
         return bytes_equal(wanted, request->account);
-    if (!policy_arn_parse(&arn, wanted))
+    if (!arn_parse(&arn, wanted))
         return false;
     if (bytes_equal_text(arn.service, "iam") && bytes_equal_text(arn.resource, "root"))
         return bytes_equal(arn.account,
                            request->account); /* means the whole account, not its root user only */
-    return policy_arn_parse(&caller, request->principal_arn) && is_session_of(&caller, &arn);
+    return arn_parse(&caller, request->principal_arn) && is_session_of(&caller, &arn);
 }
 
 static bool principals_match(const struct policy_list *wanted, const struct policy_request *request)

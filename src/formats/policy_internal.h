@@ -3,6 +3,7 @@
 #ifndef FORMATS_POLICY_INTERNAL_H
 #define FORMATS_POLICY_INTERNAL_H
 
+#include "formats/arn.h"
 #include "formats/policy.h"
 
 #define POLICY_LABEL_SIZE 32 /* "statement 16384" and a terminator */
@@ -48,19 +49,5 @@ struct policy {
     struct policy_statement *statements;
     size_t statement_count;
 };
-
-/* An account id: 12 digits. */
-bool policy_is_account(struct bytes text);
-
-/*
- * The parts of an ARN of IAM or STS, arn:PARTITION:SERVICE::ACCOUNT:RESOURCE. False if text is not
- * one or has a wildcard, which a principal cannot have.
- */
-struct policy_arn {
-    struct bytes service;
-    struct bytes account;
-    struct bytes resource;
-};
-bool policy_arn_parse(struct policy_arn *out, struct bytes text);
 
 #endif

@@ -45,30 +45,6 @@ static bool refuse(struct reader *r, const char *format, ...)
     return error_set(r->err, ERROR_FORMAT, "%s (%.*s): %s", s->label, SHOWN(s->sid), text);
 }
 
-bool policy_is_account(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return text.len == 12;
-}
-
-bool policy_arn_parse(struct policy_arn *out, struct bytes text)
-{
-    if (text.len == 0 || memchr(text.at, '*', text.len) != NULL ||
-        memchr(text.at, '?', text.len) != NULL)
-        return false;
-    struct bytes rest = text;
-    bool arn = bytes_equal_text(text_cut(&rest, ':'), "arn");
-    struct bytes partition = text_cut(&rest, ':');
-    out->service = text_cut(&rest, ':');
-    struct bytes region = text_cut(&rest, ':');
-    out->account = text_cut(&rest, ':');
-    out->resource = rest;
-    return arn && partition.len >= 3 && memcmp(partition.at, "aws", 3) == 0 && region.len == 0 &&
-           policy_is_account(out->account) && out->resource.len > 0;
-}
-
 /* String v, unescaped. The room for all strings of the text has been reserved. */
 static bool take_string(struct reader *r, json_value v, const char *what, struct bytes *out)
 {
@@ -122,10 +98,10 @@ static bool take_effect(struct reader *r, json_value v, struct policy_statement 
 
 static bool principal_valid(struct bytes text)
 {
-    struct policy_arn arn;
-    if (bytes_equal_text(text, "*") || policy_is_account(text))
+    struct arn arn;
+    if (bytes_equal_text(text, "*") || arn_is_account(text))
         return true;
-    return policy_arn_parse(&arn, text) &&
+    return arn_parse(&arn, text) && arn.region.len == 0 &&
            (bytes_equal_text(arn.service, "iam") || bytes_equal_text(arn.service, "sts"));
 }
 

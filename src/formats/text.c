@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "formats/text.h"
 
+#include "codec/utf8.h"
+
 bool text_is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -51,4 +53,35 @@ bool text_pair(struct text_pair *out, const char *text)
         return false;
     *out = (struct text_pair){bytes_of(all.at, equals), bytes_from(all, equals + 1)};
     return true;
+}
+
+/* What moves the cursor, colours, or turns the direction of writing: U+0080 to U+009F, U+200E,
+ * U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+static bool is_control(const uint8_t *at, unsigned len)
+{
+    if (len == 1)
+        return at[0] < 0x20 || at[0] == 0x7f;
+    if (len == 2)
+        return at[0] == 0xc2 && at[1] < 0xa0;
+    if (len != 3 || at[0] != 0xe2)
+        return false;
+    return (at[1] == 0x80 &&
+            (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae))) ||
+           (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
+}
+
+void append_escaped(struct buffer *out, struct bytes text)
+{
+    const uint8_t *at = text.at, *end = text.at + text.len;
+    while (at < end) {
+        unsigned len = *at < 0x80 ? 1 : utf8_length(at, end);
+        if (len > 0 && !is_control(at, len)) {
+            buffer_append(out, bytes_of(at, len));
+            at += len;
+        } else {
+            for (unsigned i = 0; i < (len == 0 ? 1 : len); i++)
+                buffer_printf(out, "\\x%02x", at[i]);
+            at += len == 0 ? 1 : len;
+        }
+    }
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text that people write: lines, blanks around a word, quotes, NAME=VALUE. Every result is a view
- * into the text that was given; nothing is copied.
+ * into the text that was given; nothing is copied. And text for people to read.
  */
 #ifndef FORMATS_TEXT_H
 #define FORMATS_TEXT_H
 
-#include "base/bytes.h"
+#include "base/buffer.h"
 
 /* A space, a tab, a line feed, or a carriage return. */
 bool text_is_blank(uint8_t c);
@@ -33,5 +33,12 @@ struct text_pair {
 
 /* Splits at the first '='. False if there is none, or nothing before it. */
 MUST_USE bool text_pair(struct text_pair *out, const char *text);
+
+/*
+ * Appends text as it is shown: UTF-8 as it is; control characters, what turns the direction of
+ * writing, and bytes that are not UTF-8 become \xNN, so that text from outside can neither forge a
+ * line nor control a terminal.
+ */
+void append_escaped(struct buffer *out, struct bytes text);
 
 #endif

@@ -2,7 +2,6 @@
 /* enclavectl as a table of its commands. */
 #include "host/command.h"
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -15,7 +14,6 @@ static void harden(void)
     struct rlimit none = {0};
     if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
         report_note("core files cannot be switched off");
-    signal(SIGPIPE, SIG_IGN);
 }
 
 static bool start(struct error *err)
@@ -53,6 +51,7 @@ const struct cli_program enclavectl = {
     .command_count = ARRAY_LEN(commands),
     .exits = exits,
     .exit_count = ARRAY_LEN(exits),
+    .unread = EXIT_LOCAL,
     .start = start,
     .refuse = refuse,
 };

@@ -66,6 +66,8 @@ static const struct {
     {"missing_payload", "give --payload JSON, --payload-file FILE, or - for standard input"},
     {"unknown_mode", "enclaved serves modes A and B"},
     {"authentication_failed", "the state must be unchanged, and sealed under this session key"},
+    {"response_too_large", "send less, or raise limits.frame_bytes: a sealed state is answered in "
+                           "hex, two digits for each byte"},
     {"key_exhausted", "run enclavectl configure with a new wrapped TSK"},
     {"busy", "try again"},
     {"too_many_connections", "try again, or raise limits.connections"},
@@ -105,6 +107,8 @@ int report_print(const struct common *common, struct bytes text)
 {
     if (file_write_all(STDOUT_FILENO, text))
         return EXIT_OK;
+    if (errno == EPIPE)
+        return EXIT_LOCAL; /* `| head` has seen enough */
     struct common quiet = *common;
     quiet.json = false; /* standard output is what failed */
     struct error err;
@@ -135,6 +139,13 @@ void report_note(const char *format, ...)
         put_line(bytes_of(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1));
 }
 
+/* The answer of --json to a failure, which is reported on standard error, too. */
+static void put_answer(struct bytes text)
+{
+    if (!file_write_all(STDOUT_FILENO, text) && errno != EPIPE)
+        report_note("standard output cannot be written");
+}
+
 int report_failure_with(const struct common *common, const struct error *err, const char *remedy)
 {
     const char *cause = err->cause[0] != '\0' ? err->cause : error_text(err->code);
@@ -151,8 +162,8 @@ int report_failure_with(const struct common *common, const struct error *err, co
             json_text(&w, "remedy", remedy);
         json_end(&w);
         buffer_byte(&out, '\n');
-        if (!out.failed && !file_write_all(STDOUT_FILENO, buffer_bytes(&out)))
-            report_note("standard output cannot be written");
+        if (!out.failed)
+            put_answer(buffer_bytes(&out));
     }
     report_note("%s%s%s", cause, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
     return (int)exit_of(err->code);
@@ -212,8 +223,7 @@ int report_refusal(const struct common *common, const struct json *answer)
     if (common->json) {
         buffer_append(&line, json_raw(answer, 0));
         buffer_byte(&line, '\n');
-        if (!file_write_all(STDOUT_FILENO, buffer_bytes(&line)))
-            report_note("standard output cannot be written");
+        put_answer(buffer_bytes(&line));
         buffer_reset(&line);
     }
     buffer_text(&line, "enclaved refused: ");

@@ -6,16 +6,6 @@
 
 #define TEXT_LIMIT (1u << 20) /* longest string of an answer that is shown, bytes */
 
-void append_escaped(struct buffer *out, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] >= 0x20 && text.at[i] < 0x7f)
-            buffer_byte(out, text.at[i]);
-        else
-            buffer_printf(out, "\\x%02x", text.at[i]);
-    }
-}
-
 void append_json_text(struct buffer *out, const struct json *doc, json_value v)
 {
     BUFFER_AUTO plain;

@@ -8,9 +8,7 @@
 
 #include "base/buffer.h"
 #include "codec/json.h"
-
-/* Appends text; what is not printable ASCII becomes \xNN. */
-void append_escaped(struct buffer *out, struct bytes text);
+#include "formats/text.h"
 
 /* Appends a string of JSON without its quotes and JSON's escapes; "-" if v is not a string. */
 void append_json_text(struct buffer *out, const struct json *doc, json_value v);

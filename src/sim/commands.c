@@ -2,26 +2,28 @@
 /* enclave-sim as a table of its commands. */
 #include "sim/commands.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "formats/text.h"
 
 static bool start(struct error *err)
 {
     log_start("enclave-sim", LOG_INFO);
-    signal(SIGPIPE, SIG_IGN);
     return crypto_start() ||
            error_set(err, ERROR_CRYPTO, "the cryptographic library cannot be started");
 }
 
 static int refuse(const struct error *err, const char *remedy, bool json)
 {
+    const char *cause = err->cause[0] != '\0' ? err->cause : error_text(err->code);
+    BUFFER_AUTO line;
+    buffer_init(&line, 16384);
     (void)json;
-    fprintf(stderr, "enclave-sim: %s%s%s\n",
-            err->cause[0] != '\0' ? err->cause : error_text(err->code), remedy != NULL ? "; " : "",
-            remedy != NULL ? remedy : "");
+    append_escaped(&line, bytes_text(cause));
+    buffer_printf(&line, "%s%s", remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+    fprintf(stderr, "enclave-sim: %.*s\n", (int)line.len, (const char *)line.at);
     return remedy != NULL ? SIM_USAGE : SIM_FAILED;
 }
 
@@ -43,6 +45,7 @@ const struct cli_program enclave_sim = {
     .command_count = ARRAY_LEN(commands),
     .exits = exits,
     .exit_count = ARRAY_LEN(exits),
+    .unread = SIM_FAILED,
     .start = start,
     .refuse = refuse,
 };

@@ -237,3 +237,19 @@ def test_unix_socket(env, tmp_path):
         assert dev.address == f"unix:{path}"
         assert ctl("health", "--to", dev.address, env=env).returncode == 0
         assert dev.stop()[0] == 0
+
+
+def test_where_its_folder_is(env, tmp_path):
+    runtime, temporary = tmp_path / "r", tmp_path / "t"
+    runtime.mkdir()
+    temporary.mkdir()
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+    for variables, used in [({"XDG_RUNTIME_DIR": runtime, "TMPDIR": temporary}, runtime),
+                            ({"XDG_RUNTIME_DIR": long, "TMPDIR": temporary}, temporary),
+                            ({"TMPDIR": temporary}, temporary)]:
+        env = {k: v for k, v in env.items() if k not in ("XDG_RUNTIME_DIR", "TMPDIR")}
+        with Dev({**env, **{k: str(v) for k, v in variables.items()}}) as dev:
+            assert [p.name.split(".")[0] for p in used.iterdir()] == ["enclavectl-dev"]
+            assert dev.stop()[0] == 0
+        assert list(runtime.iterdir()) == list(temporary.iterdir()) == list(long.iterdir()) == []

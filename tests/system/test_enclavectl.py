@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl against a service with scripted answers: requests, answers, failures, exit codes."""
+import http.server
 import json
 import os
 import re
 import socket
 import subprocess
+import threading
 
 import pytest
 
-from host_tools import CTL, KEY, SILENCE, FakeService, Raw, ctl, frame, open_terminal
+from host_tools import BUILD, CTL, KEY, SILENCE, FakeService, Raw, ctl, frame, open_terminal
 
 COMMANDS = ["invoke", "pipeline", "configure", "health", "dev", "doctor"]
 
@@ -125,7 +127,7 @@ def test_payload_that_is_not_json(env, service, payload, code):
     (Raw(b"\x00\x00"), 6, "frame_truncated"),
     (Raw(b"\x00\x00\x00\x10{}"), 6, "frame_truncated"),
     (Raw(b"\xff\xff\xff\xff"), 6, "frame_too_large"),
-    (Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), 6, "frame_too_large"),
+    (Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), 6, "bad_format"),
 ])
 def test_answers(env, answer, code, name):
     with answering(answer) as fake:
@@ -317,3 +319,114 @@ def test_full_output(env, service):
 def test_version(env):
     done = ctl("--version", env=env)
     assert done.returncode == 0 and done.stdout.startswith(b"enclavectl ")
+
+
+# --- what is at the other end ---
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_an_http_server_that_waits_for_a_line(env):
+    """It answers a frame with nothing until the time is over; then it is asked in its own tongue."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"tcp:127.0.0.1:{server.server_address[1]}"
+        done = ctl("health", "--to", address, "--timeout", "1", env=env)
+        server.shutdown()
+    assert done.returncode == 6, done.stderr
+    assert done.stderr.startswith(b"enclavectl: that is an HTTP server, not enclaved; check that")
+
+
+@pytest.mark.parametrize("first, what", [
+    (b"HTTP/1.1 400 Bad Request\r\n", b"an HTTP server"), (b"<!DOCTYPE HTML>", b"an HTTP server"),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", b"an SSH server")])
+def test_servers_of_other_protocols(env, first, what):
+    with answering(Raw(first)) as fake:
+        done = ctl("invoke", "--to", fake.address, "--mode", "A", env=env)
+    assert done.returncode == 6 and b"that is " + what + b", not enclaved" in done.stderr
+
+
+# --- the terminal and the shell ---
+
+def closed_pipe():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("program, arguments", [
+    ("enclavectl", ["help"]), ("enclavectl", ["invoke", "--help"]), ("enclavectl", ["version"]),
+    ("enclavectl", ["completion", "bash"]), ("enclavectl", ["doctor"]),
+    ("enclavectl", ["health", "--to", "TO"]), ("enclavectl", ["health", "--to", "TO", "--json"]),
+    ("enclave-sim", ["kms", "--help"]), ("enclave-sim", ["help"]),
+])
+def test_a_reader_that_has_gone_is_no_news(env, service, program, arguments):
+    writer = closed_pipe()
+    done = subprocess.run([os.path.join(BUILD, program),
+                           *[service.address if a == "TO" else a for a in arguments]], env=env,
+                          stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (5 if program == "enclavectl" else 1, b"")
+
+
+def test_standard_descriptors_that_are_closed(env, service):
+    """The connection must not get the number to which answers and messages are written."""
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', CTL, "health", "--to",
+                           service.address], env=env, timeout=60)
+    assert done.returncode == 0 and service.requests == [{"op": "health"}]
+    # a service that refuses: the message goes nowhere, and not into the connection
+    got = []
+    with FakeService(lambda request: got.append(request) or Raw(b"")) as fake:
+        done = subprocess.run(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', CTL, "health", "--to",
+                               fake.address], env=env, timeout=60)
+    assert done.returncode == 3 and got == [{"op": "health"}]
+
+
+def test_names_of_files_are_shown_as_they_are(env, tmp_path):
+    name = tmp_path / "schl\u00fcssel \u65e5\u672c.json"
+    done = ctl("invoke", "--mode", "A", "--payload-file", name, env=env)
+    assert done.returncode == 5 and str(name).encode() in done.stderr
+    for hidden, shown in [("a\x1b[2Jb", b"a\\x1b[2Jb"), ("a\u202eb", b"a\\xe2\\x80\\xaeb"),
+                          ("a\u009bb", b"a\\xc2\\x9bb")]:
+        done = ctl("invoke", "--mode", "A", "--payload-file", tmp_path / hidden, env=env)
+        assert shown in done.stderr and hidden.encode() not in done.stderr
+
+
+def test_what_is_given_twice_or_missing(env):
+    twice = ctl("invoke", "--mode", "A", "-", "-", env=env)
+    assert twice.returncode == 2 and b"enclavectl: - is given twice; " in twice.stderr
+    other = ctl("invoke", "--mode", "A", "-", "hush", env=env)
+    assert b"invoke takes - and options only" in other.stderr and b"hush" not in other.stderr
+    none = ctl("invoke", env=env)
+    assert none.returncode == 2 and b"invoke needs --mode A|B; " in none.stderr
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["configure", "--check", "5"], "--check has no effect without --watch"),
+    (["doctor", "--endpoint", "kms.us-east-1.amazonaws.com"], "--endpoint has no effect without --relay"),
+    (["doctor", "--roots", "x"], "--roots has no effect without --relay"),
+    (["doctor", "--principal", "arn:aws:iam::111122223333:root"],
+     "--principal has no effect without --policy"),
+    (["doctor", "--encryption-context", "a=b"], "--encryption-context has no effect without --policy"),
+    (["doctor", "--policy", "p", "--measurements", "m", "--principal", "enclave"],
+     "--principal enclave is not the ARN of a principal"),
+    (["relay", "--query", "unix:/x", "--listen", "vsock:any:8000"], "--query asks a relay that runs"),
+    (["relay", "--query", "unix:/x", "--cid", "16"], "--query asks a relay that runs"),
+    (["dev", "--kernel", "k", "--state", "d", "--image-only", "--memory", "64"],
+     "with --image-only nothing runs"),
+    (["dev", "--kernel", "k", "--state", "d", "--image-only", "--listen", "unix:/x"],
+     "with --image-only nothing runs"),
+])
+def test_options_that_would_be_ignored(env, arguments, told):
+    done = ctl(*arguments, env=env)
+    assert done.returncode == 2 and told in done.stderr.decode(), done.stderr
+
+
+def test_an_answer_that_is_too_large_has_a_remedy(env):
+    refusal = {"status": "error", "code": "response_too_large",
+               "error": "the answer would exceed the frame limit"}
+    with answering(refusal) as fake:
+        done = ctl("invoke", "--to", fake.address, "--mode", "A", env=env)
+    assert done.returncode == 1 and b"; send less, or raise limits.frame_bytes" in done.stderr

@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import select
+import subprocess
 
 import pytest
 
 import kms_tools
 from enclave_tools import (CONTEXT, PCR0, Enclaved, Nsm, credentials, key_policy, open_state,
                            seal_state, wait_until)
-from kms_tools import ENCLAVE, b64
+from kms_tools import ENCLAVE, SIM, b64
 
 A = {"mode": "A", "payload": 1}
 
@@ -516,3 +517,17 @@ def test_keys_and_plaintext_leave_memory(world, start):
     assert found[marker.encode()] == 0
     # the credentials in force are needed for the next call to KMS: held once, in locked memory
     assert found[ENCLAVE["secret_access_key"].encode()] <= 1
+
+
+def test_standard_descriptors_that_are_closed(world, start, tmp_path):
+    """Each is /dev/null, so that no socket gets the number to which the log is written."""
+    closed = ["sh", "-c", 'exec "$0" "$@" <&- 2>&-']
+    enclave = start(wrapper=closed)
+    with subprocess.Popen([*closed, SIM, "nsm", "--listen", f"unix:{tmp_path}/nsm",
+                           "--write-nsm-root", tmp_path / "root.pem"], stdout=subprocess.PIPE) as sim:
+        assert sim.stdout.readline().startswith(b"ready ")
+        assert enclave.health()["status"] == "success"
+        for process in (enclave.process, sim):
+            assert [os.readlink(f"/proc/{process.pid}/fd/{n}") for n in (0, 2)] == ["/dev/null"] * 2
+        sim.terminate()
+    assert sim.returncode == 0

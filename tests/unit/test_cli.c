@@ -18,6 +18,7 @@ struct demo {
     bool json;
     const char *name;
     const char *pair;
+    bool loud;
     int64_t number;
     uint32_t narrow;
     int64_t wait_ms;
@@ -49,6 +50,7 @@ static const struct cli_option demo_options[] = {
     CLI_TEXT("name", "NAME", struct demo, name, "a name", .needed = true, .old = "title",
              .variable = "DEMO_NAME"),
     CLI_TEXT("pair", "A=B", struct demo, pair, "a pair", .check = check_pair, .once = true),
+    CLI_FLAG("loud", struct demo, loud, "say the pair aloud", .with = "pair"),
     CLI_INTEGER("number", "N", struct demo, number, -5, 10, "a number"),
     CLI_INTEGER("narrow", "N", struct demo, narrow, 0, UINT32_MAX, "a narrow number"),
     CLI_SECONDS("wait", struct demo, wait_ms, 1, 60, "a time"),
@@ -213,6 +215,8 @@ static void refusals(void **state)
         {"demo --name x --letter ab", "--letter takes one letter", NULL, false},
         {"demo --name x --pair ab", "--pair takes a pair", NULL, false},
         {"demo --name x --pair a=b --pair a=c", "--pair is given twice", NULL, false},
+        {"demo --name x --loud", "--loud has no effect without --pair", NULL, false},
+        {"demo --name x --loud --pair a=b --number 9", "not 9", NULL, false},
         {"demo --name x --number 9", "not 9", "see prog demo --help", false},
         {"demo --name", "--name needs a value: NAME", NULL, false},
         {"demo", "demo needs --name NAME", "see prog demo --help", false},
@@ -484,6 +488,17 @@ static void judge_row(const struct cli_call *call, const struct cli_option *row)
         FAIL(call, row, "every command has it anyway");
 }
 
+/* What an option goes with is another option of the same command. */
+static void judge_company(const struct cli_call *call, const struct cli_option *row)
+{
+    for (size_t i = 0; i < call->command->option_count; i++)
+        if (same_name(row->with, call->command->options[i].name) &&
+            row != &call->command->options[i])
+            return;
+    if (row->with != NULL)
+        FAIL(call, row, "goes with --%s, which this command has not", row->with);
+}
+
 static void judge_table(const struct cli_call *call)
 {
     const struct cli_command *command = call->command;
@@ -492,6 +507,7 @@ static void judge_table(const struct cli_call *call)
     assert_non_null(command->about);
     for (size_t i = 0; i < command->option_count; i++) {
         judge_row(call, &command->options[i]);
+        judge_company(call, &command->options[i]);
         for (size_t k = 0; k < i; k++)
             judge_pair(call, &command->options[i], &command->options[k]);
         if (command->operand != NULL &&
@@ -528,6 +544,7 @@ static char *const samples[] = {
     (char[]){"123456789012"},
     (char[]){"i-0123456789abcdef0"},
     (char[]){"arn:aws:iam::123456789012:role/x"},
+    (char[]){"arn:aws:kms:us-east-1:123456789012:key/x"},
     (char[]){"2026-11-22T13:16:23Z"},
     (char[]){"kms:Decrypt"},
     (char[]){"aws"},
@@ -551,6 +568,7 @@ static void bare_init(struct bare *bare, const struct cli_call *call)
     for (size_t i = 0; i < command->option_count; i++) {
         bare->options[i] = command->options[i];
         bare->options[i].needed = false;
+        bare->options[i].with = NULL;
     }
     bare->command.options = bare->options;
     if (command->operand != NULL) {

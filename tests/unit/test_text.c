@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "formats/arn.h"
 #include "formats/text.h"
 #include "host/context.h"
 #include "system/file.h"
@@ -117,6 +118,79 @@ static void reads_files_up_to_the_limit(void **state)
     buffer_clear(&out);
 }
 
+static void shows_text_as_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"", ""},
+        {"plain ~", "plain ~"},
+        {"gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x91", "gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x91"},
+        {"a\nb\t\x1b[31m\x7f", "a\\x0ab\\x09\\x1b[31m\\x7f"},
+        {"\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b31m"}, /* CSI as one character */
+        {"\xe2\x80\xae"
+         "fdp",
+         "\\xe2\\x80\\xae"
+         "fdp"}, /* right-to-left override */
+        {"\xe2\x80\xa8|\xe2\x81\xa6", "\\xe2\\x80\\xa8|\\xe2\\x81\\xa6"},
+        {"\xe2\x80\x93", "\xe2\x80\x93"}, /* a dash */
+        {"\xff\xc3", "\\xff\\xc3"},
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        BUFFER_AUTO out;
+        buffer_init(&out, 100);
+        append_escaped(&out, bytes_text(rows[i].text));
+        assert_bytes(buffer_bytes(&out), rows[i].want);
+    }
+}
+
+static void judges_arns(void **state)
+{
+    (void)state;
+    enum { OTHER, PRINCIPAL, KEY_ARN };
+    static const struct {
+        const char *text;
+        int kind;
+    } rows[] = {
+        {"arn:aws:iam::111122223333:root", PRINCIPAL},
+        {"arn:aws:iam::111122223333:role/enclave", PRINCIPAL},
+        {"arn:aws-cn:iam::111122223333:role/path/to/enclave", PRINCIPAL},
+        {"arn:aws:iam::111122223333:user/admin", PRINCIPAL},
+        {"arn:aws:sts::111122223333:assumed-role/enclave/i-0123", PRINCIPAL},
+        {"arn:aws:sts::111122223333:federated-user/bob", PRINCIPAL},
+        {"arn:aws:sts::111122223333:assumed-role/enclave", OTHER},
+        {"arn:aws:sts::111122223333:assumed-role/enclave/", OTHER},
+        {"arn:aws:sts::111122223333:role/enclave", OTHER},
+        {"arn:aws:iam::111122223333:role/", OTHER},
+        {"arn:aws:iam::111122223333:group/x", OTHER},
+        {"arn:aws:iam::11112222333:root", OTHER},
+        {"arn:aws:iam::11112222333x:root", OTHER},
+        {"arn:aws:iam:us-east-1:111122223333:root", OTHER},
+        {"arn:aws:iam::111122223333:role/*", OTHER},
+        {"aws:iam::111122223333:root", OTHER},
+        {"arn:gcp:iam::111122223333:root", OTHER},
+        {"111122223333", OTHER},
+        {"enclave", OTHER},
+        {"*", OTHER},
+        {"", OTHER},
+        {"arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", KEY_ARN},
+        {"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-0", KEY_ARN},
+        {"arn:aws:kms:us-east-1:111122223333:alias/tsk", OTHER},
+        {"arn:aws:kms::111122223333:key/x", OTHER},
+        {"arn:aws:kms:us-east-1:111122223333:key/", OTHER},
+        {"arn:aws:kms:us-east-1:111122223333:key/a/b", OTHER},
+        {"1234abcd-12ab-34cd-56ef-1234567890ab", OTHER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(arn_is_principal(bytes_text(rows[i].text)), rows[i].kind == PRINCIPAL);
+        assert_int_equal(arn_is_key(bytes_text(rows[i].text)), rows[i].kind == KEY_ARN);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +200,8 @@ int main(void)
         cmocka_unit_test(splits_pairs_at_the_first_sign),
         cmocka_unit_test(checks_encryption_context),
         cmocka_unit_test(reads_files_up_to_the_limit),
+        cmocka_unit_test(shows_text_as_it_is),
+        cmocka_unit_test(judges_arns),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

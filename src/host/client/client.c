@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/client/client.h"
 
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "host/resolve.h"
+
+#define STRANGER_MS 1000 /* for a program that is not enclaved to say so */
 
 void client_init(struct client *client, int64_t timeout_ms, size_t frame_limit, int stop_fd)
 {
@@ -62,6 +66,45 @@ static bool check_shape(const struct client *client, struct error *err)
     return true;
 }
 
+/* What answers instead of enclaved, by its first bytes. As a length they are far too long. */
+static bool is_stranger(int fd, struct error *err)
+{
+    static const struct {
+        const char first[FRAME_HEADER_SIZE + 1], *what;
+    } rows[] = {{"HTTP", "an HTTP server"},
+                {"<!DO", "an HTTP server"},
+                {"<htm", "an HTTP server"},
+                {"SSH-", "an SSH server"}};
+    char first[FRAME_HEADER_SIZE];
+    if (recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)sizeof first)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (memcmp(first, rows[i].first, sizeof first) == 0) {
+            error_set(err, ERROR_FORMAT, "that is %s, not enclaved", rows[i].what);
+            return true;
+        }
+    return false;
+}
+
+/*
+ * Waits for the first bytes of an answer. An HTTP server may wait in turn for the end of a line: it
+ * gets one, once the time is over and the connection of no more use.
+ */
+static bool await_answer(const struct client *client, const struct deadline *deadline,
+                         struct error *err)
+{
+    struct error ignored;
+    bool there = deadline_wait(deadline, client->fd, POLLIN, err);
+    if (!there && err->code == ERROR_DEADLINE &&
+        send(client->fd, "\r\n\r\n", 4, MSG_NOSIGNAL | MSG_DONTWAIT) == 4) {
+        struct deadline more = deadline_in(STRANGER_MS);
+        more.stop_fd = client->stop_fd;
+        if (deadline_wait(&more, client->fd, POLLIN, &ignored))
+            (void)is_stranger(client->fd, err);
+    }
+    return there && !is_stranger(client->fd, err);
+}
+
 bool client_ask(struct client *client, struct bytes request, struct error *err)
 {
     struct deadline deadline = client_deadline(client);
@@ -73,7 +116,8 @@ bool client_ask(struct client *client, struct bytes request, struct error *err)
         *err = sent;
         return false;
     }
-    if (!frame_receive(client->fd, &client->text, client->frame_limit, &deadline, err)) {
+    if (!await_answer(client, &deadline, err) ||
+        !frame_receive(client->fd, &client->text, client->frame_limit, &deadline, err)) {
         if (!whole)
             *err = sent;
         return false;

@@ -54,7 +54,15 @@ static const struct cli_option options[] = {
 /* Some options only make sense with a virtual machine. */
 static bool check(void *given, struct error *err)
 {
-    const struct dev *dev = given;
+    struct dev *dev = given;
+    bool ran = dev->memory != NULL || dev->cpus != NULL || dev->debug_mode || dev->boot != NULL ||
+               dev->listen != NULL || dev->credential_seconds != 0;
+    if (dev->image_only && ran)
+        return error_set(err, ERROR_USAGE,
+                         "with --image-only nothing runs: leave --listen, --credential-seconds, "
+                         "--memory, --cpus, --debug-mode and --boot out");
+    dev->listen = dev->listen != NULL ? dev->listen : "tcp:127.0.0.1:0";
+    dev->credential_seconds = dev->credential_seconds != 0 ? dev->credential_seconds : 3600;
     if (dev->kernel != NULL)
         return !dev->image_only || dev->dir != NULL ||
                error_set(err, ERROR_USAGE, "--image-only goes with --state, where the image stays");
@@ -96,7 +104,19 @@ static int report_image(const struct dev *dev)
 {
     BUFFER_AUTO out;
     buffer_init(&out, 4096);
-    buffer_printf(&out, "%s/enclaved.eif\n", dev->state);
+    if (dev->common.json) {
+        char image[DEV_PATH_MAX + 16];
+        snprintf(image, sizeof image, "%s/enclaved.eif", dev->state);
+        struct json_writer w = json_writer(&out);
+        json_object(&w, NULL);
+        json_text(&w, "status", "success");
+        json_text(&w, "image", image);
+        json_text(&w, "pcr0", dev->pcr0);
+        json_end(&w);
+        buffer_byte(&out, '\n');
+    } else {
+        buffer_printf(&out, "%s/enclaved.eif\n", dev->state);
+    }
     report_note("PCR0 %s", dev->pcr0);
     return report_print(&dev->common, buffer_bytes(&out));
 }
@@ -240,8 +260,6 @@ static int run(void *given)
 
 static const struct dev initial = {
     .common.timeout_ms = DELIVERY_TIMEOUT_MS,
-    .listen = "tcp:127.0.0.1:0",
-    .credential_seconds = 3600,
     .state_fd = -1,
     .nsm.out = -1,
     .kms.out = -1,

@@ -46,7 +46,7 @@ struct dev {
     bool image_only; /* end once the image is built */
 
     char programs[DEV_PATH_MAX]; /* the folder of enclavectl and the others */
-    char run[64];                /* short: the path of a unix socket has at most 107 bytes */
+    char run[96];                /* short: the path of a unix socket has at most 107 bytes */
     char state[DEV_PATH_MAX];
     int state_fd;                             /* holds the lock on the state folder */
     int stop_fd;                              /* readable at SIGINT and SIGTERM */

@@ -63,16 +63,31 @@ static bool resolve_dir(struct dev *dev, struct error *err)
     return fits || error_set(err, ERROR_SYSTEM, "the folder %.200s cannot be used", dev->dir);
 }
 
+/* A new folder in base, which must be short enough for the sockets in it. */
+static bool make_run_in(struct dev *dev, const char *base)
+{
+    int len = base != NULL && base[0] == '/'
+                  ? snprintf(dev->run, sizeof dev->run, "%s/enclavectl-dev.XXXXXX", base)
+                  : -1;
+    if (len > 0 && len < (int)sizeof dev->run && mkdtemp(dev->run) != NULL)
+        return true;
+    dev->run[0] = '\0';
+    return false;
+}
+
+static bool make_run(struct dev *dev, struct error *err)
+{
+    return make_run_in(dev, getenv("XDG_RUNTIME_DIR")) || make_run_in(dev, getenv("TMPDIR")) ||
+           make_run_in(dev, "/tmp") ||
+           error_set_errno(err, ERROR_SYSTEM,
+                           "cannot make a folder in XDG_RUNTIME_DIR, TMPDIR or /tmp");
+}
+
 bool dev_folders(struct dev *dev, struct error *err)
 {
     char nsm[DEV_PATH_MAX];
-    if (!file_program_folder(dev->programs, sizeof dev->programs, err))
+    if (!file_program_folder(dev->programs, sizeof dev->programs, err) || !make_run(dev, err))
         return false;
-    snprintf(dev->run, sizeof dev->run, "/tmp/enclavectl-dev.XXXXXX");
-    if (mkdtemp(dev->run) == NULL) {
-        dev->run[0] = '\0';
-        return error_set_errno(err, ERROR_SYSTEM, "cannot make a folder in /tmp");
-    }
     if (dev->dir == NULL)
         snprintf(dev->state, sizeof dev->state, "%s/state", dev->run);
     else if (!resolve_dir(dev, err))

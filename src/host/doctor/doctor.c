@@ -3,6 +3,7 @@
 #include "host/doctor/doctor.h"
 
 #include "host/command.h"
+#include "host/keypolicy/policy_question.h"
 #include "host/report.h"
 
 static const struct cli_option options[] = {
@@ -11,17 +12,21 @@ static const struct cli_option options[] = {
              .variable = "ENCLAVED_ADDRESS"),
     CLI_TEXT("relay", "ADDRESS", struct doctor, relay, "try the relay to KMS"),
     CLI_TEXT("endpoint", "HOST", struct doctor, endpoint,
-             "the name of KMS at the relay's other end (default: from the pinned key)"),
+             "the name of KMS at the relay's other end (default: from the pinned key)",
+             .with = "relay"),
     CLI_TEXT("roots", "FILE", struct doctor, roots,
-             "the roots to trust there (default: this system's)"),
+             "the roots to trust there (default: this system's)", .with = "relay"),
     CLI_TEXT("policy", "FILE", struct doctor, policy,
              "a key policy, to be compared with --measurements, or with what runs (--to)"),
     CLI_TEXT("measurements", "FILE", struct doctor, measurements,
              "measurements as nitro-cli build-enclave prints them", .old = "pcrs"),
     CLI_TEXT("principal", "ARN", struct doctor, principal,
-             "who asks, for --policy (default: the first whom the policy allows)"),
+             "who asks, for --policy (default: the first whom the policy allows)", .with = "policy",
+             .check = policy_principal_check),
     CLI_TEXTS("encryption-context", "NAME=VALUE", struct doctor, context, context_count,
-              "a pair of the encryption context, for --policy; repeatable", .check = context_check),
+              "a pair of the encryption context, for --policy; repeatable (default: the pinned "
+              "context, with --to)",
+              .with = "policy", .check = context_check),
     CLI_TEXT("sysroot", "DIR", struct doctor, root,
              "look at DIR/dev and DIR/sys instead of /dev and /sys", .old = "root"),
     OPTION_TIMEOUT(struct doctor),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/keypolicy/policy_question.h"
 
+#include "formats/arn.h"
 #include "formats/text.h"
 
 #define NOBODY "arn:aws:iam::000000000000:root"
@@ -51,14 +52,10 @@ static bool find_principal(const struct json *doc, bool attested, struct buffer 
     return false;
 }
 
-/* The twelve digits of an ARN's account field. */
-static struct bytes account_of(struct bytes arn)
+static struct bytes account_of(struct bytes principal)
 {
-    size_t colons = 0;
-    for (size_t i = 0; i < arn.len; i++)
-        if (arn.at[i] == ':' && ++colons == 4 && arn.len - i > 12)
-            return bytes_of(arn.at + i + 1, 12);
-    return bytes_text("000000000000");
+    struct arn arn;
+    return arn_parse(&arn, principal) ? arn.account : bytes_text("000000000000");
 }
 
 bool policy_question_set(struct policy_question *q, const struct json *policy,
@@ -86,6 +83,26 @@ bool policy_question_set(struct policy_question *q, const struct json *policy,
             policy_attributes_add(a, POLICY_CONTEXT_PREFIX, pair.name, pair.value);
     return policy_attributes_settle(a) ||
            error_set(err, ERROR_MEMORY, "no memory for condition keys");
+}
+
+bool policy_principal_check(const char *option, const char *text, struct error *err)
+{
+    if (strlen(text) > POLICY_PRINCIPAL_MAX)
+        return error_set(err, ERROR_USAGE, "%s is longer than %d bytes", option,
+                         POLICY_PRINCIPAL_MAX);
+    return arn_is_principal(bytes_text(text)) ||
+           error_set(err, ERROR_USAGE,
+                     "%s %.200s is not the ARN of a principal, such as "
+                     "arn:aws:iam::ACCOUNT:role/NAME",
+                     option, text);
+}
+
+bool policy_key_check(const char *option, const char *text, struct error *err)
+{
+    return arn_is_key(bytes_text(text)) ||
+           error_set(err, ERROR_USAGE,
+                     "%s %.200s is not the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID", option,
+                     text);
 }
 
 struct policy_request policy_question_request(const struct policy_question *q)

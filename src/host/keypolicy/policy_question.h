@@ -34,6 +34,10 @@ MUST_USE bool policy_question_set(struct policy_question *q, const struct json *
                                   const char *const *context, size_t context_count,
                                   struct error *err);
 
+/* What --principal and --key may be; ERROR_USAGE. */
+MUST_USE bool policy_principal_check(const char *option, const char *text, struct error *err);
+MUST_USE bool policy_key_check(const char *option, const char *text, struct error *err);
+
 /* The question in the form of policy_evaluate: views into q. */
 struct policy_request policy_question_request(const struct policy_question *q);
 

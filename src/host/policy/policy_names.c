@@ -8,7 +8,6 @@
 #define DIGITS       "0123456789"
 #define LOWER        "abcdefghijklmnopqrstuvwxyz"
 #define UPPER        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define ACCOUNT_LEN  (POLICY_ACCOUNT_SIZE - 1)
 #define NAME_MAX_LEN 64  /* of a role or user (IAM User Guide, "IAM and AWS STS quotas") */
 #define PATH_MAX_LEN 512 /* of the path before the name */
 
@@ -26,9 +25,9 @@ bool policy_names_partition(struct policy_names *names, const char *text, struct
 
 bool policy_names_account(struct policy_names *names, const char *text, struct error *err)
 {
-    if (strlen(text) != ACCOUNT_LEN || strspn(text, DIGITS) != ACCOUNT_LEN)
+    if (!arn_is_account(bytes_text(text)))
         return error_set(err, ERROR_USAGE, "%.60s is not an account id: want 12 digits", text);
-    memcpy(names->account, text, ACCOUNT_LEN + 1);
+    memcpy(names->account, text, POLICY_ACCOUNT_SIZE);
     return true;
 }
 

@@ -4,10 +4,11 @@
 #define HOST_POLICY_POLICY_NAMES_H
 
 #include "base/error.h"
+#include "formats/arn.h"
 
 #define POLICY_ARN_SIZE       800 /* of a role, with a path of at most 512 characters */
 #define POLICY_PARTITION_SIZE 32
-#define POLICY_ACCOUNT_SIZE   13 /* twelve digits and a terminator */
+#define POLICY_ACCOUNT_SIZE   (ARN_ACCOUNT_LEN + 1) /* with a terminator */
 
 /* The owner of the key. A text is empty until it is known. */
 struct policy_names {

@@ -239,6 +239,15 @@ static int serve(const struct relay_options *from)
     return code;
 }
 
+static bool check(void *given, struct error *err)
+{
+    const struct relay_options *o = given;
+    bool serves = o->listen_count > 0 || o->destination_count > 0 || o->allow_count > 0 ||
+                  o->allow_file != NULL || o->cid_count > 0 || o->status != NULL;
+    return o->query == NULL || !serves ||
+           error_set(err, ERROR_USAGE, "--query asks a relay that runs: leave the others out");
+}
+
 static int run(void *given)
 {
     const struct relay_options *from = given;
@@ -277,5 +286,6 @@ const struct cli_command command_relay = {
     .option_count = ARRAY_LEN(options),
     .size = sizeof initial,
     .initial = &initial,
+    .check = check,
     .run = run,
 };

@@ -23,7 +23,8 @@ static const struct cli_option options[] = {
     CLI_FLAG("watch", struct configure, watch,
              "stay, and renew the credentials before they expire"),
     CLI_SECONDS("check", struct configure, check_ms, 1, SECONDS_MAX,
-                "with --watch: the time between two looks at the service's state (default 15)"),
+                "with --watch: the time between two looks at the service's state (default 15)",
+                .with = "watch"),
     OPTION_TIMEOUT(struct configure),
     OPTION_JSON(struct configure),
 };

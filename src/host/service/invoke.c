@@ -13,8 +13,8 @@ struct invoke {
 
 static const struct cli_option options[] = {
     OPTION_TO(struct invoke),
-    CLI_TEXT("mode", "MODE", struct invoke, mode,
-             "the agent: A, B, or another that enclaved serves", .needed = true),
+    CLI_TEXT("mode", "A|B", struct invoke, mode, "the agent: A, B, or another that enclaved serves",
+             .needed = true),
     OPTION_PAYLOAD(struct invoke),
     OPTION_PAYLOAD_FILE(struct invoke),
     OPTION_FRAME_LIMIT(struct invoke),

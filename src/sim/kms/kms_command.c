@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "formats/arn.h"
 #include "pki/pki.h"
 #include "sim/commands.h"
 #include "sim/kms/kms_server.h"
@@ -57,7 +58,7 @@ static bool check_region(const char *option, const char *text, struct error *err
 
 static bool check_account(const char *option, const char *text, struct error *err)
 {
-    return (strlen(text) == 12 && strspn(text, "0123456789") == 12) ||
+    return arn_is_account(bytes_text(text)) ||
            error_set(err, ERROR_USAGE, "%s takes 12 digits, not %.40s", option, text);
 }
 
