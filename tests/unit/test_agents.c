@@ -92,8 +92,8 @@ static char *open_answer(struct bytes answer, const uint8_t *key)
     return plain;
 }
 
-/* {"mode": "B", "payload": text sealed with key}, in hex of the given case. */
-static void make_b(struct buffer *out, const char *text, const uint8_t *key)
+/* {"mode": mode, "payload": text sealed with key} */
+static void make_request(struct buffer *out, const char *mode, const char *text, const uint8_t *key)
 {
     uint8_t sealed[8192];
     char hex[2 * sizeof sealed];
@@ -104,7 +104,7 @@ static void make_b(struct buffer *out, const char *text, const uint8_t *key)
     aead_free(aead);
     hex_encode(hex, bytes_of(sealed, len + AEAD_OVERHEAD));
     buffer_reset(out);
-    buffer_text(out, "{\"mode\":\"B\",\"payload\":\"");
+    buffer_printf(out, "{\"mode\":\"%s\",\"payload\":\"", mode);
     buffer_append(out, bytes_of(hex, 2 * (len + AEAD_OVERHEAD)));
     buffer_text(out, "\"}");
 }
@@ -188,7 +188,7 @@ static void agent_b_changes_what_it_should(void **state)
     BUFFER_AUTO request;
     buffer_init(&request, FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        make_b(&request, rows[i].before, first_key);
+        make_request(&request, "B", rows[i].before, first_key);
         char *got = open_answer(ask(*state, buffer_bytes(&request)), first_key);
         assert_string_equal(without_time(got), rows[i].after);
     }
@@ -222,10 +222,10 @@ static void agent_b_refuses_other_states(void **state)
     BUFFER_AUTO request;
     buffer_init(&request, FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        make_b(&request, rows[i].before, first_key);
+        make_request(&request, "B", rows[i].before, first_key);
         assert_error(*state, buffer_bytes(&request), rows[i].code);
     }
-    make_b(&request, "{\"iteration\":1,\"data\":{}}", other_key);
+    make_request(&request, "B", "{\"iteration\":1,\"data\":{}}", other_key);
     assert_error(*state, buffer_bytes(&request), "authentication_failed");
 }
 
@@ -247,7 +247,7 @@ static void requests_are_checked(void **state)
         {"\"A\"", "not_an_object"},
         {"{}", "missing_mode"},
         {"{\"payload\":1}", "missing_mode"},
-        {"{\"mode\":\"C\",\"payload\":1}", "unknown_mode"},
+        {"{\"mode\":\"no agent\",\"payload\":1}", "unknown_mode"},
         {"{\"mode\":\"a\",\"payload\":1}", "unknown_mode"},
         {"{\"mode\":1,\"payload\":1}", "unknown_mode"},
         {"{\"mode\":null}", "unknown_mode"},
@@ -279,7 +279,7 @@ static void every_changed_bit_is_refused(void **state)
 {
     BUFFER_AUTO request;
     buffer_init(&request, FRAME_MAX);
-    make_b(&request, "{\"iteration\":1,\"data\":{}}", first_key);
+    make_request(&request, "B", "{\"iteration\":1,\"data\":{}}", first_key);
     size_t first = strlen("{\"mode\":\"B\",\"payload\":\"");
     for (size_t i = first; i < request.len - 2; i++) {
         uint8_t was = request.at[i];
@@ -417,7 +417,7 @@ static void what_b_seals_b_opens(void **state)
             buffer_text(&before, ",0");
         buffer_text(&before, "]}}");
         buffer_byte(&before, '\0');
-        make_b(&request, (const char *)before.at, first_key);
+        make_request(&request, "B", (const char *)before.at, first_key);
         /* nine values around the array's, six more by B, and 14 more than in a request */
         if (values + 9 + 6 <= 114)
             assert_true(a_seals_what_b_opens(b, buffer_bytes(&request)));
@@ -448,7 +448,7 @@ static void rotation_keeps_the_previous_key(void **state)
     aead_free(old);
     keyring_release(b->service.ring, &begun);
     /* what was sealed under it is opened, and sealed again under the new one */
-    make_b(&request, "{\"iteration\":1,\"data\":{}}", first_key);
+    make_request(&request, "B", "{\"iteration\":1,\"data\":{}}", first_key);
     open_answer(ask(b, buffer_bytes(&request)), other_key);
     /* beyond the keyring's size the oldest goes */
     for (uint8_t i = 0; i < KEYRING_KEYS_MAX; i++) {
