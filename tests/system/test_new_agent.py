@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(os.path.basename(os.environ.get("BUILD", "build"
 
 
 def run(*command, cwd, **env):
-    done = subprocess.run([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=280, env=dict(os.environ, **env))
+    done = subprocess.run([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280,
+                          env=dict(os.environ, **env))
     assert done.returncode == 0, done.stdout
     return done.stdout
 
