@@ -10,46 +10,6 @@
 
 #define COSE_MAX 1024 /* header, payload of about 140 bytes, signature of up to 132 */
 
-static bool matches(const struct signing_key *key, struct bytes certificate_pem, struct error *err)
-{
-    struct certificate *certificate = certificate_from_pem(certificate_pem, err);
-    if (certificate == NULL)
-        return false;
-    BUFFER_AUTO spki;
-    buffer_init(&spki, EIF_SIGNATURE_MAX);
-    certificate_spki(certificate, &spki);
-    certificate_free(certificate);
-    return (!spki.failed && signing_key_matches(key, buffer_bytes(&spki))) ||
-           error_set(err, ERROR_CERTIFICATE, "the key does not belong to the certificate");
-}
-
-/* Appends the signature section's data. */
-static bool make_section(const struct signing_key *key, struct bytes certificate_pem,
-                         const uint8_t pcr0[SHA384_SIZE], struct buffer *out, struct error *err)
-{
-    BUFFER_AUTO header;
-    BUFFER_AUTO payload;
-    BUFFER_AUTO message;
-    BUFFER_AUTO signature;
-    BUFFER_AUTO cose;
-    buffer_init(&header, COSE_MAX);
-    buffer_init(&payload, COSE_MAX);
-    buffer_init(&message, COSE_MAX);
-    buffer_init(&signature, ECDSA_RAW_SIZE);
-    buffer_init(&cose, COSE_MAX);
-    cose_put_protected(&header, (enum cose_algorithm)signing_key_algorithm(key));
-    eif_payload_put(&payload, 0, pcr0);
-    cose_sign1_to_be_signed(&message, buffer_bytes(&header), buffer_bytes(&payload));
-    if (message.failed || !ecdsa_sign_raw(key, buffer_bytes(&message), &signature))
-        return error_set(err, ERROR_CRYPTO, "cannot sign the image");
-    cose_put_sign1(&cose, buffer_bytes(&header), buffer_bytes(&payload), buffer_bytes(&signature));
-    eif_signature_put(out, certificate_pem, buffer_bytes(&cose));
-    return (!cose.failed && !out->failed) ||
-           error_set(err, ERROR_USAGE,
-                     "the certificate is too long: a signature section has at most %d bytes",
-                     EIF_SIGNATURE_MAX);
-}
-
 /* All sections except a signature. */
 static bool copy_sections(const struct eif_file *from, struct eif_writer *to, struct error *err)
 {
@@ -93,35 +53,118 @@ static bool write_signed(const struct eif_file *file, const char *output, struct
     return good;
 }
 
-static bool prepare(const struct eif_file *file, const struct signing_key *key,
-                    struct bytes certificate_pem, struct buffer *signature, struct error *err)
+/* --- what is to be signed --- */
+
+/* The old signature is dropped, even if it cannot be parsed. */
+static bool measure_unsigned(const struct eif_file *file, struct eif_measurements *out,
+                             struct error *err)
 {
-    struct eif_measurements before;
-    if (key == NULL)
-        return eif_file_find(file, EIF_SIGNATURE) != EIF_NO_SECTION ||
-               error_set(err, ERROR_USAGE, "%.200s is not signed", file->path);
-    /* The old signature is dropped, even if it cannot be parsed. */
     struct eif_file bare = *file;
     for (size_t i = 0; i < bare.section_count; i++)
         if (bare.sections[i].type == EIF_SIGNATURE)
             bare.sections[i].type = 0;
-    return matches(key, certificate_pem, err) && eif_file_measure(&bare, &before, err) &&
-           make_section(key, certificate_pem, before.pcr0, signature, err);
+    return eif_file_measure(&bare, out, err);
 }
 
-bool eif_sign(const char *path, const char *output, const struct signing_key *key,
-              struct bytes certificate_pem, struct eif_measurements *out, struct error *err)
+static bool take_certificate(struct eif_signing *s, struct error *err)
+{
+    s->algorithm = COSE_ES384;
+    if (s->certificate_pem.len == 0)
+        return true;
+    struct certificate *certificate = certificate_from_pem(s->certificate_pem, err);
+    if (certificate == NULL)
+        return false;
+    certificate_spki(certificate, &s->spki);
+    certificate_free(certificate);
+    s->algorithm = s->spki.failed ? 0 : ecdsa_algorithm_of(buffer_bytes(&s->spki));
+    return s->algorithm != 0 || error_set(err, ERROR_CERTIFICATE,
+                                          "the key of the certificate is not a P-256, P-384 or "
+                                          "P-521 key");
+}
+
+static bool make_message(struct eif_signing *s, struct error *err)
+{
+    cose_put_protected(&s->header, (enum cose_algorithm)s->algorithm);
+    eif_payload_put(&s->payload, 0, s->registers.pcr0);
+    cose_sign1_to_be_signed(&s->message, buffer_bytes(&s->header), buffer_bytes(&s->payload));
+    return (!s->message.failed &&
+            ecdsa_digest(s->algorithm, buffer_bytes(&s->message), &s->digest)) ||
+           error_set(err, ERROR_CRYPTO, "what is to be signed cannot be hashed");
+}
+
+bool eif_signing_open(struct eif_signing *out, const char *path, struct bytes certificate_pem,
+                      struct error *err)
+{
+    *out = (struct eif_signing){.certificate_pem = certificate_pem};
+    buffer_init(&out->spki, EIF_SIGNATURE_MAX);
+    buffer_init(&out->header, COSE_MAX);
+    buffer_init(&out->payload, COSE_MAX);
+    buffer_init(&out->message, COSE_MAX);
+    buffer_init(&out->digest, ECDSA_DIGEST_MAX);
+    return take_certificate(out, err) && eif_file_open(&out->file, path, err) &&
+           check_crc(&out->file, err) && measure_unsigned(&out->file, &out->registers, err) &&
+           make_message(out, err);
+}
+
+void eif_signing_close(struct eif_signing *signing)
+{
+    eif_file_close(&signing->file);
+    buffer_clear(&signing->spki);
+    buffer_clear(&signing->header);
+    buffer_clear(&signing->payload);
+    buffer_clear(&signing->message);
+    buffer_clear(&signing->digest);
+}
+
+/* --- the signature section --- */
+
+/* Appends the section's data. */
+static bool make_section(const struct eif_signing *s, struct bytes raw, struct buffer *out,
+                         struct error *err)
+{
+    BUFFER_AUTO cose;
+    buffer_init(&cose, COSE_MAX);
+    cose_put_sign1(&cose, buffer_bytes(&s->header), buffer_bytes(&s->payload), raw);
+    eif_signature_put(out, s->certificate_pem, buffer_bytes(&cose));
+    return (!cose.failed && !out->failed) ||
+           error_set(err, ERROR_USAGE,
+                     "the certificate is too long: a signature section has at most %d bytes",
+                     EIF_SIGNATURE_MAX);
+}
+
+bool eif_signing_finish(struct eif_signing *s, struct bytes signature, const char *output,
+                        struct eif_measurements *out, struct error *err)
+{
+    BUFFER_AUTO raw;
+    BUFFER_AUTO section;
+    buffer_init(&raw, ECDSA_RAW_SIZE);
+    buffer_init(&section, EIF_SIGNATURE_MAX);
+    if (!ecdsa_to_raw(s->algorithm, signature, &raw, err))
+        return false;
+    if (!ecdsa_verify_raw(s->algorithm, buffer_bytes(&s->spki), buffer_bytes(&s->message),
+                          buffer_bytes(&raw)))
+        return error_set(err, ERROR_SIGNATURE,
+                         "the signature does not verify: it is by another key than the "
+                         "certificate's, or over something else than this image's digest");
+    return make_section(s, buffer_bytes(&raw), &section, err) &&
+           write_signed(&s->file, output, buffer_bytes(&section), out, err);
+}
+
+bool eif_unsign(const char *path, const char *output, struct eif_measurements *out,
+                struct error *err)
 {
     struct eif_file file;
-    BUFFER_AUTO signature;
-    buffer_init(&signature, EIF_SIGNATURE_MAX);
     if (!eif_file_open(&file, path, err))
         return false;
-    bool good = check_crc(&file, err) && prepare(&file, key, certificate_pem, &signature, err) &&
-                write_signed(&file, output, buffer_bytes(&signature), out, err);
+    bool good = check_crc(&file, err);
+    if (good && eif_file_find(&file, EIF_SIGNATURE) == EIF_NO_SECTION)
+        good = error_set(err, ERROR_USAGE, "%.200s is not signed", path);
+    good = good && write_signed(&file, output, bytes_of(NULL, 0), out, err);
     eif_file_close(&file);
     return good;
 }
+
+/* --- verification --- */
 
 /* Verifies the COSE_Sign1 with the certificate's key. */
 static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr0[SHA384_SIZE],

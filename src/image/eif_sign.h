@@ -4,17 +4,42 @@
 #define IMAGE_EIF_SIGN_H
 
 #include "image/eif_file.h"
-#include "pki/ecdsa_sign.h"
+#include "pki/ecdsa.h"
+
+/* An image that is to be signed, and what its signature is over. */
+struct eif_signing {
+    struct eif_file file;
+    struct bytes certificate_pem;      /* the caller's; empty: there is none */
+    int64_t algorithm;                 /* enum cose_algorithm */
+    struct buffer spki;                /* DER, of the certificate's key */
+    struct eif_measurements registers; /* without a signature */
+    struct buffer header, payload;     /* of the COSE_Sign1 */
+    struct buffer message;             /* its Sig_structure (RFC 9052, 4.4), which is signed */
+    struct buffer digest;              /* of message, by the hash of the algorithm */
+};
 
 /*
- * Copies the image to output (which may be path itself) with a new signature in place of any old
- * one; key NULL: without a signature. certificate_pem is stored unchanged. ERROR_FORMAT if the
- * image's layout or CRC is wrong, ERROR_CERTIFICATE if key does not belong to the certificate,
- * ERROR_USAGE if there is no signature to remove.
+ * Opens and measures the image at path and makes up what is to be signed: PCR0, without whatever
+ * signature there is. The curve of the certificate's key decides on the algorithm; without a
+ * certificate it is ES384. ERROR_FORMAT if the image's layout or CRC is wrong, ERROR_CERTIFICATE if
+ * the certificate cannot be read or its key is of no such curve. To be closed in any case.
  */
-MUST_USE bool eif_sign(const char *path, const char *output, const struct signing_key *key,
-                       struct bytes certificate_pem, struct eif_measurements *out,
-                       struct error *err);
+MUST_USE bool eif_signing_open(struct eif_signing *out, const char *path,
+                               struct bytes certificate_pem, struct error *err);
+void eif_signing_close(struct eif_signing *signing);
+
+/*
+ * Copies the image to output (which may be its own path) with the given signature of the message,
+ * r ‖ s or DER, in place of any old one. certificate_pem is stored unchanged. Nothing is written
+ * unless the signature verifies under the certificate: ERROR_SIGNATURE.
+ */
+MUST_USE bool eif_signing_finish(struct eif_signing *signing, struct bytes signature,
+                                 const char *output, struct eif_measurements *out,
+                                 struct error *err);
+
+/* Copies the image to output without its signature. ERROR_USAGE if it has none. */
+MUST_USE bool eif_unsign(const char *path, const char *output, struct eif_measurements *out,
+                         struct error *err);
 
 /* Verifies a signature section's data for an image with this PCR0. ERROR_FORMAT, ERROR_CERTIFICATE,
  * ERROR_SIGNATURE. */

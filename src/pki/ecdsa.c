@@ -15,9 +15,9 @@
 #include "pki/ecdsa_key.h"
 
 static const struct ecdsa_algorithm algorithms[] = {
-    {COSE_ES256, SN_X9_62_prime256v1, EVP_sha256, 32},
-    {COSE_ES384, SN_secp384r1, EVP_sha384, 48},
-    {COSE_ES512, SN_secp521r1, EVP_sha512, 66},
+    {COSE_ES256, "P-256", SN_X9_62_prime256v1, EVP_sha256, 32},
+    {COSE_ES384, "P-384", SN_secp384r1, EVP_sha384, 48},
+    {COSE_ES512, "P-521", SN_secp521r1, EVP_sha512, 66},
 };
 
 static const struct ecdsa_algorithm *find(int64_t id)
@@ -77,6 +77,63 @@ out:
     BN_free(s);
     ECDSA_SIG_free(signature);
     return der;
+}
+
+int64_t ecdsa_algorithm_of(struct bytes spki)
+{
+    for (size_t i = 0; i < ARRAY_LEN(algorithms); i++) {
+        EVP_PKEY *key = read_key(&algorithms[i], spki);
+        if (key != NULL) {
+            EVP_PKEY_free(key);
+            return algorithms[i].id;
+        }
+    }
+    ERR_clear_error();
+    return 0;
+}
+
+bool ecdsa_digest(int64_t id, struct bytes message, struct buffer *out)
+{
+    unsigned len = 0;
+    const struct ecdsa_algorithm *algorithm = find(id);
+    uint8_t *room = buffer_reserve(out, ECDSA_DIGEST_MAX);
+    if (algorithm == NULL || room == NULL ||
+        EVP_Digest(message.at, message.len, room, &len, algorithm->hash(), NULL) != 1)
+        return false;
+    buffer_commit(out, len);
+    return true;
+}
+
+bool ecdsa_from_der(struct bytes der, size_t width, struct buffer *out)
+{
+    const uint8_t *at = der.at;
+    ECDSA_SIG *signature = der.len > LONG_MAX ? NULL : d2i_ECDSA_SIG(NULL, &at, (long)der.len);
+    uint8_t *room = buffer_reserve(out, 2 * width);
+    int half = (int)width;
+    bool ok = signature != NULL && at == der.at + der.len && room != NULL &&
+              BN_bn2binpad(ECDSA_SIG_get0_r(signature), room, half) == half &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(signature), room + width, half) == half;
+    ECDSA_SIG_free(signature);
+    ERR_clear_error();
+    if (ok)
+        buffer_commit(out, 2 * width);
+    return ok;
+}
+
+bool ecdsa_to_raw(int64_t id, struct bytes signature, struct buffer *out, struct error *err)
+{
+    const struct ecdsa_algorithm *algorithm = find(id);
+    if (algorithm == NULL)
+        return error_set(err, ERROR_SIGNATURE, "no such algorithm");
+    if (signature.len == 2 * algorithm->width) {
+        buffer_append(out, signature);
+        return !out->failed || error_set(err, ERROR_MEMORY, "no memory for a signature");
+    }
+    return ecdsa_from_der(signature, algorithm->width, out) ||
+           error_set(err, ERROR_SIGNATURE,
+                     "the signature is neither r and s in %zu bytes nor both in DER, as a "
+                     "%s key makes it",
+                     2 * algorithm->width, algorithm->name);
 }
 
 bool ecdsa_verify_raw(int64_t id, struct bytes spki, struct bytes message, struct bytes signature)

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include <openssl/bn.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -57,21 +55,6 @@ bool signing_key_matches(const struct signing_key *key, struct bytes spki)
     return same;
 }
 
-/* Appends the signature in DER as r ‖ s of fixed width. */
-static bool append_raw(const uint8_t *der, size_t len, size_t width, struct buffer *out)
-{
-    ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &der, (long)len);
-    uint8_t *room = buffer_reserve(out, 2 * width);
-    int half = (int)width;
-    bool ok = signature != NULL && room != NULL &&
-              BN_bn2binpad(ECDSA_SIG_get0_r(signature), room, half) == half &&
-              BN_bn2binpad(ECDSA_SIG_get0_s(signature), room + width, half) == half;
-    ECDSA_SIG_free(signature);
-    if (ok)
-        buffer_commit(out, 2 * width);
-    return ok;
-}
-
 bool ecdsa_sign_with(EVP_PKEY *key, struct bytes message, struct buffer *out)
 {
     uint8_t der[ECDSA_DER_MAX];
@@ -81,7 +64,7 @@ bool ecdsa_sign_with(EVP_PKEY *key, struct bytes message, struct buffer *out)
     bool ok = algorithm != NULL && ctx != NULL &&
               EVP_DigestSignInit(ctx, NULL, algorithm->hash(), NULL, key) == 1 &&
               EVP_DigestSign(ctx, der, &len, message.at, message.len) == 1 &&
-              append_raw(der, len, algorithm->width, out);
+              ecdsa_from_der(bytes_of(der, len), algorithm->width, out);
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     return ok;
