@@ -109,11 +109,12 @@ bool random_bytes(uint8_t *out, size_t len)
     return true;
 }
 
-void random_add(struct bytes entropy)
+bool random_seed(struct bytes entropy)
 {
-    while (entropy.len > 0) {
-        int part = entropy.len > INT_MAX ? INT_MAX : (int)entropy.len;
-        RAND_add(entropy.at, part, 0);
-        entropy = bytes_from(entropy, (size_t)part);
-    }
+    /* Threads draw from generators of their own, which follow this one. */
+    EVP_RAND_CTX *primary = RAND_get0_primary(NULL);
+    bool ok = primary != NULL && EVP_RAND_reseed(primary, 0, entropy.at, entropy.len, NULL, 0) == 1;
+    if (!ok)
+        ERR_clear_error();
+    return ok;
 }

@@ -19,7 +19,10 @@ MUST_USE bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct byt
 
 /* Random bytes for keys and nonces, from OpenSSL's generator, which the kernel's seeds. */
 MUST_USE bool random_bytes(uint8_t *out, size_t len);
-/* Mixes entropy into OpenSSL's generator, in addition to the kernel's. */
-void random_add(struct bytes entropy);
+/*
+ * Seeds OpenSSL's generators anew, from entropy (at least 32 bytes) and from the kernel's. False if
+ * one of both is missing; they draw on nothing else.
+ */
+MUST_USE bool random_seed(struct bytes entropy);
 
 #endif

@@ -56,12 +56,17 @@ static bool harden(struct daemon *d, struct error *err)
 
 static bool load_configuration(struct daemon *d, struct error *err)
 {
+    return config_load(&d->config, d->options->config, d->platform->parse_address, err) &&
+           (d->options->listen == NULL ||
+            d->platform->parse_address(&d->config.listen, d->options->listen, err));
+}
+
+/* After seeding: OpenSSL draws the first random numbers here. */
+static bool load_roots(struct daemon *d, struct error *err)
+{
     BUFFER_AUTO pem;
     buffer_init(&pem, CONFIG_FILE_MAX);
-    if (!config_load(&d->config, d->options->config, d->platform->parse_address, err) ||
-        (d->options->listen != NULL &&
-         !d->platform->parse_address(&d->config.listen, d->options->listen, err)) ||
-        !config_read_file(d->options->roots != NULL ? d->options->roots : d->config.roots_file,
+    if (!config_read_file(d->options->roots != NULL ? d->options->roots : d->config.roots_file,
                           &pem, err))
         return false;
     d->roots = tls_roots_new(buffer_bytes(&pem), err);
@@ -190,9 +195,10 @@ int enclaved_run(const struct platform *platform, const struct start_options *op
         {start_crypto, EXIT_FAILED, true, true},
         {harden, EXIT_FAILED, false, true},
         {load_configuration, EXIT_CONFIG, true, true},
-        {print_configuration, EXIT_FAILED, true, false},
         {take_secrets, EXIT_CONFIG, false, true},
         {open_module, EXIT_NSM, false, true},
+        {load_roots, EXIT_CONFIG, true, true},
+        {print_configuration, EXIT_FAILED, true, false},
         {open_ports, EXIT_LISTEN, false, true},
         {start_service, EXIT_FAILED, false, true},
         {serve, EXIT_FAILED, false, true},

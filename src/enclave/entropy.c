@@ -26,11 +26,12 @@ _Static_assert(offsetof(struct seed, bytes) == sizeof(struct rand_pool_info), "s
 static bool give(const struct seed *seed, enum entropy_credit credit, int fd, struct error *err)
 {
     if (credit == ENTROPY_CREDIT) {
-        if (ioctl(fd, RNDADDENTROPY, seed) == 0)
+        /* A generator that counts as ready would use what was added minutes later only. */
+        if (ioctl(fd, RNDADDENTROPY, seed) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0)
             return true;
         return error_set_errno(err, ERROR_SYSTEM,
-                               "the kernel does not take the NSM's entropy (RNDADDENTROPY needs "
-                               "CAP_SYS_ADMIN)");
+                               "the kernel does not take the NSM's entropy (RNDADDENTROPY and "
+                               "RNDRESEEDCRNG need CAP_SYS_ADMIN)");
     }
     ssize_t written = write(fd, seed->bytes, sizeof seed->bytes);
     if (written == (ssize_t)sizeof seed->bytes)
@@ -69,9 +70,9 @@ bool entropy_seed(struct nsm *nsm, enum entropy_credit credit, struct error *err
     seed->entropy_count = 8 * SEED_SIZE;
     seed->buf_size = SEED_SIZE;
     bool seeded = nsm_get_random(nsm, seed->bytes, sizeof seed->bytes, err) &&
-                  give_to_kernel(seed, credit, err) && kernel_is_ready(err);
-    if (seeded)
-        random_add(bytes_of(seed->bytes, sizeof seed->bytes));
+                  give_to_kernel(seed, credit, err) && kernel_is_ready(err) &&
+                  (random_seed(bytes_of(seed->bytes, sizeof seed->bytes)) ||
+                   error_set(err, ERROR_CRYPTO, "OpenSSL does not take the NSM's entropy"));
     secret_free(seed, sizeof *seed);
     return seeded;
 }

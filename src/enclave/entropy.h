@@ -15,7 +15,8 @@ enum entropy_credit {
 
 /*
  * Takes 512 bytes from the module, gives them to the kernel's and to OpenSSL's generator, and makes
- * sure that the kernel's generator is ready. ERROR_NSM or ERROR_SYSTEM; the bytes are wiped.
+ * sure that both use them. To be called before OpenSSL draws. ERROR_NSM, ERROR_SYSTEM,
+ * ERROR_CRYPTO; the bytes are wiped.
  */
 MUST_USE bool entropy_seed(struct nsm *nsm, enum entropy_credit credit, struct error *err);
 
