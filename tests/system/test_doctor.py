@@ -29,6 +29,7 @@ def doctor(env, *arguments):
     done = ctl("doctor", "--json", *arguments, env=env)
     told = json.loads(done.stdout)
     worst = max((c["result"] for c in told["checks"]), key=["ok", "warn", "fail"].index)
+    assert told["status"] == ("error" if worst == "fail" else "success")
     assert told["result"] == worst and done.returncode == (1 if worst == "fail" else 0)
     assert all(c.get("remedy") for c in told["checks"] if c["result"] == "fail")
     return told["checks"]

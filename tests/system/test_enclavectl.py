@@ -430,3 +430,34 @@ def test_an_answer_that_is_too_large_has_a_remedy(env):
     with answering(refusal) as fake:
         done = ctl("invoke", "--to", fake.address, "--mode", "A", env=env)
     assert done.returncode == 1 and b"; send less, or raise limits.frame_bytes" in done.stderr
+
+
+def answers_of(line):
+    """The members of an object, in order, also those that are there twice."""
+    return json.loads(line, object_pairs_hook=list)
+
+
+@pytest.mark.parametrize("arguments, code", [
+    (["invoke", "--mode", "A", "--to", "TO"], 0), (["invoke", "--mode", "C", "--to", "TO"], 1),
+    (["pipeline", "--to", "TO"], 0), (["health", "--to", "TO"], 0), (["configure", "--to", "TO"], 0),
+    (["doctor"], 0), (["doctor", "--sysroot", "ROOT"], 1), (["nonsense"], 2),
+    (["policy", "check", "--policy", "POLICY", "--measurements", "PCRS"], 0),
+    (["policy", "check", "--policy", "POLICY", "--measurements", "OTHER"], 1),
+    (["image", "pcr", "--instance-id", "i-0123456789abcdef0"], 0), (["image", "pcr"], 2),
+])
+def test_every_answer_in_json_has_one_status(env, service, tmp_path, arguments, code):
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nsm").write_text("not a device")
+    role = "arn:aws:iam::111122223333:role/enclave"
+    (tmp_path / "policy").write_text(json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:Decrypt", "Resource": "*",
+         "Condition": {"StringEquals": {"kms:RecipientAttestation:PCR0": "ab" * 48}}}]}))
+    for name, value in (("pcrs", "ab"), ("other", "cd")):
+        (tmp_path / name).write_text(json.dumps({"PCR0": value * 48}))
+    names = {"TO": service.address, "ROOT": tmp_path, "POLICY": tmp_path / "policy",
+             "PCRS": tmp_path / "pcrs", "OTHER": tmp_path / "other"}
+    env = {**env, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = ctl(*[names.get(a, a) for a in arguments], "--json", env=env)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    told = [value for name, value in answers_of(done.stdout) if name == "status"]
+    assert told == ["error" if code else "success"]

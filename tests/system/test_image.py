@@ -519,7 +519,7 @@ def test_registers_from_parts(files):
     parts = [files.write(f"part{i}", data) for i, data in enumerate(eif.of(RAMDISK))]
     done = image("image", "pcr", "--kernel", files.kernel, *[a for p in parts
                                                              for a in ("--ramdisk", p)], "--json")
-    assert json.loads(done.stdout) == eif.registers()
+    assert json.loads(done.stdout) == {"status": "success", **eif.registers()}
     done = image("image", "pcr", "--kernel", files.kernel, "--ramdisk", parts[0], "--cmdline", "q")
     whole = files.kernel.read_bytes() + b"q" + parts[0].read_bytes()
     assert done.stdout.decode().split() == ["PCR0", register(whole), "PCR1", register(whole),

@@ -388,7 +388,7 @@ def check(env, policy, *arguments):
     done = ctl("policy", "check", "--policy", policy, *arguments, "--json", env=env)
     told = json.loads(done.stdout)
     assert done.returncode == text.returncode == (0 if told["allowed"] else 1)
-    assert told["allowed"] == (told["verdict"] == "allowed")
+    assert told["allowed"] == (told["verdict"] == "allowed") == (told["status"] == "success")
     lines = text.stdout.decode()
     assert lines.splitlines()[-1] == "verdict   " + told["verdict"].replace("_", " ")
     assert "\x1b" not in lines

@@ -49,6 +49,7 @@ static void put_json(const struct doctor *doctor, enum check_result worst, struc
 {
     struct json_writer w = json_writer(out);
     json_object(&w, NULL);
+    json_text(&w, "status", worst == CHECK_FAIL ? "error" : "success");
     json_text(&w, "result", result_names[worst]);
     json_array(&w, "checks");
     for (size_t i = 0; i < doctor->count; i++) {

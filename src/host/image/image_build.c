@@ -152,7 +152,7 @@ static int show(const struct build *b, const struct eif_measurements *measuremen
     image_measurements(&out, measurements);
     if (b->measurements != NULL && !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
         return report_file_failure(&b->common, &err, NULL);
-    return report_print(&b->common, buffer_bytes(&out));
+    return image_print_measurements(&b->common, measurements);
 }
 
 static void init_buffers(struct build *b)

@@ -23,3 +23,18 @@ void image_measurements(struct buffer *out, const struct eif_measurements *measu
     eif_measurements_json(measurements, out);
     buffer_text(out, "}\n");
 }
+
+int image_print_measurements(const struct common *common,
+                             const struct eif_measurements *measurements)
+{
+    BUFFER_AUTO out;
+    BUFFER_AUTO answer;
+    image_measurements(&out, measurements);
+    buffer_init(&answer, IMAGE_TEXT_MAX);
+    if (common->json && out.len > 0) {
+        buffer_text(&answer, "{\"status\": \"success\", ");
+        buffer_append(&answer, bytes_from(buffer_bytes(&out), 1));
+        return report_print(common, buffer_bytes(&answer));
+    }
+    return report_print(common, buffer_bytes(&out));
+}

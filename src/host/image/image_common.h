@@ -21,5 +21,8 @@ void image_release_signals(int stop_fd);
 
 /* Sets out to {"Measurements": {…}} and a line feed, as nitro-cli prints them. */
 void image_measurements(struct buffer *out, const struct eif_measurements *measurements);
+/* Prints that; with --json as an answer, which has a status. Returns the exit code. */
+int image_print_measurements(const struct common *common,
+                             const struct eif_measurements *measurements);
 
 #endif

@@ -196,6 +196,7 @@ static void put_json(struct buffer *out, const struct inspect *s)
     json_text(&w, "Architecture", machine_of(&s->file.header));
     json_text_bytes(&w, "Cmdline", buffer_bytes(&s->cmdline));
     put_sections(&w, &s->file);
+    json_text(&w, "status", "success"); /* after the members of nitro-cli */
     json_end(&w);
     buffer_byte(out, '\n');
 }

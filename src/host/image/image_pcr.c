@@ -134,8 +134,10 @@ static int show(const struct pcr *p)
     BUFFER_AUTO out;
     buffer_init(&out, IMAGE_TEXT_MAX);
     struct json_writer w = json_writer(&out);
-    if (p->common.json)
+    if (p->common.json) {
         json_object(&w, NULL);
+        json_text(&w, "status", "success");
+    }
     for (size_t i = 0; i < p->count; i++) {
         struct bytes value = bytes_of(p->found[i].value, SHA384_SIZE);
         char hex[2 * SHA384_SIZE + 1] = "";

@@ -137,13 +137,6 @@ static bool make_signature(const struct sign *s, const struct eif_signing *image
 
 /* --- what is done --- */
 
-static int show(const struct common *common, const struct eif_measurements *measurements)
-{
-    BUFFER_AUTO out;
-    image_measurements(&out, measurements);
-    return report_print(common, buffer_bytes(&out));
-}
-
 static const char *remedy_of(const struct sign *s, const struct error *err)
 {
     if (s->kms_key == NULL)
@@ -174,7 +167,7 @@ static int remove_signature(const struct sign *s, const char *output)
     struct eif_measurements measurements;
     int stop_fd = image_hold_signals(&err);
     bool good = stop_fd >= 0 && eif_unsign(s->path, output, &measurements, &err);
-    int code = good ? show(&s->common, &measurements) : fail(s, &err);
+    int code = good ? image_print_measurements(&s->common, &measurements) : fail(s, &err);
     image_release_signals(stop_fd);
     return code;
 }
@@ -199,6 +192,8 @@ static int show_digest(const struct common *common, const struct eif_signing *im
     json_hex(&w, "Digest", buffer_bytes(&image->digest));
     json_hex(&w, "SigStructure", buffer_bytes(&image->message));
     json_end(&w);
+    if (common->json)
+        json_text(&w, "status", "success");
     json_end(&w);
     buffer_byte(&out, '\n');
     return report_print(common, buffer_bytes(&out));
@@ -224,7 +219,7 @@ static int sign_image(const struct sign *s, struct eif_signing *image, const cha
     int stop_fd = image_hold_signals(&err);
     bool good = stop_fd >= 0 &&
                 eif_signing_finish(image, buffer_bytes(&signature), output, &measurements, &err);
-    int code = good ? show(&s->common, &measurements) : fail(s, &err);
+    int code = good ? image_print_measurements(&s->common, &measurements) : fail(s, &err);
     image_release_signals(stop_fd);
     return code;
 }

@@ -233,6 +233,7 @@ static void put_json_tail(const struct check *c, enum policy_effect effect,
     json_end(w);
     if (registers_is_debug(&c->evidence.registers))
         json_text(w, "note", DEBUG_NOTE);
+    json_text(w, "status", effect == POLICY_ALLOWED ? "success" : "error");
     json_boolean(w, "allowed", effect == POLICY_ALLOWED);
     json_text(w, "verdict", verdict_names[effect]);
     json_end(w);

@@ -67,6 +67,7 @@ static void report_configured(const struct watch *watch, const struct client *cl
     if (common->json) {
         struct json_writer w = json_writer(&out);
         json_object(&w, NULL);
+        json_text(&w, "status", "success");
         json_text(&w, "event", "configured");
         json_text(&w, "time", now);
         json_text(&w, "source", watch->current.source);
