@@ -247,8 +247,8 @@ static int run(void *given)
 const struct cli_command image_sign = {
     .name = "sign",
     .summary = "sign an image, or remove its signature",
-    .synopsis = "FILE --certificate FILE (--private-key FILE | --kms-key ARN | "
-                "--attach-signature FILE) [--output FILE]",
+    .synopsis = "FILE --certificate FILE (--private-key FILE | --kms-key ARN |\n"
+                "       --attach-signature FILE) [--output FILE]",
     .about =
         "Signs PCR0 of an image with ES256, ES384 or ES512, by the curve of the certificate's "
         "key,\n"
