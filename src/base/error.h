@@ -65,6 +65,7 @@
     X(ERROR_TSK_LENGTH, "tsk_length", "the unwrapped TSK is not 32 bytes")                         \
     /* codecs, network and tools */                                                                \
     X(ERROR_USAGE, "usage", "wrong usage")                                                         \
+    X(ERROR_CREDENTIAL_SOURCE, "credential_source", "a source of AWS credentials failed")          \
     X(ERROR_REGION_MISMATCH, "region_mismatch", "not the region of the pinned KMS key")            \
     X(ERROR_CONTEXT_MISMATCH, "encryption_context_mismatch", "not the pinned encryption context")  \
     X(ERROR_FORMAT, "bad_format", "malformed data")                                                \

@@ -97,12 +97,23 @@ static enum error_code code_of(CURLcode result)
     return ERROR_FORMAT;
 }
 
+/* Says why there is no answer. Time that ran out before there was a connection is no deadline. */
+static bool explain(const struct exchange *x, CURLcode result, struct error *err)
+{
+    curl_off_t connected_us = 0;
+    if (result == CURLE_OPERATION_TIMEDOUT &&
+        x->lib->easy_getinfo(x->curl, CURLINFO_CONNECT_TIME_T, &connected_us) == CURLE_OK &&
+        connected_us == 0)
+        return error_set(err, ERROR_NETWORK, "no connection within the time limit");
+    return error_set(err, code_of(result), "%s", x->lib->easy_strerror(result));
+}
+
 static bool perform(struct exchange *x, long *status, struct error *err)
 {
     CURLcode result = x->lib->easy_perform(x->curl);
     return (result == CURLE_OK &&
             x->lib->easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK) ||
-           error_set(err, code_of(result), "%s", x->lib->easy_strerror(result));
+           explain(x, result, err);
 }
 
 bool web_exchange(const struct web_request *request, long *status, struct buffer *body,

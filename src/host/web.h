@@ -29,8 +29,9 @@ struct web_request {
 
 /*
  * Does the exchange. body is reset and gets the body of the answer. ERROR_NETWORK if there is no
- * answer, ERROR_DEADLINE, ERROR_TLS, ERROR_FORMAT (too long for body, or not HTTP). Of the URL a
- * cause names the host at most.
+ * connection, or it was lost; ERROR_DEADLINE if it was there and no whole answer came in time;
+ * ERROR_TLS; ERROR_FORMAT (too long for body, or not HTTP). Of the URL a cause names the host at
+ * most.
  */
 MUST_USE bool web_exchange(const struct web_request *request, long *status, struct buffer *body,
                            struct error *err);

@@ -2,68 +2,8 @@
 #include "host/web_library.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
 
-#include "base/secret.h"
-
-/* --- memory that is wiped when it is freed: its size is kept in front of it --- */
-
-#define HEAD 16 /* keeps the alignment that malloc promises */
-
-static void *wiping_malloc(size_t size)
-{
-    if (size > SIZE_MAX - HEAD)
-        return NULL;
-    uint8_t *at = malloc(size + HEAD);
-    if (at == NULL)
-        return NULL;
-    memcpy(at, &size, sizeof size);
-    return at + HEAD;
-}
-
-static size_t size_of(const void *at)
-{
-    size_t size;
-    memcpy(&size, (const uint8_t *)at - HEAD, sizeof size);
-    return size;
-}
-
-static void wiping_free(void *at)
-{
-    if (at == NULL)
-        return;
-    wipe(at, size_of(at));
-    free((uint8_t *)at - HEAD);
-}
-
-static void *wiping_calloc(size_t count, size_t size)
-{
-    if (size != 0 && count > SIZE_MAX / size)
-        return NULL;
-    void *at = wiping_malloc(count * size);
-    if (at != NULL)
-        memset(at, 0, count * size);
-    return at;
-}
-
-static void *wiping_realloc(void *at, size_t size)
-{
-    void *next = wiping_malloc(size);
-    if (next == NULL || at == NULL)
-        return next;
-    memcpy(next, at, size_of(at) < size ? size_of(at) : size);
-    wiping_free(at);
-    return next;
-}
-
-static char *wiping_strdup(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = wiping_malloc(size);
-    return copy != NULL ? memcpy(copy, text, size) : NULL;
-}
-
-/* --- the library --- */
+#include "host/wiping_memory.h"
 
 static const char file[] = "libcurl.so.4";
 

@@ -204,6 +204,15 @@ def test_default_profile(env, service, tmp_path):
     assert id_of(configured(service, with_keys(env), "--profile", "other")) == "AKIDOTHER"
 
 
+def test_profile_of_either_variable(env, service, tmp_path):
+    """AWS_PROFILE is what all of AWS's tools know; the AWS CLI reads both, and it first."""
+    credentials_file(tmp_path, "[one]\n" + keys("ONE") + "[two]\n" + keys("TWO"))
+    assert id_of(configured(service, {**env, "AWS_DEFAULT_PROFILE": "two"})) == "AKIDTWO"
+    both = {**env, "AWS_PROFILE": "one", "AWS_DEFAULT_PROFILE": "two"}
+    assert id_of(configured(service, both)) == "AKIDONE"
+    assert id_of(configured(service, {**both, "AWS_PROFILE": ""})) == "AKIDTWO"
+
+
 def test_files_named_by_the_environment(env, service, tmp_path):
     path = write(tmp_path / "elsewhere" / "c", "[default]\n" + keys("THERE"))
     assert id_of(configured(service, {**env, "AWS_SHARED_CREDENTIALS_FILE": str(path)})) \
@@ -247,8 +256,40 @@ def test_config_file_sections(env, service, tmp_path, header, profile):
     ("[p]\naws_secret_access_key = hush\n", "", "p", "has no aws_access_key_id"),
     ("[p]\naws_access_key_id =\naws_secret_access_key = hush\n", "", "p", "is empty"),
     ("[p]\naws_access_key_id = A\naws_secret_access_key = hush hush\n", "", "p", "contains a space"),
-    ("", "[profile p]\nrole_arn = arn\nsource_profile = q\n", "p", "uses role_arn"),
-    ("", "[profile p]\nsso_session = s\n", "p", "export-credentials --profile p"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n", "p",
+     "source_profile q of profile p is neither in"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\n", "p",
+     "neither source_profile nor credential_source"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n"
+         "credential_source = Environment\n", "p", "both source_profile and credential_source"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Elsewhere\n", "p",
+     "none of Environment, Ec2InstanceMetadata and EcsContainer"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Environment\n", "p",
+     "credential_source Environment of profile p has no credentials"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n",
+     "p", "credential_source Ec2InstanceMetadata of profile p has no credentials"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n[profile q]\n"
+         "region = us-east-1\n", "p", "source_profile q has no credentials"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = p\n", "p",
+     "in a circle back to p"),
+    ("", "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n[profile q]\n"
+         "role_arn = arn:aws:iam::1:role/s\nsource_profile = p\n", "p", "in a circle back to p"),
+    ("", "".join(f"[profile {'p' * i}]\nrole_arn = arn:aws:iam::1:role/r\n"
+                 f"source_profile = {'p' * (i + 1)}\n" for i in range(1, 10)), "p",
+     "more than 8 profiles"),
+    ("[q]\n" + keys("Q"), "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n"
+     "mfa_serial = arn:aws:iam::1:mfa/m\n", "p", "nobody is there to type the code"),
+    ("[q]\n" + keys("Q"), "[profile p]\nrole_arn = nonsense\nsource_profile = q\n", "p",
+     "not arn:aws:iam::ACCOUNT:role/NAME"),
+    ("[q]\n" + keys("Q"), "[profile p]\nrole_arn = arn:aws-cn:iam::1:role/r\nsource_profile = q\n",
+     "p", "set AWS_REGION"),
+    ("[q]\n" + keys("Q"), "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n"
+     "region = evil.example/x\n", "p", "is not the name of an AWS region"),
+    ("[q]\n" + keys("Q"), "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = q\n"
+     "duration_seconds = 60\n", "p", "not from 900 to 43200"),
+    ("", "[profile p]\nweb_identity_token_file = /nowhere\n", "p", "but no role_arn"),
+    ("", "[profile p]\nweb_identity_token_file = /nowhere\nrole_arn = arn:aws:iam::1:role/r\n", "p",
+     "/nowhere"),
     ("", "[x]\n" + keys("BARE"), "x", "neither in"),
 ])
 def test_profiles_that_do_not_work(env, service, tmp_path, credentials, config, profile, told):
@@ -267,6 +308,10 @@ def test_profiles_that_do_not_work(env, service, tmp_path, credentials, config, 
       "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "expired at 2020-01-01T00:00:00Z"),
     ({}, "no AWS credentials"),
     ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://evil.example/x"}, "must be https"),
+    ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:x@evil.example/x"}, "must be https"),
+    ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere"}, "AWS_ROLE_ARN is not"),
+    ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"},
+     "/nowhere"),
 ])
 def test_environment_that_does_not_work(env, service, changes, told):
     stderr = refused(service, {**env, **changes})
@@ -308,9 +353,54 @@ def test_process_that_does_not_work(env, service, tmp_path, script, told):
     path.chmod(0o700)
     config_file(tmp_path, f"[profile p]\ncredential_process = {path}\n")
     done = ctl("configure", "--to", service.address, "--profile", "p", env=env)
-    assert done.returncode in (5, 6) and service.requests == []
+    assert done.returncode == 5 and service.requests == []
     assert told in done.stderr.decode()
     assert b"hush" not in done.stderr + done.stdout
+
+
+# --- what only the AWS CLI resolves ---
+
+SSO = "sso_session = s\nsso_account_id = 111122223333\nsso_role_name = admin\n"
+
+
+def cli(env, tmp_path, script):
+    """An environment in which the AWS CLI is this script."""
+    path = write(tmp_path / "bin" / "aws", "#!/bin/sh\n" + script)
+    path.chmod(0o700)
+    return {**env, "PATH": f"relative::{tmp_path}/bin:/usr/bin:/bin"}
+
+
+@pytest.mark.parametrize("config", [SSO, "sso_session = s\n", "sso_start_url = https://x\n",
+                                    "login_session = arn\n", SSO + keys("CONFIG")])
+def test_aws_cli(env, service, tmp_path, config):
+    config_file(tmp_path, f"[profile a 'b\"]\n{config}")
+    env = cli(env, tmp_path, f"printf '%s\\n' \"$@\" > {tmp_path}/seen\ncat <<'E'\n{document()}\nE\n")
+    got = configured(service, env, "--profile", "a 'b\"")
+    assert id_of(got) == "AKIDPROC" and got["credentials"]["session_token"] == "hushtoken"
+    assert (tmp_path / "seen").read_text().splitlines() == [
+        "configure", "export-credentials", "--profile", "a 'b\"", "--format", "process"]
+
+
+def test_aws_cli_is_not_asked_for_what_is_here(env, service, tmp_path):
+    """A session of SSO without account and role is for other tokens than credentials."""
+    config_file(tmp_path, "[profile p]\nsso_session = s\n" + keys("CONFIG"))
+    env = cli(env, tmp_path, "exit 1")
+    assert id_of(configured(service, env, "--profile", "p")) == "AKIDCONFIG"
+    credentials_file(tmp_path, "[p]\n" + keys("SHARED"))
+    config_file(tmp_path, "[profile p]\nlogin_session = s\n")
+    assert id_of(configured(service, env, "--profile", "p")) == "AKIDSHARED"
+
+
+def test_aws_cli_that_does_not_work(env, service, tmp_path):
+    config_file(tmp_path, f"[profile p]\n{SSO}[profile l]\nlogin_session = s\n")
+    failing = cli(env, tmp_path, "echo hush >&2; echo hush; exit 255")
+    stderr = refused(service, failing, "--profile", "p")
+    assert "exited with status 255: sign in with aws sso login --profile p" in stderr
+    assert "aws login --profile l" in refused(service, failing, "--profile", "l")
+    assert "hush" not in stderr
+    without = {**env, "PATH": f"{tmp_path}:relative"}
+    stderr = refused(service, without, "--profile", "p")
+    assert "profile p has sso_account_id, which only the AWS CLI resolves" in stderr
 
 
 # --- instance metadata ---
@@ -343,10 +433,18 @@ def test_instance_metadata(env, service):
 @pytest.mark.parametrize("credentials, options, told", [
     (instance(Expiration="2020-01-01T00:00:00Z"), {}, "expired at"),
     (instance(Expiration="hush"), {}, "not a time"),
-    ({"Code": "AssumeRoleUnauthorizedAccess"}, {}, "gave no AccessKeyId"),
+    ({"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role\x1b[31m"}, {},
+     "AssumeRoleUnauthorizedAccess: EC2 cannot assume the role?[31m; the role's trust policy must "
+     "allow sts:AssumeRole to ec2.amazonaws.com"),
+    ({"Code": "Failed"}, {}, "role enclave-role: Failed; see the role and the instance profile"),
+    ({"Code": "Success"}, {}, "gave no AccessKeyId"),
     (instance(), {"role": "../../hush"}, "names no role"),
     (instance(), {"role": ""}, "names no role"),
-    (instance(), {"list_status": 404}, "HTTP 404"),
+    (instance(), {"list_status": 404}, "names no role: attach one"),
+    (instance(), {"list_status": 500}, "HTTP 500 to the question for the role"),
+    (instance(), {"put_status": 403}, "--http-endpoint enabled"),
+    (instance(), {"put_status": 404}, "has no version 2"),
+    (instance(), {"put_status": SILENCE}, "--http-put-response-hop-limit 2"),
 ])
 def test_instance_metadata_that_does_not_work(env, service, credentials, options, told):
     with FakeMetadata(credentials, **options) as metadata:

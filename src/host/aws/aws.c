@@ -41,9 +41,17 @@ static bool is_region(const char *region)
 /* The domain of a region's partition: the region's name tells which it is. */
 static const char *domain_of(const char *region)
 {
-    return strncmp(region, "cn-", 3) == 0     ? "amazonaws.com.cn"
-           : strncmp(region, "eusc-", 5) == 0 ? "amazonaws.eu"
-                                              : "amazonaws.com";
+    static const struct {
+        const char *prefix, *domain;
+    } partitions[] = {
+        {"cn-", "amazonaws.com.cn"},    {"eusc-", "amazonaws.eu"},
+        {"us-iso-", "c2s.ic.gov"},      {"us-isob-", "sc2s.sgov.gov"},
+        {"eu-isoe-", "cloud.adc-e.uk"}, {"us-isof-", "csp.hci.ic.gov"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(partitions); i++)
+        if (strncmp(region, partitions[i].prefix, strlen(partitions[i].prefix)) == 0)
+            return partitions[i].domain;
+    return "amazonaws.com";
 }
 
 /* What the environment names in place of the usual endpoint; NULL: nothing. */

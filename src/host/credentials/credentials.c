@@ -37,13 +37,13 @@ bool credentials_set(struct buffer *field, struct bytes text, const char *name, 
     text = text_trim(text);
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
-            return error_set(err, ERROR_NO_CREDENTIALS,
+            return error_set(err, ERROR_CREDENTIAL_SOURCE,
                              "%s of %.200s contains a space or a character that is not ASCII", name,
                              origin);
     buffer_reset(field);
     buffer_append(field, text);
     if (field->failed || text.len == 0)
-        return error_set(err, ERROR_NO_CREDENTIALS, "%s of %.200s is %s", name, origin,
+        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s of %.200s is %s", name, origin,
                          text.len == 0 ? "empty" : "too long");
     return true;
 }
@@ -55,13 +55,14 @@ static bool take_member(struct buffer *field, const struct json *doc, const char
     buffer_reset(field);
     if (v == JSON_NONE || json_type(doc, v) == JSON_NULL) {
         if (required)
-            return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no %s", origin, name);
+            return error_set(err, ERROR_CREDENTIAL_SOURCE, "%.200s gave no %s", origin, name);
         return true;
     }
     BUFFER_AUTO text;
     buffer_init_secret(&text, CREDENTIALS_FIELD_MAX);
     if (json_type(doc, v) != JSON_STRING || !json_string(doc, v, &text))
-        return error_set(err, ERROR_NO_CREDENTIALS, "%s of %.200s is not a string", name, origin);
+        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s of %.200s is not a string", name,
+                         origin);
     if (text.len == 0 && !required)
         return true;
     return credentials_set(field, buffer_bytes(&text), name, origin, err);
@@ -78,7 +79,7 @@ static bool take_expiration(struct credentials *out, const struct json *doc, con
     buffer_init(&text, 64);
     if (json_type(doc, v) != JSON_STRING || !json_string(doc, v, &text) ||
         !clock_parse(buffer_bytes(&text), &out->expires_us))
-        return error_set(err, ERROR_NO_CREDENTIALS,
+        return error_set(err, ERROR_CREDENTIAL_SOURCE,
                          "Expiration of %.200s is not a time in ISO 8601", origin);
     return true;
 }
@@ -88,10 +89,10 @@ static bool take_document(struct credentials *out, const struct json *doc, const
 {
     int64_t number;
     if (json_type(doc, 0) != JSON_OBJECT)
-        return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no JSON object", origin);
+        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%.200s gave no JSON object", origin);
     json_value v = json_member(doc, 0, "Version");
     if (version && (v == JSON_NONE || !json_int64(doc, v, &number) || number != 1))
-        return error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no Version 1", origin);
+        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%.200s gave no Version 1", origin);
     return take_member(&out->access_key_id, doc, "AccessKeyId", true, origin, err) &&
            take_member(&out->secret_access_key, doc, "SecretAccessKey", true, origin, err) &&
            take_member(&out->session_token, doc, token_name, false, origin, err) &&
@@ -106,7 +107,7 @@ bool credentials_from_json(struct credentials *out, struct bytes text, const cha
     json_init(&doc, JSON_DEPTH);
     bool good = json_parse(&doc, text, &parse);
     if (!good) /* the parser's cause is an offset, which does not help here */
-        error_set(err, ERROR_NO_CREDENTIALS, "%.200s gave no valid JSON", origin);
+        error_set(err, ERROR_CREDENTIAL_SOURCE, "%.200s gave no valid JSON", origin);
     else
         good = take_document(out, &doc, token_name, version, origin, err);
     json_clear(&doc);

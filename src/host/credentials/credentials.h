@@ -36,13 +36,13 @@ void iso_z(char out[ISO_Z_SIZE], int64_t wall_us);
 
 /*
  * Reads {"AccessKeyId", "SecretAccessKey", token_name?, "Expiration"?}, the answer of every source.
- * *err (ERROR_NO_CREDENTIALS) names the origin. version: a member Version must be 1.
+ * *err (ERROR_CREDENTIAL_SOURCE) names the origin. version: a member Version must be 1.
  */
 MUST_USE bool credentials_from_json(struct credentials *out, struct bytes text,
                                     const char *token_name, bool version, const char *origin,
                                     struct error *err);
 
-/* Puts a text into a field: trimmed, printable ASCII, not empty. ERROR_NO_CREDENTIALS. */
+/* Puts a text into a field: trimmed, printable ASCII, not empty. ERROR_CREDENTIAL_SOURCE. */
 MUST_USE bool credentials_set(struct buffer *field, struct bytes text, const char *name,
                               const char *origin, struct error *err);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * credential_process (AWS SDKs and Tools Reference Guide, "Process credential provider"): a command
- * for /bin/sh that prints {"Version": 1, "AccessKeyId": …}. What it prints is secret. Its
- * standard error is dropped: under --watch ours is a log.
+ * Commands that print credentials, {"Version": 1, "AccessKeyId": …} (AWS SDKs and Tools Reference
+ * Guide, "Process credential provider"): the credential_process of a profile, for /bin/sh, and the
+ * AWS CLI, for what only it resolves (IAM Identity Center, aws login). What they print is secret.
+ * Their standard error is dropped: under --watch ours is a log.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "formats/text.h"
 #include "host/credentials/credentials_internal.h"
 #include "system/child.h"
 
@@ -13,52 +18,91 @@
 #define TIME_LIMIT_MS 60000
 
 /* Says why what the command printed cannot be used; err may hold a reason already. */
-static bool explain(const struct child *child, bool whole, bool ended, struct error *err)
+static bool explain(const struct child *child, bool whole, bool ended, const char *remedy,
+                    struct error *err)
 {
     char how[64];
-    if (!whole && (err->code == ERROR_NONE || err->code == ERROR_DEADLINE))
-        return error_set(err, ERROR_DEADLINE, "credential_process takes longer than %d seconds",
-                         TIME_LIMIT_MS / 1000);
-    if (!whole)
+    if (err->code == ERROR_SHUTTING_DOWN)
         return false;
+    if (!whole && (err->code == ERROR_NONE || err->code == ERROR_DEADLINE))
+        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s takes longer than %d seconds",
+                         child->name, TIME_LIMIT_MS / 1000);
+    if (!whole) {
+        err->code = ERROR_CREDENTIAL_SOURCE;
+        return false;
+    }
     if (ended && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0)
         return true;
     child_describe(child, how, sizeof how);
-    return error_set(err, ERROR_NO_CREDENTIALS, "credential_process %s: run it by hand to see why",
-                     how);
+    return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s %s: %s", child->name, how, remedy);
 }
 
-static bool run(struct buffer *out, const char *command, int stop_fd, struct error *err)
+/* Runs argv and takes what it prints. name, remedy: for messages. */
+static bool run(struct credentials *out, const char *name, const char *const argv[],
+                const char *remedy, int stop_fd, struct error *err)
 {
-    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
     struct child child;
     struct deadline deadline = deadline_in(TIME_LIMIT_MS);
+    BUFFER_AUTO output;
+    buffer_init_secret(&output, OUTPUT_LIMIT);
     deadline.stop_fd = stop_fd;
     *err = (struct error){0};
-    if (!child_start(&child, "credential_process", argv, -1, err))
+    if (!child_start(&child, name, argv, -1, err)) {
+        err->code = ERROR_CREDENTIAL_SOURCE;
         return false;
-    bool whole = child_read_all(&child, out, &deadline, err) && child_wait(&child, &deadline);
+    }
+    bool whole = child_read_all(&child, &output, &deadline, err) && child_wait(&child, &deadline);
     bool ended = child.pid == 0;
     child_stop(&child, 0);
-    return explain(&child, whole, ended, err);
+    return explain(&child, whole, ended, remedy, err) &&
+           credentials_from_json(out, buffer_bytes(&output), "SessionToken", true, name, err);
 }
 
 bool credentials_from_process(struct credentials *out, struct bytes command, int stop_fd,
                               struct error *err)
 {
-    bool good = false;
-    struct buffer output, line;
-    buffer_init_secret(&output, OUTPUT_LIMIT);
+    BUFFER_AUTO line;
     buffer_init_secret(&line, OUTPUT_LIMIT); /* a command may hold a secret of its own */
     buffer_append(&line, command);
     buffer_byte(&line, 0);
     if (line.failed)
-        error_set(err, ERROR_NO_CREDENTIALS, "the command of credential_process is too long");
-    else
-        good = run(&output, (const char *)line.at, stop_fd, err) &&
-               credentials_from_json(out, buffer_bytes(&output), "SessionToken", true,
-                                     "credential_process", err);
-    buffer_clear(&line);
-    buffer_clear(&output);
-    return good;
+        return error_set(err, ERROR_CREDENTIAL_SOURCE,
+                         "the command of credential_process is too long");
+    const char *const argv[] = {"/bin/sh", "-c", (const char *)line.at, NULL};
+    return run(out, "credential_process", argv, "run it by hand to see why", stop_fd, err);
+}
+
+/* Looks for the AWS CLI in the folders of PATH that are absolute. */
+static bool find_cli(char path[PATH_MAX])
+{
+    const char *variable = credentials_variable("PATH");
+    struct bytes rest = bytes_text(variable != NULL ? variable : "");
+    while (rest.len > 0) {
+        struct bytes folder = text_cut(&rest, ':');
+        if (folder.len == 0 || folder.at[0] != '/' || folder.len >= PATH_MAX)
+            continue;
+        int len = snprintf(path, PATH_MAX, "%.*s/aws", (int)folder.len, (const char *)folder.at);
+        if (len > 0 && len < PATH_MAX && access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool credentials_from_cli(struct credentials *out, const char *profile, const char *why,
+                          int stop_fd, struct error *err)
+{
+    char path[PATH_MAX], remedy[160];
+    bool login = strcmp(why, "login_session") == 0;
+    if (!find_cli(path))
+        return error_set(err, ERROR_CREDENTIAL_SOURCE,
+                         "profile %.60s has %s, which only the AWS CLI resolves, and there is no "
+                         "aws in PATH: install the AWS CLI, version 2, or name another profile",
+                         profile, why);
+    snprintf(out->source, sizeof out->source, "profile %.60s (%s) through the AWS CLI", profile,
+             why);
+    snprintf(remedy, sizeof remedy, "sign in with aws %s --profile %.60s",
+             login ? "login" : "sso login", profile);
+    const char *const argv[] = {
+        path, "configure", "export-credentials", "--profile", profile, "--format", "process", NULL};
+    return run(out, "aws configure export-credentials", argv, remedy, stop_fd, err);
 }

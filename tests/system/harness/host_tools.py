@@ -150,11 +150,14 @@ class FakeEnclaved(FakeService):
 
 
 class FakeMetadata:
-    """EC2 instance metadata, version 2: every GET needs the token of a PUT."""
+    """EC2 instance metadata, version 2: every GET needs the token of a PUT. put_status SILENCE: the
+    request is taken and the answer never arrives, as where the hop limit is too low."""
 
-    def __init__(self, credentials, role="enclave-role", list_status=200):
+    def __init__(self, credentials, role="enclave-role", list_status=200, put_status=200):
         outer = self
         self.credentials, self.role, self.list_status = credentials, role, list_status
+        self.put_status = put_status
+        self.closing = threading.Event()
         self.paths = []
         self.issued = "TOKEN-of-metadata"
 
@@ -171,7 +174,12 @@ class FakeMetadata:
                 self.rfile.read(int(self.headers.get("content-length") or 0))
                 ttl = self.headers.get("x-aws-ec2-metadata-token-ttl-seconds")
                 good = self.path == "/latest/api/token" and ttl is not None
-                self.reply(200 if good else 400, outer.issued if good else "")
+                if outer.put_status is SILENCE:
+                    outer.closing.wait()
+                elif outer.put_status != 200:
+                    self.reply(outer.put_status, "")
+                else:
+                    self.reply(200 if good else 400, outer.issued if good else "")
 
             def do_GET(self):
                 outer.paths.append(f"GET {self.path}")
@@ -193,6 +201,7 @@ class FakeMetadata:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 
