@@ -167,7 +167,7 @@ def test_policy_demands_the_measurement(env, tmp_path):
 
 @pytest.mark.slow
 def test_credentials_are_renewed(env, tmp_path):
-    with Dev(env, "--credential-seconds", "4") as dev:
+    with Dev(env, "--credential-seconds", "10") as dev:
         def expiry():
             return json.loads(ctl("health", "--to", dev.address, "--json",
                                   env=env).stdout)["credentials_expire"]
