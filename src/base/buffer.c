@@ -45,15 +45,21 @@ void buffer_reset(struct buffer *b)
     b->failed = b->full = false;
 }
 
-/* Doubling keeps appending linear; the old memory is wiped, which realloc would not do. */
-static bool grow(struct buffer *b, size_t need)
+/* Doubling keeps appending linear. */
+size_t buffer_cap_after(const struct buffer *b, size_t more)
 {
     size_t first = b->secret ? FIRST_CAP_SECRET : FIRST_CAP;
     size_t cap = b->cap < first ? first : b->cap;
-    while (cap < need)
-        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-    if (cap > b->limit)
-        cap = b->limit;
+    if (more <= b->cap - b->len)
+        return b->cap;
+    while (cap - b->len < more)
+        cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
+    return cap < b->limit ? cap : b->limit;
+}
+
+/* The old memory is wiped, which realloc would not do. */
+static bool grow(struct buffer *b, size_t cap)
+{
     uint8_t *at = b->secret ? secret_alloc(cap) : malloc(cap);
     if (at == NULL)
         return false;
@@ -70,7 +76,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t more)
     if (b->failed)
         return NULL;
     b->full = more > b->limit - b->len;
-    b->failed = b->full || (more > b->cap - b->len && !grow(b, b->len + more));
+    b->failed = b->full || (more > b->cap - b->len && !grow(b, buffer_cap_after(b, more)));
     if (b->failed)
         return NULL;
     static uint8_t nothing[1]; /* room for zero bytes of a buffer that has none yet */

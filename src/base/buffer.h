@@ -35,6 +35,8 @@ void buffer_reset(struct buffer *b);
  * buffer_commit then counts the n bytes that were written there, at most as many as asked for.
  */
 MUST_USE uint8_t *buffer_reserve(struct buffer *b, size_t more);
+/* What cap would be after buffer_reserve(b, more), where that is within the limit. */
+size_t buffer_cap_after(const struct buffer *b, size_t more);
 void buffer_commit(struct buffer *b, size_t n);
 
 /* Each appends; once failed is set, none does anything. buffer_text takes no wire data. */

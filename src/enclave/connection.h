@@ -24,7 +24,7 @@
     X(LINGER)       /* it took the error and has yet to close */             \
     X(CLOSED)       /* freed at the end of the round */
 
-#define CONNECTION_EVENTS(X) X(READABLE) X(WRITABLE) X(HANGUP) X(ANSWER) X(TIMEOUT)
+#define CONNECTION_EVENTS(X) X(READABLE) X(WRITABLE) X(HANGUP) X(ANSWER) X(TIMEOUT) X(DISPLACED)
 
 /* Why a connection ends: its name in health, and the error that is sent first. */
 #define END_REASONS(X)                                              \
@@ -36,6 +36,7 @@
     X(BUSY, "busy", ERROR_BUSY)                                     \
     X(MEMORY, "out_of_memory", ERROR_MEMORY)                        \
     X(IDLE, "idle", ERROR_NONE)                                     \
+    X(DISPLACED, "displaced", ERROR_NONE)                           \
     X(SLOW_READER, "slow_reader", ERROR_NONE)                       \
     X(NO_ROOM, "no_room", ERROR_NONE)                               \
     X(STOPPED, "stopped", ERROR_NONE)                               \
@@ -72,7 +73,7 @@ struct connection {
     size_t out_sent;
     struct job *job;  /* under way on another thread, which owns it; NULL: none */
     size_t job_bytes; /* of the request that the job holds */
-    size_t accounted; /* bytes of in, out and the job's request in the sum over all connections */
+    size_t accounted; /* what it counts for in the sum over all connections (room.h) */
 };
 
 struct connection_list {

@@ -13,10 +13,11 @@
 #include "enclave/hardening.h"
 #include "enclave/platform.h"
 #include "enclave/request.h"
+#include "enclave/room.h"
 #include "enclave/server.h"
 #include "enclave/session.h"
 
-#define BACKLOG 1024
+#define BACKLOG 1024 /* connections that wait to be accepted; fewer where memory is short */
 
 enum exit_code {
     EXIT_OK = 0,
@@ -132,7 +133,9 @@ static bool open_ports(struct daemon *d, struct error *err)
     job_queue_init(&d->done, d->ports.done_fd);
     d->ports.done = &d->done;
     d->ports.peer_cid = d->platform->peer_cid;
-    return address_listen(&d->config.listen, BACKLOG, &d->ports.listener, err);
+    int64_t waiting = 1 + room_connections(room_memory()) / 4;
+    return address_listen(&d->config.listen, waiting < BACKLOG ? (int)waiting : BACKLOG,
+                          &d->ports.listener, err);
 }
 
 static bool start_service(struct daemon *d, struct error *err)

@@ -21,7 +21,7 @@ struct job {
     bool failed;                   /* the answer is an error; for the counts */
 };
 
-/* The limits are those of the buffers that request and answer change places with. */
+/* Limits of the two buffers; answer changes places with a buffer of its limit. */
 MUST_USE struct job *job_new(struct connection *connection, size_t request_limit,
                              size_t answer_limit);
 /* Wipes and frees; may be NULL. */

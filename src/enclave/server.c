@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enclave/request.h"
+#include "enclave/room.h"
 #include "enclave/session.h"
 #include "enclave/traffic.h"
 
@@ -27,7 +28,8 @@
 struct server {
     struct traffic traffic;
     struct server_ports ports;
-    int64_t connections_max; /* limits->connections, or less where descriptors are few */
+    int64_t
+        connections_max; /* limits->connections, or less where memory or descriptors are short */
     int64_t accept_again_ms; /* INT64_MAX: the listener is watched, or closed */
     int64_t drain_until_ms;  /* INT64_MAX: not stopping */
 };
@@ -54,7 +56,8 @@ static void take_client(struct server *s, int fd, const struct sockaddr_storage 
     if (is_refused_peer(s, peer)) {
         close(fd);
         traffic_count(&s->traffic, END_PEER);
-    } else if ((int64_t)atomic_load(&s->traffic.service->connections) < s->connections_max) {
+    } else if ((int64_t)atomic_load(&s->traffic.service->connections) < s->connections_max ||
+               traffic_displace(&s->traffic)) {
         traffic_admit(&s->traffic, fd);
     } else {
         traffic_refuse(&s->traffic, fd);
@@ -196,17 +199,24 @@ static bool add_port(struct server *s, int *fd)
     return epoll_ctl(s->traffic.epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
 }
 
-/* Clients cannot have the descriptors that the way to KMS needs. */
+/* Clients cannot have the memory that the service needs, nor the descriptors for its way to KMS. */
 static int64_t most_connections(const struct limits *limits)
 {
+    int64_t most = limits->connections, by_memory = room_connections(room_memory());
     struct rlimit files;
+    if (by_memory < most) {
+        log_info("limits.connections is %lld, but the memory of %llu MiB has room for %lld",
+                 (long long)most, (unsigned long long)room_memory() >> 20, (long long)by_memory);
+        most = by_memory;
+    }
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
-        files.rlim_cur >= (rlim_t)limits->connections + OWN_DESCRIPTORS)
-        return limits->connections;
-    int64_t most = files.rlim_cur > OWN_DESCRIPTORS ? (int64_t)files.rlim_cur - OWN_DESCRIPTORS : 1;
+        files.rlim_cur >= (rlim_t)most + OWN_DESCRIPTORS)
+        return most;
+    int64_t by_files =
+        files.rlim_cur > OWN_DESCRIPTORS ? (int64_t)files.rlim_cur - OWN_DESCRIPTORS : 1;
     log_warning("limits.connections is %lld, but RLIMIT_NOFILE leaves room for %lld",
-                (long long)limits->connections, (long long)most);
-    return most;
+                (long long)most, (long long)by_files);
+    return by_files;
 }
 
 static bool open_server(struct server *s, struct service *service, struct error *err)

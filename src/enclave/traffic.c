@@ -11,10 +11,11 @@
 #include "base/secret.h"
 #include "enclave/answer.h"
 #include "enclave/request.h"
+#include "enclave/room.h"
 #include "enclave/session.h"
 #include "net/frame.h"
 
-/* --- what is kept and counted ---------------------------------------------------------------- */
+/* --- what is counted ---------------------------------------------------------------- */
 
 static void count_error(struct traffic *t)
 {
@@ -24,20 +25,6 @@ static void count_error(struct traffic *t)
 void traffic_count(struct traffic *t, enum end_reason why)
 {
     atomic_fetch_add_explicit(&t->service->ended[why], 1, memory_order_relaxed);
-}
-
-static void account(struct traffic *t, struct connection *c)
-{
-    size_t holds = c->in.cap + c->out.cap + c->job_bytes;
-    t->buffered = t->buffered - c->accounted + holds;
-    c->accounted = holds;
-}
-
-/* Whether c may hold more bytes without the sum over all connections passing its limit. */
-static bool may_hold(const struct traffic *t, const struct connection *c, size_t more)
-{
-    size_t room = c->in.cap - c->in.len;
-    return more <= room || t->buffered + c->in.cap + more <= t->limits->buffered_bytes;
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -68,6 +55,15 @@ static enum state end_with(struct traffic *t, struct connection *c, enum end_rea
     c->end = why;
     buffer_clear(&c->in);
     return c->job == NULL ? say_end(t, c) : STATE_JOB_LAST;
+}
+
+/* Throws away what has arrived; returns what recv did. */
+static ssize_t discard(struct traffic *t, int fd)
+{
+    ssize_t n = recv(fd, t->inbox, TRAFFIC_READ_SIZE, MSG_DONTWAIT);
+    if (n > 0)
+        wipe(t->inbox, (size_t)n);
+    return n;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -134,12 +130,10 @@ static enum state settle(struct traffic *t, struct connection *c, enum state nex
     next = flush(t, c, next);
     if (is_given_up(next))
         return next;
-    account(t, c);
+    room_account(t, c);
     if (c->out.len > 0)
         /* It may be kept if there is room for it, or if all that is kept is this. */
-        return t->buffered > t->limits->buffered_bytes && t->buffered > c->accounted
-                   ? give_up(c, END_NO_ROOM)
-                   : next;
+        return room_for(t, c, 0) || t->buffered == c->accounted ? next : give_up(c, END_NO_ROOM);
     if (next == STATE_SENDING_LAST)
         return c->end == END_TRUNCATED ? STATE_CLOSED : STATE_LINGER;
     if (next == STATE_IDLE && c->in.len > 0)
@@ -168,7 +162,7 @@ static bool is_all(const struct connection *c, struct bytes frame)
 /* A job for another thread; the frame is moved if the connection holds just it, else copied. */
 static struct job *make_job(struct connection *c, struct bytes frame)
 {
-    struct job *job = job_new(c, c->in.limit, c->out.limit);
+    struct job *job = job_new(c, frame.len, c->out.limit);
     if (job == NULL)
         return NULL;
     if (is_all(c, frame))
@@ -184,7 +178,7 @@ static struct job *make_job(struct connection *c, struct bytes frame)
 static enum state serve_elsewhere(struct traffic *t, struct connection *c, struct bytes frame,
                                   bool worker)
 {
-    if (!is_all(c, frame) && t->buffered + frame.len > t->limits->buffered_bytes)
+    if (!is_all(c, frame) && !room_for(t, c, frame.len))
         return end_with(t, c, END_BUSY);
     struct job *job = make_job(c, frame);
     if (job == NULL) {
@@ -258,13 +252,20 @@ static enum state nothing_read(struct traffic *t, struct connection *c, ssize_t 
     return c->in.len > 0 ? settle(t, c, end_with(t, c, END_TRUNCATED)) : give_up(c, END_CLOSED);
 }
 
+/* The length of the frame that begins so, or of its header while that is not complete. */
+static size_t whole_frame(struct bytes begun)
+{
+    size_t len = begun.len < FRAME_HEADER_SIZE ? 0 : be32_load(begun.at);
+    return FRAME_HEADER_SIZE + len;
+}
+
 /* Keeps what arrived after the frames that were served. */
 static enum state keep_rest(struct traffic *t, struct connection *c, struct bytes rest,
                             enum state next)
 {
     if (rest.len == 0 || next == STATE_SENDING_LAST || is_given_up(next))
         return next;
-    if (!may_hold(t, c, rest.len))
+    if (!room_for_input(t, c, rest.len, whole_frame(rest)))
         return end_with(t, c, END_BUSY);
     buffer_append(&c->in, rest);
     return c->in.failed ? end_with(t, c, END_MEMORY) : next;
@@ -287,12 +288,11 @@ static enum state receive_first(struct traffic *t, struct connection *c)
 /* The rest of a frame that has begun: read to its end and no further. */
 static enum state receive_rest(struct traffic *t, struct connection *c)
 {
-    size_t want = FRAME_HEADER_SIZE - c->in.len;
-    if (c->in.len >= FRAME_HEADER_SIZE)
-        want = FRAME_HEADER_SIZE + be32_load(c->in.at) - c->in.len;
+    size_t whole = whole_frame(buffer_bytes(&c->in));
+    size_t want = whole - c->in.len;
     if (want > TRAFFIC_READ_SIZE)
         want = TRAFFIC_READ_SIZE;
-    if (!may_hold(t, c, want))
+    if (!room_for_input(t, c, want, whole))
         return settle(t, c, end_with(t, c, END_BUSY));
     uint8_t *at = buffer_reserve(&c->in, want);
     if (at == NULL)
@@ -332,7 +332,7 @@ static bool take_answer(struct traffic *t, struct connection *c)
     else
         swap(&c->out, &job->answer);
     job_free(job);
-    account(t, c);
+    room_account(t, c);
     return made && !c->out.failed && c->state != STATE_JOB_ALONE;
 }
 
@@ -351,9 +351,7 @@ static enum state end_last_job(struct traffic *t, struct connection *c)
 /* Closing with unread bytes would reset the connection, and the error that was sent with it. */
 static enum state drop_input(struct traffic *t, struct connection *c)
 {
-    ssize_t n = recv(c->fd, t->inbox, TRAFFIC_READ_SIZE, 0);
-    if (n > 0)
-        wipe(t->inbox, (size_t)n);
+    ssize_t n = discard(t, c->fd);
     return n > 0 || (n < 0 && is_passing(errno)) ? STATE_LINGER : STATE_CLOSED;
 }
 
@@ -386,12 +384,15 @@ static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
                                     TO_SERVING | TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_IDLE][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_IDLE][EVENT_TIMEOUT] = {end_silently, END_IDLE, TO(CLOSED)},
+    [STATE_IDLE][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
     [STATE_FRAME][EVENT_READABLE] = {receive_rest, END_NONE, TO_SERVING},
     [STATE_FRAME][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_FRAME][EVENT_TIMEOUT] = {end_frame, END_TIMEOUT, TO_END},
+    [STATE_FRAME][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
     [STATE_SENDING][EVENT_WRITABLE] = {send_then_serve, END_NONE, TO_SERVING | TO(JOB_ALONE)},
     [STATE_SENDING][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_SENDING][EVENT_TIMEOUT] = {end_silently, END_SLOW_READER, TO(CLOSED)},
+    [STATE_SENDING][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
     [STATE_JOB][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB) | TO(JOB_ALONE)},
     [STATE_JOB][EVENT_HANGUP] = {end_silently, END_RESET, TO(JOB_ALONE)},
     [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_SERVING | TO(JOB_ALONE)},
@@ -402,9 +403,11 @@ static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
     [STATE_SENDING_LAST][EVENT_WRITABLE] = {send_more, END_NONE, TO_END},
     [STATE_SENDING_LAST][EVENT_HANGUP] = {end_silently, END_NONE, TO(CLOSED)},
     [STATE_SENDING_LAST][EVENT_TIMEOUT] = {end_silently, END_NONE, TO(CLOSED)},
+    [STATE_SENDING_LAST][EVENT_DISPLACED] = {end_silently, END_NONE, TO(CLOSED)},
     [STATE_LINGER][EVENT_READABLE] = {drop_input, END_NONE, TO(LINGER) | TO(CLOSED)},
     [STATE_LINGER][EVENT_HANGUP] = {drop_input, END_NONE, TO(LINGER) | TO(CLOSED)},
     [STATE_LINGER][EVENT_TIMEOUT] = {end_silently, END_NONE, TO(CLOSED)},
+    [STATE_LINGER][EVENT_DISPLACED] = {end_silently, END_NONE, TO(CLOSED)},
 };
 
 /* Watches for what c can go on with: room for what is to be sent, nothing while a job is under way,
@@ -425,9 +428,11 @@ static void leave(struct traffic *t, struct connection *c, enum state next)
     (void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     buffer_clear(&c->in);
     buffer_clear(&c->out);
-    account(t, c);
+    room_account(t, c);
     if (next != STATE_CLOSED)
         return;
+    /* A vsock socket lives on for 8 s if the client leaves answers unread, with its input. */
+    (void)discard(t, c->fd);
     close(c->fd);
     c->fd = -1;
     traffic_count(t, c->end);
@@ -527,11 +532,27 @@ void traffic_admit(struct traffic *t, int fd)
     }
     c->fd = fd;
     c->events = EPOLLIN;
-    /* A frame's beginning and what one read may bring after it. */
-    buffer_init_secret(&c->in, t->limits->frame_bytes + FRAME_HEADER_SIZE + TRAFFIC_READ_SIZE);
+    buffer_init_secret(&c->in, 0); /* room_for_input sets its limit */
     buffer_init(&c->out, t->limits->frame_bytes + ANSWER_SLACK + 2 * TRAFFIC_READ_SIZE);
     atomic_fetch_add_explicit(&t->service->connections, 1, memory_order_relaxed);
     join(t, c, STATE_IDLE);
+}
+
+bool traffic_displace(struct traffic *t)
+{
+    struct connection *oldest = NULL;
+    int64_t since = t->now_ms;
+    for (size_t state = 0; state < STATE_CLOSED; state++) {
+        struct connection *first = TAILQ_FIRST(&t->lists[state].connections);
+        if (first == NULL || transitions[state][EVENT_DISPLACED].act == NULL ||
+            first->until_ms - t->lists[state].limit_ms >= since)
+            continue;
+        since = first->until_ms - t->lists[state].limit_ms;
+        oldest = first;
+    }
+    if (oldest != NULL)
+        traffic_on_event(t, oldest, EVENT_DISPLACED);
+    return oldest != NULL;
 }
 
 void traffic_refuse(struct traffic *t, int fd)
@@ -542,9 +563,7 @@ void traffic_refuse(struct traffic *t, int fd)
     buffer_reset(&t->outbox);
     /* What has arrived is taken first: bytes left unread would reset the answer away. */
     shutdown(fd, SHUT_WR);
-    ssize_t n = recv(fd, t->inbox, TRAFFIC_READ_SIZE, MSG_DONTWAIT);
-    if (n > 0)
-        wipe(t->inbox, (size_t)n);
+    (void)discard(t, fd);
     close(fd);
     traffic_count(t, END_TOO_MANY);
 }

@@ -24,7 +24,7 @@ struct traffic {
     struct buffer outbox; /* answers of the connection that an event is for */
 
     struct connection_list lists[STATE_COUNT];
-    size_t buffered; /* sum of what connections hold */
+    size_t buffered; /* sum of what connections hold beyond what is their own (room.h) */
     int64_t now_ms;
     bool stopping; /* close what has nothing under way */
     bool progress; /* in this event a frame was served: the state's time begins anew */
@@ -38,6 +38,9 @@ void traffic_clear(struct traffic *t);
 
 /* Takes over fd, which was just accepted; refuses it if memory is short. */
 void traffic_admit(struct traffic *t, int fd);
+/* Ends the connection in which nothing has happened for longest, so that another has its place.
+ * False if there is none that may end: all have jobs, or have just come. */
+MUST_USE bool traffic_displace(struct traffic *t);
 /* Refuses fd, which was just accepted, with an error, and closes it. */
 void traffic_refuse(struct traffic *t, int fd);
 /* Counts a connection that has ended. */

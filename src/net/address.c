@@ -37,6 +37,15 @@ static bool take_cid(const char **text, uint32_t *cid)
     return take_number(text, ':', cid);
 }
 
+/* Connections that are accepted inherit it from the listening socket. */
+static bool bound_unread(const struct address *address, int fd, bool to_listen)
+{
+    const uint64_t size = ADDRESS_UNREAD_BYTES;
+    (void)address;
+    return !to_listen ||
+           setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof size) == 0;
+}
+
 bool address_parse(struct address *out, const char *text, struct error *err)
 {
     struct sockaddr_vm vm = {.svm_family = AF_VSOCK};
@@ -51,6 +60,7 @@ bool address_parse(struct address *out, const char *text, struct error *err)
     memset(out, 0, sizeof *out);
     memcpy(&out->storage, &vm, sizeof vm);
     out->len = sizeof vm;
+    out->prepare = bound_unread;
     snprintf(out->text, sizeof out->text, "%s", text);
     return true;
 }

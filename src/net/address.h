@@ -14,6 +14,13 @@
 
 #define ADDRESS_TEXT_MAX 280
 
+/*
+ * What a vsock connection that was accepted may hold unread in this kernel, bytes, which no limit
+ * of a process counts; Linux's default is 256 KiB. Linux 6.12 keeps no more unread answers than
+ * this for the peer either (virtio_transport_tx_buf_size).
+ */
+#define ADDRESS_UNREAD_BYTES (32u << 10)
+
 struct address {
     struct sockaddr_storage storage;
     socklen_t len;

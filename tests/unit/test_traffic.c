@@ -27,7 +27,8 @@ static void take_session_job(struct session *session, struct job *job);
 #define ALL_SEND   400000       /* … all requests of a test */
 #define SOME       (120u << 10) /* of payload; twice that is sent at the end of the event */
 #define LARGE      (129u << 10) /* of payload; twice that is sent at once */
-#define TIGHT      1000         /* limit of what is held, bytes */
+#define TIGHT      1000         /* limit of what all hold beyond their own, bytes */
+#define MUCH       (ROOM_OWN_BYTES + 2 * TIGHT)
 
 #define SMALL_A   "{\"mode\":\"A\",\"payload\":\"x\"}"
 #define SMALL_LEN (sizeof SMALL_A - 1)
@@ -163,6 +164,16 @@ static void put_partial(struct buffer *out, size_t len, size_t sent)
         buffer_byte(out, ' ');
 }
 
+static void put_padded(struct buffer *out, struct bytes content, size_t len)
+{
+    BUFFER_AUTO text;
+    buffer_init(&text, FRAME_MAX);
+    buffer_append(&text, content);
+    while (text.len < len)
+        buffer_byte(&text, ' ');
+    put_frame(out, buffer_bytes(&text));
+}
+
 /* Fills what the socket holds for the client, so that it takes nothing more. */
 static void stuff(struct world *w)
 {
@@ -179,7 +190,7 @@ static void hold_memory(struct world *w)
     BUFFER_AUTO begun;
     buffer_init(&begun, FRAME_MAX);
     w->other = connect_one(w, &other);
-    put_partial(&begun, FRAME_MAX, 10000);
+    put_partial(&begun, FRAME_MAX, MUCH);
     assert_int_equal(write(w->other, begun.at, begun.len), begun.len);
     traffic_on_event(&w->t, other, EVENT_READABLE);
     assert_int_equal(other->state, STATE_FRAME);
@@ -245,8 +256,11 @@ static void step(struct world *w, char what)
     case 'y': /* the first byte of a length beyond the limit */
         buffer_append(out, bytes_of(all, 1));
         break;
+    case 'C': /* one for the session that is more than TIGHT */
+        put_padded(out, bytes_text(CONFIGURE), MUCH);
+        break;
     case 'r': /* a frame's beginning that is more than TIGHT */
-        put_partial(out, 100000, 2 * TIGHT);
+        put_partial(out, 100000, MUCH);
         break;
     case 'T': /* little memory may be held … */
         w->config.limits.buffered_bytes = TIGHT;
@@ -385,17 +399,20 @@ static const struct row rows[] = {
     ROW("", IDLE, "sc", READABLE, JOB, NONE, "part "),
     ROW("", IDLE, "Tacr", READABLE, JOB_LAST, BUSY, "ok "),
     ROW("", IDLE, "Kac", READABLE, JOB_ALONE, RESET, ""),
-    ROW("", IDLE, "OTsc", READABLE, CLOSED, BUSY, "part end "),
+    ROW("", IDLE, "OTsC", READABLE, CLOSED, BUSY, "part end "),
+    ROW("", IDLE, "OTSa", READABLE, SENDING, NONE, ""),
+    ROW("", IDLE, "OTc", READABLE, JOB, NONE, ""),
     ROW("", IDLE, "sx", READABLE, SENDING_LAST, TOO_LARGE, "part "),
     ROW("", IDLE, "ax", READABLE, LINGER, TOO_LARGE, "ok frame_too_large end "),
     ROW("", IDLE, "Tr", READABLE, LINGER, BUSY, "busy end "),
-    ROW("", IDLE, "OTc", READABLE, LINGER, BUSY, "busy end "),
-    ROW("", IDLE, "OTSa", READABLE, CLOSED, NO_ROOM, "end "),
+    ROW("", IDLE, "OTC", READABLE, LINGER, BUSY, "busy end "),
+    ROW("", IDLE, "OTSs", READABLE, CLOSED, NO_ROOM, "end "),
     ROW("", IDLE, "X", READABLE, CLOSED, CLOSED, ""),
     ROW("", IDLE, "H", READABLE, CLOSED, CLOSED, "end "),
     ROW("", IDLE, "aX", READABLE, CLOSED, RESET, ""),
     ROW("", IDLE, "", HANGUP, CLOSED, RESET, "end "),
     ROW("", IDLE, "", TIMEOUT, CLOSED, IDLE, "end "),
+    ROW("", IDLE, "", DISPLACED, CLOSED, DISPLACED, "end "),
 
     ROW("p!", FRAME, "q", READABLE, IDLE, NONE, "ok "),
     ROW("p!", FRAME, "qa", READABLE, IDLE, NONE, "ok "),
@@ -413,6 +430,7 @@ static const struct row rows[] = {
     ROW("p!", FRAME, "", TIMEOUT, LINGER, TIMEOUT, "timeout end "),
     ROW("p!", FRAME, "S", TIMEOUT, SENDING_LAST, TIMEOUT, ""),
     ROW("p!", FRAME, "X", TIMEOUT, CLOSED, TIMEOUT, ""),
+    ROW("p!", FRAME, "", DISPLACED, CLOSED, DISPLACED, "end "),
 
     ROW("l!", SENDING, "W", WRITABLE, IDLE, NONE, "ok "),
     ROW("la!", SENDING, "W", WRITABLE, IDLE, NONE, "ok ok "),
@@ -428,6 +446,7 @@ static const struct row rows[] = {
     ROW("Ol!", SENDING, "T", WRITABLE, CLOSED, NO_ROOM, "part end "),
     ROW("l!", SENDING, "", HANGUP, CLOSED, RESET, "part end "),
     ROW("l!", SENDING, "", TIMEOUT, CLOSED, SLOW_READER, "part end "),
+    ROW("l!", SENDING, "", DISPLACED, CLOSED, DISPLACED, "part end "),
 
     ROW("sc!", JOB, "W", WRITABLE, JOB, NONE, "ok "),
     ROW("sc!", JOB, "", WRITABLE, JOB, NONE, "part "),
@@ -468,6 +487,7 @@ static const struct row rows[] = {
     ROW("Sx!", SENDING_LAST, "X", WRITABLE, CLOSED, TOO_LARGE, ""),
     ROW("Sx!", SENDING_LAST, "", HANGUP, CLOSED, TOO_LARGE, "end "),
     ROW("Sx!", SENDING_LAST, "", TIMEOUT, CLOSED, TOO_LARGE, "end "),
+    ROW("Sx!", SENDING_LAST, "", DISPLACED, CLOSED, TOO_LARGE, "end "),
 
     ROW("x!", LINGER, "", READABLE, LINGER, TOO_LARGE, "frame_too_large end "),
     ROW("x!", LINGER, "aaa", READABLE, LINGER, TOO_LARGE, "frame_too_large end "),
@@ -475,6 +495,7 @@ static const struct row rows[] = {
     ROW("x!", LINGER, "", HANGUP, LINGER, TOO_LARGE, "frame_too_large end "),
     ROW("x!", LINGER, "X", HANGUP, CLOSED, TOO_LARGE, ""),
     ROW("x!", LINGER, "", TIMEOUT, CLOSED, TOO_LARGE, "frame_too_large end "),
+    ROW("x!", LINGER, "", DISPLACED, CLOSED, TOO_LARGE, "frame_too_large end "),
 };
 
 static void check_row(const struct row *row)
@@ -639,6 +660,123 @@ static void requests_go_to_the_thread_that_serves_them(void **state)
     close_world(&w);
 }
 
+/* Another holds more than all may; a request of each size arrives in two segments, cut anywhere. */
+static void a_small_request_always_finds_room(void **state)
+{
+    static const size_t sizes[] = {SMALL_LEN, 100, 4091, 4093, 8188, 8189, ROOM_OWN_BYTES - 4};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        const size_t cuts[] = {1, 3, 4, 5, sizes[i] / 2, sizes[i] + 3};
+        for (size_t j = 0; j < ARRAY_LEN(cuts); j++) {
+            struct world w;
+            char sent[256];
+            BUFFER_AUTO frame;
+            open_world(&w);
+            run(&w, "OT");
+            buffer_init(&frame, FRAME_MAX);
+            put_padded(&frame, bytes_text(SMALL_A), sizes[i]);
+            assert_true(w.t.buffered > TIGHT);
+            buffer_append(&w.waiting, bytes_of(frame.at, cuts[j]));
+            run(&w, "!");
+            assert_int_equal(w.c->state, STATE_FRAME);
+            buffer_append(&w.waiting, bytes_from(buffer_bytes(&frame), cuts[j]));
+            for (int reads = 0; reads < 2 && w.c->state == STATE_FRAME; reads++)
+                run(&w, "!"); /* the rest of a header comes alone */
+            take_all(&w, sent, sizeof sent);
+            assert_string_equal(sent, "ok ");
+            assert_int_equal(w.c->state, STATE_IDLE);
+            close_world(&w);
+        }
+    }
+}
+
+/* Sends a frame of len bytes in pieces, and lets the server read after each. */
+static void send_in_pieces(struct world *w, size_t len)
+{
+    size_t left = len;
+    put_partial(&w->waiting, len, 0);
+    for (size_t piece; left > 0; left -= piece) {
+        piece = left < 50000 ? left : 50000;
+        for (size_t i = 0; i < piece; i++)
+            buffer_byte(&w->waiting, ' ');
+        run(w, "!!");
+    }
+}
+
+/* Where nobody else holds anything, the limit of all is no narrower than that of one frame. */
+static void an_idle_server_takes_each_frame_within_its_limit(void **state)
+{
+    (void)state;
+    for (size_t times = 1; times <= 2; times++)
+        for (size_t len = FRAME_MAX / 4; len <= FRAME_MAX; len += FRAME_MAX / 64) {
+            for (size_t less = 0; less <= 3; less++) {
+                struct world w;
+                open_world(&w);
+                w.config.limits.buffered_bytes = times * FRAME_MAX;
+                send_in_pieces(&w, len - less);
+                if (len - less + FRAME_HEADER_SIZE <= TRAFFIC_READ_SIZE) {
+                    assert_int_equal(w.c->state, STATE_IDLE);
+                } else {
+                    assert_int_equal(w.c->state, STATE_JOB);
+                    assert_int_equal(w.c->job_bytes, FRAME_HEADER_SIZE + len - less);
+                    fire(&w, EVENT_ANSWER);
+                    assert_int_equal(w.c->state, STATE_IDLE);
+                }
+                close_world(&w);
+            }
+        }
+}
+
+static void connections_are_as_many_as_memory_allows(void **state)
+{
+    const uint64_t each = ROOM_PART * ROOM_CONNECTION_BYTES;
+    (void)state;
+    assert_int_equal(room_connections(0), 1);
+    assert_int_equal(room_connections(2 * each - 1), 1);
+    assert_int_equal(room_connections(2 * each), 2);
+    assert_true(room_connections(53u << 20) < room_connections(245u << 20));
+    assert_true(room_connections(UINT64_MAX) > 100000);
+    assert_true(room_memory() >= 16u << 20);
+}
+
+static void the_connection_that_waits_longest_is_displaced(void **state)
+{
+    struct world w;
+    struct connection *other;
+    (void)state;
+    open_world(&w);
+    w.other = connect_one(&w, &other);
+    assert_false(traffic_displace(&w.t)); /* both have just come */
+    w.t.now_ms += 10;
+    run(&w, "a!");
+    w.t.now_ms += 10;
+    assert_true(traffic_displace(&w.t));
+    assert_int_equal(other->state, STATE_CLOSED);
+    run(&w, "p!"); /* a frame has begun … */
+    close(w.other);
+    w.other = connect_one(&w, &other);
+    w.t.now_ms += 10;
+    traffic_on_event(&w.t, other, EVENT_READABLE);
+    assert_int_equal(other->state, STATE_IDLE);
+    assert_true(traffic_displace(&w.t)); /* … and waits for its end */
+    assert_int_equal(w.c->state, STATE_CLOSED);
+    assert_int_equal(w.service.ended[END_DISPLACED], 2);
+    assert_int_equal(w.service.connections, 1);
+    close_world(&w);
+}
+
+static void a_job_is_not_displaced(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "c!");
+    w.t.now_ms += 10;
+    assert_false(traffic_displace(&w.t));
+    assert_int_equal(w.c->state, STATE_JOB);
+    close_world(&w);
+}
+
 static void errors_and_ends_are_counted(void **state)
 {
     struct world w;
@@ -697,6 +835,11 @@ int main(void)
         cmocka_unit_test(each_state_has_its_time_limit),
         cmocka_unit_test(only_a_frame_that_was_served_extends_a_time),
         cmocka_unit_test(requests_go_to_the_thread_that_serves_them),
+        cmocka_unit_test(a_small_request_always_finds_room),
+        cmocka_unit_test(an_idle_server_takes_each_frame_within_its_limit),
+        cmocka_unit_test(connections_are_as_many_as_memory_allows),
+        cmocka_unit_test(the_connection_that_waits_longest_is_displaced),
+        cmocka_unit_test(a_job_is_not_displaced),
         cmocka_unit_test(errors_and_ends_are_counted),
         cmocka_unit_test(what_is_open_at_the_end_is_cut_off),
         cmocka_unit_test(each_reason_has_a_name_of_its_own),

@@ -83,10 +83,10 @@ class Process:
         return self.process.returncode
 
 
-def dev(programs, folder, *options):
-    """enclavectl dev in a virtual machine, its world in folder."""
+def dev(programs, folder, *options, memory=64):
+    """enclavectl dev in a virtual machine of so many MiB, its world in folder."""
     return Process(programs, folder.parent / f"{folder.name}.log", programs.ctl, "dev", "--kernel",
-                   KERNEL, "--state", folder, "--memory", 64, *options)
+                   KERNEL, "--state", folder, "--memory", memory, *options)
 
 
 def vm(programs, image, folder, *options):
