@@ -382,14 +382,14 @@ def test_json(path):
     json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("name, memory, debug", [("run-enclave.json", 64, False),
-                                                 ("run-enclave-debug.json", 1024, True)])
-def test_what_nitro_cli_reads(name, memory, debug):
+@pytest.mark.parametrize("name, debug", [("run-enclave.json", False), ("run-enclave-debug.json", True)])
+def test_what_nitro_cli_reads(name, debug):
     config = json.loads((DEPLOY / "etc/enclaved" / name).read_text())
     # the members of its RunEnclavesArgs; it refuses others
     assert set(config) <= {"enclave_name", "enclave_cid", "eif_path", "memory_mib", "cpu_ids",
                            "debug_mode", "attach_console", "cpu_count"}
-    assert config["memory_mib"] == memory and config["debug_mode"] is debug
+    # what the allocator sets aside is enough for it
+    assert config["memory_mib"] == 64 and config["debug_mode"] is debug
     assert config["cpu_count"] == 2 and config["enclave_cid"] > 3
     env_file = (DEPLOY / "etc/enclaved/host.env").read_text()
     assert f"ENCLAVE_CID={config['enclave_cid']}\n" in env_file
@@ -544,7 +544,8 @@ def test_what_was_not_run_is_marked():
     sections = re.split(r"^## ", (ROOT / "docs/deploying.md").read_text(), flags=re.M)[1:]
     for section in sections:
         title, body = section.split("\n", 1)
-        blocks = "\n".join(line for line in body.splitlines() if line.startswith("    "))
+        blocks = "\n".join(line.partition(" #")[0] for line in body.splitlines()
+                           if line.startswith("    ") and "sudo apt-get" not in line)
         if re.search(r"\b(aws|docker|sudo|systemctl) ", blocks):
             assert "¹" in section, title
 
