@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/eif_build.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
+#include "image/eif_cmdline.h"
 #include "image/eif_writer.h"
 #include "image/ramdisk.h"
 
 #define MODULE_NAME_MAX 100
-
-static bool check_cmdline(struct bytes cmdline, struct error *err)
-{
-    if (cmdline.len == 0 || cmdline.len > EIF_CMDLINE_MAX)
-        return error_set(err, ERROR_USAGE,
-                         "the kernel's command line has %zu bytes; it must have 1 to %d",
-                         cmdline.len, EIF_CMDLINE_MAX);
-    for (size_t i = 0; i < cmdline.len; i++)
-        if (cmdline.at[i] < 0x20 || cmdline.at[i] > 0x7e)
-            return error_set(err, ERROR_USAGE,
-                             "byte %zu of the kernel's command line is not printable ASCII", i);
-    return true;
-}
 
 static bool put_kernel(struct eif_writer *writer, const struct eif_plan *plan, struct error *err)
 {
@@ -186,7 +173,7 @@ bool eif_build(const struct eif_plan *plan, struct eif_measurements *out, struct
 {
     struct eif_writer writer;
     uint16_t flags = plan->machine == MACHINE_AARCH64 ? EIF_FLAG_ARM64 : 0;
-    if (!check_cmdline(plan->cmdline, err))
+    if (!eif_cmdline_check(plan->cmdline, ERROR_USAGE, err))
         return false;
     bool good = eif_writer_open(&writer, plan->output, flags, err) &&
                 put_kernel(&writer, plan, err) &&

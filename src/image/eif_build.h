@@ -10,8 +10,7 @@
 #include "image/eif_file.h"
 #include "image/kernel.h"
 
-#define EIF_CMDLINE_MAX  2047 /* bytes: the kernel's COMMAND_LINE_SIZE without the terminator */
-#define EIF_MODULES_MAX  99   /* two digits in their names give the order */
+#define EIF_MODULES_MAX  99 /* two digits in their names give the order */
 #define EIF_OWN_RAMDISKS 2
 /* Other ramdisks: as many as the header's table has room for, with one place for a signature. */
 #define EIF_RAMDISKS_MAX (EIF_SECTIONS_MAX - 3 - EIF_OWN_RAMDISKS - 1)

@@ -2,6 +2,7 @@
 /* Everything that can be wrong with an image, reported one by one. */
 #include <inttypes.h>
 
+#include "image/eif_cmdline.h"
 #include "image/eif_internal.h"
 #include "image/eif_metadata.h"
 #include "image/eif_sign.h"
@@ -77,8 +78,7 @@ static void check_sections(const struct eif_file *file, struct findings *finding
         else if (place < highest)
             findings_add(findings,
                          "section %zu (%s) is out of order; the order is kernel, cmdline, "
-                         "metadata, ramdisks, "
-                         "signature",
+                         "metadata, ramdisks, signature",
                          i, eif_type_name(section->type));
         if (place > highest)
             highest = place;
@@ -102,27 +102,19 @@ static bool check_crc(const struct eif_file *file, struct findings *findings, st
     return true;
 }
 
-/* After a zero byte the kernel does not read what is nevertheless measured. */
-static bool find_nul(void *context, struct bytes piece, struct error *err)
-{
-    (void)err;
-    *(bool *)context |= memchr(piece.at, '\0', piece.len) != NULL;
-    return true;
-}
-
 static bool check_cmdline(const struct eif_file *file, size_t i, struct findings *findings,
                           struct error *err)
 {
-    bool has_nul = false;
-    const struct eif_section *section = &file->sections[i];
-    if (!eif_stream(file, section->offset, section->size, find_nul, &has_nul, err))
+    struct error why = {0};
+    BUFFER_AUTO cmdline;
+    buffer_init(&cmdline, EIF_CMDLINE_MAX);
+    if (eif_cmdline_read(file, i, &cmdline, &why))
+        return true;
+    if (why.code != ERROR_FORMAT) {
+        *err = why;
         return false;
-    if (has_nul)
-        findings_add(
-            findings,
-            "section %zu (cmdline) contains a zero byte: what follows it is measured, but the "
-            "kernel does not see it",
-            i);
+    }
+    findings_add(findings, "section %zu (cmdline): %s", i, why.cause);
     return true;
 }
 

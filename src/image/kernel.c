@@ -13,6 +13,8 @@
 #define X86_VERSION_BASE 0x200
 /* arm64: the offset of the magic in the header of an Image. */
 #define ARM64_MAGIC 0x38
+/* A kernel packed into an EFI program (drivers/firmware/efi/libstub/zboot-header.S). */
+#define ZBOOT_MAGIC 0x04
 
 /* What people give in place of a kernel or a module, and what to do about it. */
 static const struct {
@@ -33,19 +35,22 @@ static const struct {
     {"#!", 2, "a script"},
 };
 
+static bool holds(struct bytes head, size_t offset, const char *magic, size_t len)
+{
+    return head.len >= offset + len && memcmp(head.at + offset, magic, len) == 0;
+}
+
 static const char *what_it_is(struct bytes head)
 {
     if (head.len == 0)
         return "empty";
+    if (holds(head, 0, "MZ", 2) && holds(head, ZBOOT_MAGIC, "zimg", 4))
+        return "a compressed kernel in an EFI program (zboot, vmlinuz.efi): take the Image from "
+               "which it was made, arch/arm64/boot/Image";
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (head.len >= others[i].len && memcmp(head.at, others[i].magic, others[i].len) == 0)
             return others[i].what;
     return "something else";
-}
-
-static bool holds(struct bytes head, size_t offset, const char *magic, size_t len)
-{
-    return head.len >= offset + len && memcmp(head.at + offset, magic, len) == 0;
 }
 
 /* "6.12.1 (builder@host) #1 …": the first word, which does not depend on who built the kernel. */
@@ -86,9 +91,11 @@ bool kernel_identify(struct kernel *out, const struct input *input, struct error
         input->path, what_it_is(head));
 }
 
+const char *const machine_names[] = {"x86_64", "aarch64", NULL};
+
 const char *machine_name(enum machine machine)
 {
-    return machine == MACHINE_X86_64 ? "x86_64" : "aarch64";
+    return machine_names[machine == MACHINE_X86_64 ? 0 : 1];
 }
 
 const char *machine_cmdline(enum machine machine)

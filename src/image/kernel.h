@@ -20,7 +20,8 @@ struct kernel {
 /* ERROR_FORMAT, naming the file and what it is, unless the input is a kernel that can be booted. */
 MUST_USE bool kernel_identify(struct kernel *out, const struct input *input, struct error *err);
 
-/* "x86_64", "aarch64". */
+/* "x86_64", "aarch64", NULL: in the order of the enumeration, from MACHINE_X86_64 on. */
+extern const char *const machine_names[];
 const char *machine_name(enum machine machine);
 /* What nitro-cli puts on the command line (aws-nitro-enclaves-cli, blobs/ARCH/cmdline). */
 const char *machine_cmdline(enum machine machine);

@@ -301,6 +301,8 @@ def test_memory_does_not_grow_with_the_image(files):
     (gzip.compress(b"kernel"), "compressed with gzip: run gunzip"),
     (b"\xfd7zXZ\0", "compressed with xz: run unxz"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: run unzstd"),
+    (b"MZ\0\0zimg" + bytes(16) + b"gzip".ljust(32, b"\0") + b"\xcd\x23\x82\x81", "(zboot, vmlinuz.efi): take the Image"),
+    (b"MZ\0\0" + bytes(4096), "something else"),
     (bytes(4096), "something else"),
 ])
 def test_a_kernel_that_is_none(files, content, why):
@@ -382,15 +384,27 @@ def test_what_enclaved_refuses_is_not_built(files, name):
 
 
 @pytest.mark.parametrize("option, value, why", [
-    ("--cmdline", "", "1 to 2047"),
-    ("--cmdline", "x" * 2048, "has 2048 bytes"),
-    ("--cmdline", "a\nb", "byte 1"),
+    ("--cmdline", "", "1 to 1960"),
+    ("--cmdline", "x" * 1961, "has 1961 bytes"),
+    ("--cmdline", "a\nb", "byte 1 of the kernel's command line is 0x0a"),
+    ("--cmdline", "a\tb", "byte 1 of the kernel's command line is 0x09"),
     ("--arch", "riscv64", "x86_64 or aarch64"),
     ("--metadata", "novalue", "KEY=VALUE"),
     ("--metadata", "KernelSource=x", "--kernel-lock"),
 ])
 def test_wrong_usage(files, option, value, why):
     assert why in said(files.build(option, value, code=2)) and left_over(files) == []
+
+
+def test_the_longest_command_line(files):
+    """What the kernel takes, less what QEMU appends for the two devices of an enclave."""
+    files.build("--cmdline", "x" * 1960)
+    assert image("image", "verify", files.output).returncode == 0
+    parts = ["image", "pcr", "--kernel", files.kernel, "--ramdisk", files.kernel, "--cmdline"]
+    assert image(*parts, "x" * 1960).returncode == 0
+    for line in "x" * 1961, "a\nb", "":
+        done = image(*parts, line)
+        assert done.returncode == 2 and "the kernel's command line" in said(done)
 
 
 def test_what_is_missing_is_named(files):

@@ -4,6 +4,7 @@ Python's cryptography accepts, and no file, however it lies, brings the program 
 import json
 import random
 import struct
+import subprocess
 import zlib
 
 import cbor2
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from kms_tools import SIM
 from image_tools import (CMDLINE, HEADER, KERNEL, METADATA, RAMDISK, SECTION, SIGNATURE,
                          Certificate, Eif, arm_image, bz_image, image, make_eif, metadata,
                          seal)
@@ -151,6 +153,14 @@ CASES = {
     "two metadata": (changed(PLAIN[:3] + PLAIN[2:]), ["there are 2 metadata sections"]),
     "order": (changed(PLAIN[:2] + PLAIN[3:] + PLAIN[2:3]), ["section 4 (metadata) is out of order"]),
     "empty section": (changed(PLAIN[:3] + [(RAMDISK, b"")]), ["section 3 (ramdisk) is empty"]),
+    "a command line of 1961 bytes": (changed(PLAIN[:1] + [(CMDLINE, b"x" * 1961)] + PLAIN[2:]),
+                                     ["section 1 (cmdline): the kernel's command line has 1961 bytes"]),
+    "a command line of 100000 bytes": (changed(PLAIN[:1] + [(CMDLINE, b"x" * 100000)] + PLAIN[2:]),
+                                       ["section 1 (cmdline): the kernel's command line has 100000 bytes"]),
+    "a newline in the command line": (changed(PLAIN[:1] + [(CMDLINE, b"quiet\n")] + PLAIN[2:]),
+                                      ["byte 5 of the kernel's command line is 0x0a"]),
+    "a tab in the command line": (changed(PLAIN[:1] + [(CMDLINE, b"a\tb")] + PLAIN[2:]),
+                                  ["byte 1 of the kernel's command line is 0x09"]),
     "zero byte": (changed(PLAIN[:1] + [(CMDLINE, b"quiet\0init=/x")] + PLAIN[2:]), ["a zero byte"]),
     "other machine": (changed([(KERNEL, arm_image(0x3300))] + PLAIN[1:]),
                       ["the header is for x86_64, but the kernel is for aarch64"]),
@@ -176,6 +186,18 @@ def test_what_is_wrong_is_named(path, name):
     inspect(path)
     done = image("image", "verify", path)
     assert done.returncode == 1 and done.stdout.decode().count("\n") == len(problems) + 1
+
+
+@pytest.mark.parametrize("line", [b"x" * 1961, b"x" * 100000, b"quiet\n", b"a\tb", b"a\0b", b"\xff"])
+def test_no_verb_takes_a_command_line_that_cannot_be_started(path, line):
+    """verify, inspect and the simulated VM say the same; build and pcr: test_image.py."""
+    problem, = verify(path, make_eif(PLAIN[:1] + [(CMDLINE, line)] + PLAIN[2:]))
+    why = problem.removeprefix("section 1 (cmdline): ")
+    shown = image("image", "inspect", path)
+    assert shown.returncode == 5 and why in shown.stderr.decode() and shown.stdout == b""
+    started = subprocess.run([SIM, "vm", path, "--qemu", "/bin/false"], stdin=subprocess.DEVNULL,
+                             capture_output=True, timeout=60)
+    assert started.returncode != 0 and why in started.stderr.decode(), started.stderr
 
 
 def test_one_thing_is_told_once(path):

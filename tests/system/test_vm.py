@@ -121,6 +121,22 @@ def test_only_what_qemu_adds_is_added_to_the_command_line(machine, image):
     assert all(word in machine.log() for word in others)
 
 
+def test_the_longest_command_line_starts(init, tmp_path):
+    """1,960 bytes and what QEMU appends fit what the kernel takes, to the last device."""
+    pad = 1960 - len(f"{vm_tools.CMDLINE} quiet ")
+    image = Image(tmp_path / "test.eif", init, extra="x" * pad)
+    assert len(image.cmdline) == 1960
+    vm = Vm(tmp_path, image.path, "--listen", f"5000=unix:{tmp_path}/guest.sock")
+    try:
+        vm.wait_ready()
+        line = vm.ask("file /proc/cmdline").decode().strip()
+        assert line.startswith(image.cmdline + " ") and len(line) <= 2047
+        assert line[1960:].count(" virtio_mmio.device=") == 2
+        assert "DescribeNSM" in vm.nsm("DescribeNSM")
+    finally:
+        vm.stop()
+
+
 def test_the_guests_clock_keeps_up(machine):
     """Its uptime against ours, read inside its own: however busy the machine is, it may not be less."""
     def uptime():

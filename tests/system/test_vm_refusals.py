@@ -155,6 +155,18 @@ def test_what_qemu_is_given(image, fake_qemu, tmp_path):
     assert {0, 1, 2, 3, 4, 5, 6} <= fds and max(fds) < 12, fds
 
 
+def test_the_longest_command_line_leaves_no_room_for_other_words(fake_qemu, tmp_path):
+    """QEMU still has room for its devices; what emulation would like to add is left out, and told."""
+    path = tmp_path / "image.eif"
+    for length, added in ((1960, ""), (1945, " no_timer_check")):
+        path.write_bytes(eif(kernel(), "x" * length, [initramfs(b"#!")]))
+        script = f"for a; do printf '%s\\n' \"$a\"; done >{tmp_path}/args; exit 1"
+        _, said = run(path, "--qemu", fake_qemu(script), "--accel", "tcg")
+        arguments = (tmp_path / "args").read_text().splitlines()
+        assert arguments[arguments.index("-append") + 1] == "x" * length + added
+        assert ("has no room for no_timer_check" in said) == (added == "")
+
+
 @pytest.mark.parametrize("change, says", [
     (lambda data: data[:-1], ""),
     (lambda data: data + b"\0", ""),

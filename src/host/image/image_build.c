@@ -26,8 +26,6 @@ struct build {
     struct buffer lock_text, metadata_text;
 };
 
-static const char *const machines[] = {"x86_64", "aarch64", NULL};
-
 static const struct cli_option options[] = {
     CLI_TEXT("kernel", "FILE", struct build, plan.kernel,
              "the kernel: a bzImage (x86_64) or an Image (aarch64)", .needed = true),
@@ -47,7 +45,7 @@ static const struct cli_option options[] = {
               "a kernel module, uncompressed; repeatable, loaded in this order"),
     CLI_TEXTS("ramdisk", "FILE", struct build, ramdisks, plan.ramdisk_count,
               "a further ramdisk, taken as it is; repeatable"),
-    CLI_CHOICE("arch", "ARCH", struct build, plan.machine, machines, MACHINE_X86_64,
+    CLI_CHOICE("arch", "ARCH", struct build, plan.machine, machine_names, MACHINE_X86_64,
                "x86_64 or aarch64 (default: the kernel's)"),
     CLI_TEXT("image-name", "TEXT", struct build, metadata.name,
              "the image's name in its metadata (default: enclaved)", .old = "name"),

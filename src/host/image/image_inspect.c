@@ -6,12 +6,11 @@
 #include "formats/json_print.h"
 #include "host/image/image.h"
 #include "host/image/image_common.h"
+#include "image/eif_cmdline.h"
 #include "image/eif_metadata.h"
 #include "image/eif_sign.h"
 #include "image/eif_signature.h"
 #include "pki/certificate.h"
-
-#define CMDLINE_SHOWN 65536 /* longest command line that is shown, bytes */
 
 struct inspect {
     struct common common;
@@ -68,16 +67,19 @@ static bool read_signature(struct inspect *s, struct error *err)
     return good;
 }
 
+static bool read_cmdline(struct inspect *s, struct error *err)
+{
+    struct error why = {0};
+    size_t i = eif_file_find(&s->file, EIF_CMDLINE); /* an image without one was not measured */
+    return eif_cmdline_read(&s->file, i, &s->cmdline, &why) ||
+           error_set(err, why.code, "%.200s: %s", s->path, why.cause);
+}
+
 static bool read_all(struct inspect *s, struct error *err)
 {
-    size_t cmdline;
-    if (!eif_file_open(&s->file, s->path, err) ||
-        !eif_file_measure(&s->file, &s->measurements, err))
-        return false;
-    cmdline = eif_file_find(&s->file, EIF_CMDLINE); /* an image without one was not measured */
-    uint32_t *crc = &s->crc;
-    return eif_file_read(&s->file, cmdline, &s->cmdline, err) && eif_file_crc(&s->file, crc, err) &&
-           read_metadata(s, err) && read_signature(s, err);
+    return eif_file_open(&s->file, s->path, err) &&
+           eif_file_measure(&s->file, &s->measurements, err) && read_cmdline(s, err) &&
+           eif_file_crc(&s->file, &s->crc, err) && read_metadata(s, err) && read_signature(s, err);
 }
 
 /* A member of the metadata, or of one of its objects (part). */
@@ -328,7 +330,7 @@ static int run(void *given)
     struct inspect *s = given;
     struct error err = {0};
     s->file.fd = -1;
-    buffer_init(&s->cmdline, CMDLINE_SHOWN);
+    buffer_init(&s->cmdline, EIF_CMDLINE_MAX);
     buffer_init(&s->metadata_text, EIF_METADATA_MAX);
     json_init(&s->metadata, JSON_DEPTH);
     int ended = read_all(s, &err) ? show(s) : report_file_failure(&s->common, &err, NULL);

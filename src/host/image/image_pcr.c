@@ -5,6 +5,7 @@
 #include "host/image/image.h"
 #include "host/image/image_common.h"
 #include "image/eif_build.h"
+#include "image/eif_cmdline.h"
 #include "image/registers.h"
 #include "system/file.h"
 
@@ -61,6 +62,8 @@ static bool find_parts(struct pcr *p, struct error *err)
     if (!good)
         return false;
     const char *cmdline = p->cmdline != NULL ? p->cmdline : machine_cmdline(kernel.machine);
+    if (!eif_cmdline_check(bytes_text(cmdline), ERROR_USAGE, err))
+        return false;
     struct register_parts parts = {.kernel = p->kernel,
                                    .cmdline = bytes_text(cmdline),
                                    .ramdisks = p->ramdisks,

@@ -42,18 +42,12 @@ static bool verify(const char *path, struct error *err)
 static bool read_cmdline(struct vm_image *image, const struct eif_file *file, size_t section,
                          struct error *err)
 {
-    BUFFER_AUTO text = {.limit = VM_CMDLINE_MAX};
+    BUFFER_AUTO text = {.limit = EIF_CMDLINE_MAX};
     struct error why = {0};
-    if (!eif_file_read(file, section, &text, &why))
-        return error_set(err, why.code, "the command line of %.120s: %.120s (at most %d bytes)",
-                         file->path, why.cause, VM_CMDLINE_MAX);
-    image->cmdline[text.len] = '\0';
-    if (text.len == 0)
-        return true;
-    if (memchr(text.at, '\0', text.len) != NULL)
-        return error_set(err, ERROR_FORMAT, "the command line of %.120s contains a zero byte",
-                         file->path);
+    if (!eif_cmdline_read(file, section, &text, &why))
+        return error_set(err, why.code, "%.120s: %.300s", file->path, why.cause);
     memcpy(image->cmdline, text.at, text.len);
+    image->cmdline[text.len] = '\0';
     return true;
 }
 

@@ -3,16 +3,14 @@
 #ifndef SIM_VM_VM_IMAGE_H
 #define SIM_VM_VM_IMAGE_H
 
-#include "image/eif_file.h"
-
-#define VM_CMDLINE_MAX 1024 /* x86 takes 2047 bytes, and QEMU adds its devices */
+#include "image/eif_cmdline.h"
 
 struct vm_image {
     uint64_t bytes; /* the file's size */
     struct eif_measurements measurements;
     int kernel;  /* a memory file with the section's bytes */
     int ramdisk; /* likewise, of all ramdisks in their order, as Nitro passes them; -1: none */
-    char cmdline[VM_CMDLINE_MAX + 1];
+    char cmdline[EIF_CMDLINE_MAX + 1];
 };
 
 /*

@@ -84,16 +84,28 @@ bool vm_qemu_find(struct vm_qemu *qemu, const char *named, struct error *err)
  *   - panics at boot, when it waits a few ticks for its timer ("IO-APIC + timer doesn't work!");
  *   - cannot measure the rate of its time stamp counter, or trusts its lost ticks more than that
  *     counter, and its clock is slow: by a seventh in one measurement.
- * The rate that is added is that of this machine's counter.
+ * The rate that is added is that of this machine's counter. A word for which the command line has
+ * no room is left out.
  */
-static void added_words(char *out, size_t size, bool kvm)
+static void add_words(char *added, size_t room, bool kvm)
 {
+    char words[2][48] = {" no_timer_check", ""};
     uint32_t khz = kvm ? 0 : vm_tsc_khz();
-    *out = '\0';
     if (khz > 0)
-        snprintf(out, size, "no_timer_check tsc=reliable tsc_early_khz=%u", khz);
-    else if (!kvm)
-        snprintf(out, size, "no_timer_check");
+        snprintf(words[1], sizeof words[1], " tsc=reliable tsc_early_khz=%u", khz);
+    *added = '\0';
+    for (size_t i = 0; !kvm && i < ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        if (len > room) {
+            log_warning("vm: the command line has no room for%s: on a busy machine the guest may "
+                        "fail to start, or its clock be slow",
+                        words[i]);
+            continue;
+        }
+        memcpy(added, words[i], len + 1);
+        added += len;
+        room -= len;
+    }
 }
 
 struct arguments {
@@ -102,8 +114,8 @@ struct arguments {
     char backend[80];
     char memory[16];
     char cpus[16];
-    char added[80];
-    char cmdline[VM_CMDLINE_MAX + 84];
+    char added[100];
+    char cmdline[EIF_CMDLINE_MAX + 1]; /* QEMU adds its devices */
 };
 
 static void put(struct arguments *args, const char *one, const char *two)
@@ -288,17 +300,15 @@ bool vm_qemu_start(struct vm_qemu *qemu, const struct vm_options *options,
     put(&args, "-kernel", "/dev/fd/5");
     if (image->ramdisk >= 0)
         put(&args, "-initrd", "/dev/fd/6");
-    added_words(args.added, sizeof args.added, qemu->kvm);
-    const char *space = args.added[0] != '\0' ? " " : "";
-    snprintf(args.cmdline, sizeof args.cmdline, "%s%s%s", image->cmdline, space, args.added);
+    add_words(args.added, EIF_CMDLINE_MAX - strlen(image->cmdline), qemu->kvm);
+    snprintf(args.cmdline, sizeof args.cmdline, "%s%s", image->cmdline, args.added);
     put(&args, "-append", args.cmdline);
     log_info("vm: %s, %u MiB, %u CPU%s, %s", qemu->program, memory_mib, options->cpus,
              options->cpus == 1 ? "" : "s",
              qemu->kvm ? "hardware acceleration" : "software emulation");
-    log_info("vm: added to the command line, not measured: %s%svirtio_mmio.device=... for each of "
-             "the two "
-             "devices",
-             args.added, space);
+    log_info("vm: added to the command line, not measured:%s virtio_mmio.device=... for each of "
+             "the two devices",
+             args.added);
     if (spawn(qemu, &args, from))
         return true;
     (void)error_set_errno(err, ERROR_SYSTEM, "cannot start %.200s", qemu->program);
