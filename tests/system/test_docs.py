@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say about the code."""
 import itertools
+import os
 import pathlib
 import re
 import runpy
+import subprocess
 
 import pytest
 
@@ -181,3 +183,21 @@ def test_the_map_of_src_shows_every_folder_and_which_are_trusted():
                       for part in read("src/README.md").split("| tools only |"))
     assert trusted == set(include_check()["TRUSTED"])
     assert trusted | tools == {p.name for p in (ROOT / "src").iterdir() if p.is_dir()}
+
+
+def test_one_path_of_the_relays_status():
+    """The program names it once; unit, pages and help have the same."""
+    header = (ROOT / "src/host/relay_status.h").read_text()
+    path = re.search(r'#define RELAY_STATUS_PATH +"(.*)"', header).group(1)
+    unit = (ROOT / "deploy/systemd/enclaved-relay.service").read_text()
+    folder = re.search(r"^RuntimeDirectory=(.*)$", unit, re.MULTILINE).group(1)
+    assert path.startswith(f"/run/{folder}/")
+    pages = [*(ROOT / "docs").rglob("*.[m1]*"), *(ROOT / "deploy/systemd").iterdir(), ROOT / "README.md"]
+    named = [(file.name, found) for file in pages
+             for found in re.findall(r"unix:(/run/(?!user/)[a-z./-]*[a-z])", file.read_text())]
+    assert {found for _, found in named} == {path}
+    assert {"enclaved-relay.service", "troubleshooting.md", "enclavectl.1"} <= {name for name, _ in named}
+    program = ROOT / os.environ.get("BUILD", "build") / "enclavectl"
+    shown = subprocess.run([program, "relay", "--help"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout
+    assert set(re.findall(r"unix:(/run/\S*[a-z])", shown)) == {path}

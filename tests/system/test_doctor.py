@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl doctor: it tells the three troubleshooting entries apart, each with cause and remedy."""
 import datetime
+import http.server
 import json
 import os
 import socket
@@ -295,3 +296,220 @@ def test_table(env, tmp_path):
     assert done.returncode == 1 and b"\x1b" not in done.stdout
     assert done.stdout.startswith(b"fail  nsm          /dev/nsm is not a device\n")
     assert b"remedy: remove the file" in done.stdout
+
+
+def test_policy_with_the_pinned_context(env, tmp_path):
+    """What runs pins a context, and reports it: the policy's condition on it is met."""
+    def conditions(**pairs):
+        return {"StringEquals": {f"kms:EncryptionContext:{k}": v for k, v in pairs.items()}}
+
+    (tmp_path / "pcrs").write_text(json.dumps({"PCR0": PCR0}))
+    for context, more, result in [({"app": "t"}, [], "ok"), ({"app": "u"}, [], "fail"),
+                                  ({"app": "u"}, ["--encryption-context", "app=u"], "ok"),
+                                  ({"app": "t"}, ["--encryption-context", "app=u"], "fail")]:
+        (tmp_path / "policy").write_text(json.dumps(
+            {"Version": "2012-10-17", "Statement": [statement(Condition=conditions(**context))]}))
+        with FakeEnclaved() as fake:
+            checks = doctor(env, "--to", fake.address, "--policy", tmp_path / "policy",
+                            "--measurements", tmp_path / "pcrs", *more)
+        assert find(checks, "policy")["result"] == result, (context, more)
+
+
+# --- credentials ---
+
+IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <GetCallerIdentityResult><Arn>arn:aws:sts::111122223333:assumed-role/enclave/i-0</Arn>
+  <UserId>AROA:i-0</UserId><Account>111122223333</Account></GetCallerIdentityResult>
+  <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"""
+REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+  <Code>InvalidClientTokenId</Code><Message>The security token included in the request is
+  invalid.</Message></Error><RequestId>1</RequestId></ErrorResponse>"""
+LONG_TERM = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t"}
+SESSION = {"AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t",
+           "AWS_SESSION_TOKEN": "t0ken"}
+
+
+class Sts:
+    def __init__(self, status, text):
+        outer = self
+        self.requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                outer.requests.append(self.rfile.read(int(self.headers["content-length"])).decode())
+                self.send_response(status)
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.env = {"AWS_ENDPOINT_URL_STS": f"http://127.0.0.1:{self.server.server_address[1]}"}
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def causes(checks, name):
+    return [(c["result"], c["cause"]) for c in checks if c["check"] == name]
+
+
+def test_aws_credentials_and_whose_they_are(env):
+    soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with Sts(200, IDENTITY) as sts:
+        checks = doctor({**env, **SESSION, **sts.env, "AWS_CREDENTIAL_EXPIRATION": soon})
+        assert sts.requests == ["Action=GetCallerIdentity&Version=2011-06-15"]
+    assert causes(checks, "aws") == [
+        ("ok", "credentials from the environment: access key ASIAIOSFODNN7EXAMPLE, good until " + soon),
+        ("ok", "they are of arn:aws:sts::111122223333:assumed-role/enclave/i-0")]
+    assert "s3cr3t" not in json.dumps(checks) and "t0ken" not in json.dumps(checks)
+
+
+def test_aws_credentials_that_aws_does_not_know(env):
+    with Sts(403, REFUSAL) as sts:
+        found = causes(doctor({**env, **LONG_TERM, **sts.env}), "aws")
+    assert [result for result, _ in found] == ["ok", "fail"]
+    assert "InvalidClientTokenId" in found[1][1]
+
+
+@pytest.mark.parametrize("variables, result, told", [
+    (LONG_TERM, None, None), (SESSION, None, None),
+    ({**SESSION, "AWS_SESSION_TOKEN": ""}, "fail", "its session token is missing"),
+    ({**LONG_TERM, "AWS_SESSION_TOKEN": "x"}, "fail", "has no session token, and there is one"),
+    ({**LONG_TERM, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLe"}, "warn", "not AKIA or ASIA"),
+    ({**LONG_TERM, "AWS_ACCESS_KEY_ID": "enclave"}, "warn", "not AKIA or ASIA"),
+])
+def test_aws_credentials_where_sts_cannot_be_reached(env, nobody, variables, result, told):
+    found = causes(doctor({**env, **variables, "AWS_ENDPOINT_URL_STS": f"http://{nobody}"}), "aws")
+    assert found[0][0] == "ok" and found[1][0] == "warn"
+    assert found[1][1].startswith("whose they are is not known: ")
+    assert len(found) == (2 if result is None else 3)
+    assert result is None or (found[2][0] == result and told in found[2][1])
+
+
+@pytest.mark.parametrize("variables, result, told", [
+    ({}, "warn", "no AWS credentials in the environment"),
+    ({"AWS_ACCESS_KEY_ID": "x"}, "fail", "AWS_SECRET_ACCESS_KEY is not"),
+    ({**SESSION, "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}, "fail", "expired at 2020"),
+])
+def test_aws_credentials_that_there_are_not(env, variables, result, told):
+    found = causes(doctor({**env, **variables}), "aws")
+    assert len(found) == 1 and found[0][0] == result and told in found[0][1]
+
+
+def test_aws_credentials_of_a_profile(env, tmp_path, nobody):
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    (folder / "credentials").write_text("[p]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
+                                        "aws_secret_access_key = s\n")
+    env = {**env, **SESSION, "AWS_ENDPOINT_URL_STS": f"http://{nobody}"}
+    found = causes(doctor(env, "--profile", "p"), "aws")
+    assert "profile p" in found[0][1] and "AKIAIOSFODNN7EXAMPLE" in found[0][1]
+
+
+# --- the relay that runs ---
+
+def status(**more):
+    route = {"listen": "vsock:any:8000", "to": f"{HOST}:443", "allowed": True, "open": 1, "complete": 5,
+             **more.pop("route", {})}
+    return {"status": "success", "state": "ready", "routes": [route], "last_failure": None, **more}
+
+
+class StatusSocket:
+    """As a relay's --status: whoever connects gets a line."""
+
+    def __init__(self, path, answer):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.line = json.dumps(answer).encode() + b"\n"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.sendall(self.line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+@pytest.mark.parametrize("answer, results, told", [
+    (status(), ["ok"], f"vsock:any:8000 -> {HOST}:443: 1 connections open, 5 complete"),
+    (status(route={"allowed": False}), ["fail"], "does not allow this destination"),
+    (status(route={"to": "kms-fips.us-east-1.amazonaws.com:443"}), ["ok"], "kms-fips"),
+    (status(route={"to": "kms.eu-west-1.amazonaws.com:443"}), ["ok", "fail"],
+     "no route leads to KMS in the region"),
+    (status(state="stopping"), ["ok", "warn"], "stopping"),
+    (status(last_failure={"time": "2026-11-22T13:16:23Z", "cause": "name: no such host"}),
+     ["ok", "warn"], "at 2026-11-22T13:16:23Z: name: no such host"),
+    ({"status": "success"}, ["fail"], "not the status of a relay"),
+])
+def test_the_relay_that_runs(env, tmp_path, answer, results, told):
+    with StatusSocket(tmp_path / "run/enclaved-relay/status", answer), FakeEnclaved() as fake:
+        checks = doctor(env, "--sysroot", tmp_path, "--to", fake.address)
+        again = doctor(env, "--relay-status", f"unix:{tmp_path}/run/enclaved-relay/status", "--to",
+                       fake.address)
+    found = causes(checks, "relay status")
+    assert [result for result, _ in found] == results and told in found[-1][1]
+    assert causes(again, "relay status") == found
+
+
+def test_a_relay_that_does_not_run(env, tmp_path, nobody):
+    assert causes(doctor(env, "--sysroot", tmp_path), "relay status") == []
+    assert causes(doctor(env, "--relay-status", f"tcp:{nobody}"), "relay status")[0][0] == "fail"
+    found = causes(doctor(env, "--sysroot", tree(tmp_path / "p", {"dev/nitro_enclaves": ""})),
+                   "relay status")
+    assert [result for result, _ in found] == ["warn"]
+    assert "no relay reports at unix:/run/enclaved-relay/status" in found[0][1]
+
+
+def test_the_relay_of_vsock_is_tried_beyond_it(env, tmp_path):
+    """A parent cannot dial itself: the listener is known by the status, TLS is tried with KMS."""
+    certificate(tmp_path, HOST)
+    server = TlsServer(tmp_path, http_date(0))
+    answer = status(route={"to": server.address.removeprefix("tcp:")})
+    arguments = ["--sysroot", tmp_path, "--endpoint", HOST, "--roots", tmp_path / "cert.pem"]
+    with StatusSocket(tmp_path / "run/enclaved-relay/status", answer):
+        checks = doctor(env, *arguments, "--relay", "vsock:3:8000")
+        other = doctor(env, *arguments, "--relay", "vsock:3:8001", "--timeout", "1")
+    server.listener.close()
+    assert causes(checks, "relay") == [
+        ("ok", "it listens at vsock:any:8000, as its status says; only the enclave can connect to that")]
+    assert find(checks, "tls")["result"] == find(checks, "kms clock")["result"] == "ok"
+    assert causes(other, "relay")[0][0] == "fail"
+
+
+@pytest.mark.parametrize("bundle", [
+    "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/pki/tls/certs/ca-bundle.crt",
+    "etc/ssl/certs/ca-certificates.crt", "etc/ssl/ca-bundle.pem"])
+def test_roots_of_this_system(env, tmp_path, bundle):
+    certificate(tmp_path, HOST)
+    server = TlsServer(tmp_path, http_date(0))
+    root = tree(tmp_path / "root", {bundle: (tmp_path / "cert.pem").read_text()})
+    check = find(doctor(env, "--sysroot", root, "--relay", server.address, "--endpoint", HOST), "tls")
+    assert check["result"] == "ok" and check["cause"].endswith(f"trusted under {root}/{bundle}")
+    server.listener.close()
+
+
+def test_no_roots_on_this_system(env, tmp_path):
+    certificate(tmp_path, HOST)
+    server = TlsServer(tmp_path, http_date(0))
+    check = find(doctor(env, "--sysroot", tmp_path, "--relay", server.address, "--endpoint", HOST), "tls")
+    assert check["result"] == "fail" and "no CA bundle in /etc/pki or /etc/ssl" in check["cause"]
+    server.listener.close()

@@ -456,7 +456,8 @@ def test_every_answer_in_json_has_one_status(env, service, tmp_path, arguments, 
         (tmp_path / name).write_text(json.dumps({"PCR0": value * 48}))
     names = {"TO": service.address, "ROOT": tmp_path, "POLICY": tmp_path / "policy",
              "PCRS": tmp_path / "pcrs", "OTHER": tmp_path / "other"}
-    env = {**env, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s"}
+    env = {**env, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s",
+           "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}
     done = ctl(*[names.get(a, a) for a in arguments], "--json", env=env)
     assert done.returncode == code, (done.stdout, done.stderr)
     told = [value for name, value in answers_of(done.stdout) if name == "status"]

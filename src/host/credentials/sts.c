@@ -25,6 +25,7 @@ struct call {
     char origin[240];               /* for messages */
     struct buffer body;             /* secret */
     struct buffer answer;           /* secret */
+    bool answered;                  /* by whatever is at the endpoint */
 };
 
 static void call_init(struct call *call, const char *action, const char *region)
@@ -76,7 +77,8 @@ static bool exchange(struct call *call, long *status, struct error *err)
     if (call->body.failed)
         return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: the request to AWS STS is too long",
                          call->origin);
-    return aws_call(&request, status, &call->answer, &why) ||
+    call->answered = aws_call(&request, status, &call->answer, &why);
+    return call->answered ||
            error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: AWS STS cannot be asked: %.200s%s",
                      call->origin, why.cause,
                      why.code == ERROR_CONFIG ? ""
@@ -294,6 +296,8 @@ bool sts_caller_identity(char arn[STS_ARN_SIZE], const struct credentials *crede
     bool good = ask(&call, &element, 1, err);
     if (good)
         credentials_quote(arn, STS_ARN_SIZE, buffer_bytes(&value));
+    else if (!call.answered)
+        err->code = ERROR_NETWORK;
     call_clear(&call);
     return good;
 }

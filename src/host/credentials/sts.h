@@ -41,7 +41,8 @@ MUST_USE bool sts_assume_role_with_web_identity(struct credentials *out, const c
 
 /*
  * The ARN of whose credentials these are, as STS knows them (GetCallerIdentity, which needs no
- * permission). region: where to ask if the environment names none; may be NULL.
+ * permission). region: where to ask if the environment names none; may be NULL. ERROR_NETWORK where
+ * STS cannot be asked, which says nothing about the credentials; ERROR_CREDENTIAL_SOURCE.
  */
 MUST_USE bool sts_caller_identity(char arn[STS_ARN_SIZE], const struct credentials *credentials,
                                   const char *region, struct error *err);

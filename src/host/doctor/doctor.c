@@ -4,13 +4,19 @@
 
 #include "host/command.h"
 #include "host/keypolicy/policy_question.h"
+#include "host/relay_status.h"
 #include "host/report.h"
 
 static const struct cli_option options[] = {
     CLI_TEXT("to", "ADDRESS", struct doctor, common.to,
              "ask the enclaved that listens there (default: $ENCLAVED_ADDRESS, else none)",
              .variable = "ENCLAVED_ADDRESS"),
+    CLI_TEXT("profile", "NAME", struct doctor, profile,
+             "the AWS profile whose credentials are looked at"),
     CLI_TEXT("relay", "ADDRESS", struct doctor, relay, "try the relay to KMS"),
+    CLI_TEXT("relay-status", "ADDRESS", struct doctor, relay_status,
+             "ask the relay that reports there (default: " RELAY_STATUS_ADDRESS
+             ", where it is there)"),
     CLI_TEXT("endpoint", "HOST", struct doctor, endpoint,
              "the name of KMS at the relay's other end (default: from the pinned key)",
              .with = "relay"),
@@ -28,7 +34,8 @@ static const struct cli_option options[] = {
               "context, with --to)",
               .with = "policy", .check = context_check),
     CLI_TEXT("sysroot", "DIR", struct doctor, root,
-             "look at DIR/dev and DIR/sys instead of /dev and /sys", .old = "root"),
+             "look at the files of DIR (dev, sys, run, etc) instead of this system's",
+             .old = "root"),
     OPTION_TIMEOUT(struct doctor),
     OPTION_JSON(struct doctor),
 };
@@ -52,6 +59,8 @@ static int run(void *given)
     doctor_clock(doctor);
     if (doctor->common.to != NULL)
         doctor_service(doctor);
+    doctor_credentials(doctor);
+    doctor_deployed(doctor);
     if (doctor->relay != NULL)
         doctor_relay(doctor);
     if (doctor->policy != NULL)
@@ -70,7 +79,8 @@ const struct cli_command command_doctor = {
     .synopsis = "[--to ADDRESS] [--relay ADDRESS] [--policy FILE [--measurements FILE]]",
     .about =
         "Checks what confidential computing on Nitro Enclaves depends on: the NSM device,\n"
-        "AF_VSOCK, the clock; with --to (or ENCLAVED_ADDRESS) the state of enclaved and why KMS\n"
+        "AF_VSOCK, the clock, the AWS credentials (source, expiry, and whose they are), the relay\n"
+        "that runs here; with --to (or ENCLAVED_ADDRESS) the state of enclaved and why KMS\n"
         "refused; with --relay the way to KMS; with --policy, and --measurements or --to, which\n"
         "condition of a key policy fails. Each check is ok, warn or fail, with cause and remedy.\n"
         "Exit code 1 if one failed.",

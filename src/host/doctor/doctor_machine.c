@@ -17,31 +17,31 @@
 #include "host/doctor/doctor.h"
 #include "system/file.h"
 
-#define PATH_SIZE         512
 #define VIRTIO_ID_NSM     33 /* VIRTIO_ID_NITRO_SEC_MOD, Linux include/uapi/linux/virtio_ids.h */
 #define CLOCK_EARLIEST_US INT64_C(1704067200000000) /* 2024-01-01: this program is newer */
 
-static bool path_of(const struct doctor *doctor, const char *path, char out[PATH_SIZE])
+bool doctor_path(const struct doctor *doctor, const char *path, char out[DOCTOR_PATH_SIZE])
 {
-    int len = snprintf(out, PATH_SIZE, "%s%s", doctor->root, path);
-    return len > 0 && len < PATH_SIZE;
+    int len = snprintf(out, DOCTOR_PATH_SIZE, "%s%s", doctor->root, path);
+    return len > 0 && len < DOCTOR_PATH_SIZE;
 }
 
-static bool there(const struct doctor *doctor, const char *path)
+bool doctor_there(const struct doctor *doctor, const char *path)
 {
-    char full[PATH_SIZE];
-    return path_of(doctor, path, full) && access(full, F_OK) == 0;
+    char full[DOCTOR_PATH_SIZE];
+    return doctor_path(doctor, path, full) && access(full, F_OK) == 0;
 }
 
 /* The first line of a small file of the kernel; empty if there is none. */
 static void read_line(const struct doctor *doctor, const char *path, char out[128])
 {
-    char full[PATH_SIZE];
+    char full[DOCTOR_PATH_SIZE];
     struct error err;
     BUFFER_AUTO text;
     buffer_init(&text, 4096);
     out[0] = '\0';
-    if (!path_of(doctor, path, full) || access(full, R_OK) != 0 || !file_read(full, &text, &err))
+    if (!doctor_path(doctor, path, full) || access(full, R_OK) != 0 ||
+        !file_read(full, &text, &err))
         return;
     struct bytes rest = buffer_bytes(&text), line;
     if (text_line(&rest, &line))
@@ -51,13 +51,13 @@ static void read_line(const struct doctor *doctor, const char *path, char out[12
 /* Whether the hypervisor offers a security module: a virtio device with its number. */
 static bool has_virtio_nsm(const struct doctor *doctor)
 {
-    char full[PATH_SIZE];
+    char full[DOCTOR_PATH_SIZE];
     bool found = false;
-    DIR *folder = path_of(doctor, "/sys/bus/virtio/devices", full) ? opendir(full) : NULL;
+    DIR *folder = doctor_path(doctor, "/sys/bus/virtio/devices", full) ? opendir(full) : NULL;
     if (folder == NULL)
         return false;
     for (const struct dirent *entry; !found && (entry = readdir(folder)) != NULL;) {
-        char path[PATH_SIZE], line[128];
+        char path[DOCTOR_PATH_SIZE], line[128];
         if (entry->d_name[0] == '.' ||
             snprintf(path, sizeof path, "/sys/bus/virtio/devices/%.200s/device", entry->d_name) >=
                 (int)sizeof path)
@@ -73,7 +73,8 @@ static bool has_virtio_nsm(const struct doctor *doctor)
 static void explain_missing(struct doctor *doctor)
 {
     char vendor[128], product[128], number[128];
-    if (there(doctor, "/sys/devices/virtual/misc/nsm") || there(doctor, "/sys/class/misc/nsm")) {
+    if (doctor_there(doctor, "/sys/devices/virtual/misc/nsm") ||
+        doctor_there(doctor, "/sys/class/misc/nsm")) {
         read_line(doctor, "/sys/class/misc/nsm/dev", number);
         doctor_add(doctor, "nsm", CHECK_FAIL, "mount devtmpfs on /dev before enclaved starts",
                    "the kernel has the NSM (misc device %s), but there is no /dev/nsm",
@@ -88,13 +89,13 @@ static void explain_missing(struct doctor *doctor)
             VIRTIO_ID_NSM);
         return;
     }
-    if (there(doctor, "/sys/module/nsm")) {
+    if (doctor_there(doctor, "/sys/module/nsm")) {
         doctor_add(doctor, "nsm", CHECK_FAIL,
                    "run the image with nitro-cli run-enclave, or in QEMU with -M nitro-enclave",
                    "the driver of the NSM is loaded, but the hypervisor offers no such device");
         return;
     }
-    if (there(doctor, "/dev/nitro_enclaves")) {
+    if (doctor_there(doctor, "/dev/nitro_enclaves")) {
         doctor_add(doctor, "nsm", CHECK_OK, NULL,
                    "none here, which is normal: this is a parent instance (/dev/nitro_enclaves); "
                    "the NSM is inside the enclave");
@@ -134,9 +135,9 @@ static void explain_unusable(struct doctor *doctor, const char *path, int reason
 
 void doctor_nsm(struct doctor *doctor)
 {
-    char path[PATH_SIZE];
+    char path[DOCTOR_PATH_SIZE];
     struct stat status;
-    if (!path_of(doctor, "/dev/nsm", path)) {
+    if (!doctor_path(doctor, "/dev/nsm", path)) {
         doctor_add(doctor, "nsm", CHECK_FAIL, "give a shorter --sysroot", "the path is too long");
         return;
     }

@@ -93,6 +93,38 @@ static bool read_measurements(const struct doctor *doctor, struct buffer *out, s
     return !out->failed || error_set(err, ERROR_FORMAT, "the answer to health is too long");
 }
 
+static bool add_pairs(struct policy_question *question, const struct json *doc, json_value context,
+                      struct error *err)
+{
+    for (json_value n = json_first(doc, context); n != JSON_NONE; n = json_next(doc, context, n)) {
+        BUFFER_AUTO name;
+        BUFFER_AUTO value;
+        buffer_init(&name, DOCTOR_ANSWER_MAX);
+        buffer_init(&value, DOCTOR_ANSWER_MAX);
+        if (!json_string(doc, n, &name) || !json_string(doc, n + 1, &value))
+            return error_set(err, ERROR_FORMAT, "the pinned encryption context is malformed");
+        policy_attributes_add(&question->attributes, POLICY_CONTEXT_PREFIX, buffer_bytes(&name),
+                              buffer_bytes(&value));
+    }
+    return true;
+}
+
+/* Without --encryption-context: the one that the enclave pins, as it reports. */
+static bool add_pinned_context(const struct doctor *doctor, struct policy_question *question,
+                               struct error *err)
+{
+    struct json doc;
+    if (doctor->context_count > 0 || doctor->health.len == 0)
+        return true;
+    json_init(&doc, JSON_DEPTH);
+    bool good = json_parse(&doc, buffer_bytes(&doctor->health), err);
+    json_value context = good ? json_member(&doc, 0, "encryption_context") : JSON_NONE;
+    if (context != JSON_NONE && json_type(&doc, context) == JSON_OBJECT)
+        good = add_pairs(question, &doc, context, err);
+    json_clear(&doc);
+    return good;
+}
+
 static bool compare(struct doctor *doctor, struct json *policy_doc, struct json *pcrs_doc,
                     struct policy_question *question, struct error *err)
 {
@@ -106,6 +138,7 @@ static bool compare(struct doctor *doctor, struct json *policy_doc, struct json 
         !json_parse(policy_doc, buffer_bytes(&policy_text), err) ||
         !json_parse(pcrs_doc, buffer_bytes(&pcrs_text), err) ||
         !registers_from_json(&registers, pcrs_doc, err) ||
+        !add_pinned_context(doctor, question, err) ||
         !policy_question_set(question, policy_doc, doctor->principal, &registers, doctor->context,
                              doctor->context_count, err))
         return false;

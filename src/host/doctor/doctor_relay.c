@@ -13,10 +13,28 @@
 #include "net/deadline.h"
 #include "system/file.h"
 
-#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 #define ROOTS_LIMIT  (4u << 20) /* bytes */
 #define SKEW_SECONDS 300        /* the deviation of a signature's date that AWS accepts */
 #define ANSWER_LIMIT 65536
+
+/* Where distributions keep the roots they trust. */
+static const char *const bundles[] = {
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* Amazon Linux, Fedora, RHEL */
+    "/etc/pki/tls/certs/ca-bundle.crt",                  /* the same, by its older name */
+    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Ubuntu, Alpine, Arch */
+    "/etc/ssl/ca-bundle.pem",                            /* SUSE */
+};
+
+/* --roots, else the first bundle that there is. */
+static bool find_roots(const struct doctor *doctor, char out[DOCTOR_PATH_SIZE])
+{
+    if (doctor->roots != NULL)
+        return snprintf(out, DOCTOR_PATH_SIZE, "%s", doctor->roots) < DOCTOR_PATH_SIZE;
+    for (size_t i = 0; i < ARRAY_LEN(bundles); i++)
+        if (doctor_there(doctor, bundles[i]))
+            return doctor_path(doctor, bundles[i], out);
+    return false;
+}
 
 static bool wait_for(void *context, int fd, short events, struct error *err)
 {
@@ -96,8 +114,13 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
 {
     BUFFER_AUTO pem;
     struct error err = {0};
+    char path[DOCTOR_PATH_SIZE];
     buffer_init(&pem, ROOTS_LIMIT);
-    const char *path = doctor->roots != NULL ? doctor->roots : SYSTEM_ROOTS;
+    if (!find_roots(doctor, path)) {
+        doctor_add(doctor, "tls", CHECK_FAIL, "install ca-certificates, or give --roots FILE",
+                   "not tried: this system has no CA bundle in /etc/pki or /etc/ssl");
+        return;
+    }
     struct tls_roots *roots =
         file_read(path, &pem, &err) ? tls_roots_new(buffer_bytes(&pem), &err) : NULL;
     if (roots == NULL) {
@@ -112,7 +135,8 @@ static void try_tls(struct doctor *doctor, int fd, const char *host, struct dead
             "shows where, and what failed); check roots and clock",
             "no trusted TLS connection to %.100s: %.400s", host, err.cause);
     } else {
-        doctor_add(doctor, "tls", CHECK_OK, NULL, "the certificate of %.100s is trusted", host);
+        doctor_add(doctor, "tls", CHECK_OK, NULL,
+                   "the certificate of %.100s is trusted under %.200s", host, path);
         compare_clocks(doctor, tls, host);
     }
     tls_free(tls);
@@ -132,23 +156,70 @@ static void add_unreachable(struct doctor *doctor, const struct error *err)
                err->cause[0] != '\0' ? err->cause : error_text(err->code));
 }
 
+static void try_endpoint(struct doctor *doctor, int fd, struct deadline *deadline)
+{
+    char host[256];
+    if (find_endpoint(doctor, host))
+        try_tls(doctor, fd, host, deadline);
+    else
+        doctor_add(doctor, "tls", CHECK_WARN, "give --endpoint kms.REGION.amazonaws.com",
+                   "not tried: the name of KMS is unknown");
+}
+
+/* The route of the relay that runs here which listens at this port of vsock; NULL: none. */
+static const struct doctor_route *find_route(const struct doctor *doctor,
+                                             const struct address *relay)
+{
+    const char *port = strrchr(relay->text, ':');
+    for (size_t i = 0; address_is_vsock(relay) && i < doctor->route_count; i++) {
+        const char *listen = doctor->routes[i].listen, *own = strrchr(listen, ':');
+        if (strncmp(listen, "vsock:", 6) == 0 && own != NULL && strcmp(own, port) == 0)
+            return &doctor->routes[i];
+    }
+    return NULL;
+}
+
+/* A parent cannot connect to itself over vsock. What its relay reports is known, and what lies
+ * beyond the relay can be tried from here. */
+static void try_beyond(struct doctor *doctor, const struct doctor_route *route)
+{
+    char to[sizeof route->to + sizeof "tcp:"];
+    struct address destination;
+    struct deadline deadline = deadline_in(doctor->common.timeout_ms);
+    struct error err = {0};
+    int fd = -1;
+    snprintf(to, sizeof to, "tcp:%s", route->to);
+    doctor_add(doctor, "relay", CHECK_OK, NULL,
+               "it listens at %s, as its status says; only the enclave can connect to that",
+               route->listen);
+    if (!address_resolve(&destination, to, &err) ||
+        !address_connect(&destination, &deadline, &fd, &err)) {
+        doctor_add(doctor, "tls", CHECK_FAIL,
+                   "let this parent reach KMS, by a route, or a VPC endpoint for kms",
+                   "the relay's destination cannot be reached: %.400s", err.cause);
+        return;
+    }
+    try_endpoint(doctor, fd, &deadline);
+    close(fd);
+}
+
 void doctor_relay(struct doctor *doctor)
 {
     struct address relay;
     struct deadline deadline = deadline_in(doctor->common.timeout_ms);
     struct error err = {0};
     int fd = -1;
-    char host[256];
-    if (!address_resolve(&relay, doctor->relay, &err) ||
-        !address_connect(&relay, &deadline, &fd, &err)) {
+    bool parsed = address_resolve(&relay, doctor->relay, &err);
+    const struct doctor_route *route = parsed ? find_route(doctor, &relay) : NULL;
+    if (route != NULL) {
+        try_beyond(doctor, route);
+        return;
+    }
+    if (!parsed || !address_connect(&relay, &deadline, &fd, &err)) {
         add_unreachable(doctor, &err);
         return;
     }
     doctor_add(doctor, "relay", CHECK_OK, NULL, "%s accepts connections", relay.text);
-    if (find_endpoint(doctor, host))
-        try_tls(doctor, fd, host, &deadline);
-    else
-        doctor_add(doctor, "tls", CHECK_WARN, "give --endpoint kms.REGION.amazonaws.com",
-                   "not tried: the name of KMS is unknown");
+    try_endpoint(doctor, fd, &deadline);
     close(fd);
 }

@@ -10,8 +10,6 @@
 #include "host/kms_hints.h"
 #include "host/report.h"
 
-#define SOON_US INT64_C(300000000) /* credentials that expire sooner get a warning */
-
 /* Failures of the session key, by code. Those with a hint in kms_hints.c are explained there. */
 static const struct {
     const char *code, *why, *remedy;
@@ -120,7 +118,7 @@ static void check_credentials(struct doctor *doctor, const struct json *doc)
     iso_z(when, expires);
     if (rest <= 0)
         doctor_add(doctor, "credentials", CHECK_FAIL, remedy, "expired at %s", when);
-    else if (rest < SOON_US)
+    else if (rest < DOCTOR_SOON_US)
         doctor_add(doctor, "credentials", CHECK_WARN, remedy, "expire soon, at %s", when);
     else
         doctor_add(doctor, "credentials", CHECK_OK, NULL, "good until %s", when);

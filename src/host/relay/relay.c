@@ -14,6 +14,7 @@
 #include "codec/json_writer.h"
 #include "host/command.h"
 #include "host/notify.h"
+#include "host/relay_status.h"
 #include "host/report.h"
 #include "system/file.h"
 #include "system/signals.h"
@@ -43,7 +44,8 @@ static const struct cli_option options[] = {
     CLI_INTEGER("drain-seconds", "SECONDS", struct relay_options, drain_seconds, 0, 3600,
                 "how long open connections have after SIGTERM (default 10)"),
     CLI_TEXT("status", "ADDRESS", struct relay_options, status,
-             "report counts there: unix:PATH or tcp:HOST:PORT"),
+             "report counts there: unix:PATH or tcp:HOST:PORT; the relay of "
+             "systemd: " RELAY_STATUS_ADDRESS),
     CLI_TEXT("query", "ADDRESS", struct relay_options, query,
              "ask a running relay's --status address, and print its answer"),
     OPTION_JSON(struct relay_options),
@@ -276,9 +278,10 @@ const struct cli_command command_relay = {
     .examples =
         "  enclavectl relay --listen vsock:any:8000 \\\n"
         "      --destination kms.eu-central-1.amazonaws.com:443\n"
-        "  enclavectl relay --listen vsock:any:8000 --cid 16 --status unix:/run/relay.sock \\\n"
+        "  enclavectl relay --listen vsock:any:8000 --cid 16 \\\n"
+        "      --status " RELAY_STATUS_ADDRESS " \\\n"
         "      --destination kms.eu-central-1.amazonaws.com:443\n"
-        "  enclavectl relay --query unix:/run/relay.sock\n"
+        "  enclavectl relay --query " RELAY_STATUS_ADDRESS "\n"
         "  enclavectl relay --listen vsock:any:8000 --destination kms.us-east-1.amazonaws.com:443 "
         "\\\n"
         "      --allow-file /etc/nitro_enclaves/vsock-proxy.yaml\n",

@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclavectl relay --query: the answer of a relay's status address, as a table or as it came. */
-#include <errno.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include "codec/json.h"
 #include "host/relay/relay.h"
+#include "host/relay_status.h"
 #include "host/report.h"
-#include "host/resolve.h"
 
-#define ANSWER_LIMIT (1u << 20) /* bytes */
-#define QUERY_MS     10000
-
-static bool receive(const char *where, struct buffer *out, struct error *err)
-{
-    struct address address;
-    struct deadline deadline = deadline_in(QUERY_MS);
-    int fd = -1;
-    bool ok =
-        address_resolve(&address, where, err) && address_connect(&address, &deadline, &fd, err);
-    for (bool more = ok; more;) {
-        uint8_t *at = buffer_reserve(out, 4096);
-        ssize_t n = -1;
-        ok = at != NULL ? deadline_wait(&deadline, fd, POLLIN, err)
-                        : error_set(err, ERROR_FORMAT, "the answer is too long for a status");
-        if (ok && (n = recv(fd, at, 4096, 0)) < 0 && errno != EAGAIN && errno != EINTR)
-            ok = error_set_errno(err, ERROR_NETWORK, "cannot read from %s", address.text);
-        if (n > 0)
-            buffer_commit(out, (size_t)n);
-        more = ok && n != 0;
-    }
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
+#define QUERY_MS 10000
 
 /* Appends those of an object's counts that are not 0: "2 name, 1 connect". */
 static void append_counts(struct buffer *out, const struct json *doc, json_value object,
@@ -106,28 +78,16 @@ static void append_all(struct buffer *out, const struct json *doc)
     }
 }
 
-static bool check_shape(const struct json *doc, struct error *err)
-{
-    json_value routes =
-        json_type(doc, 0) == JSON_OBJECT ? json_member(doc, 0, "routes") : JSON_NONE;
-    if (routes != JSON_NONE && json_type(doc, routes) == JSON_ARRAY)
-        return true;
-    return error_set(err, ERROR_FORMAT, "the answer is not the status of a relay");
-}
-
 int relay_query(const struct relay_options *options)
 {
     BUFFER_AUTO text;
     BUFFER_AUTO out;
     struct json doc;
     struct error err = {0};
-    buffer_init(&text, ANSWER_LIMIT);
-    buffer_init(&out, (size_t)8 * ANSWER_LIMIT);
+    buffer_init(&text, RELAY_STATUS_MAX);
+    buffer_init(&out, (size_t)8 * RELAY_STATUS_MAX);
     json_init(&doc, JSON_DEPTH);
-    bool ok = receive(options->query, &text, &err);
-    if (ok && !json_parse(&doc, buffer_bytes(&text), &err))
-        ok = error_set(&err, ERROR_FORMAT, "the answer is not JSON");
-    ok = ok && check_shape(&doc, &err);
+    bool ok = relay_status_read(options->query, QUERY_MS, &text, &doc, &err);
     if (ok && options->common.json)
         buffer_append(&out, buffer_bytes(&text));
     else if (ok)
