@@ -18,10 +18,16 @@ struct thread_part {
     size_t nonces_left;
 };
 
+/* Of more keys than are held, so that one that was dropped and comes back counts on. */
+struct key_count {
+    uint8_t id[SHA256_SIZE]; /* of the TSK */
+    atomic_uint_fast64_t seals;
+    unsigned users; /* keys of that id, held or dropped and not yet let go */
+};
+
 struct session_key {
     struct thread_part part[KEYRING_THREADS];
-    uint8_t tsk[AEAD_KEY_SIZE];
-    atomic_uint_fast64_t seals;
+    struct key_count *count;
     _Atomic int64_t opens_until_ms; /* INT64_MAX while current */
     unsigned holders;               /* under the ring's lock */
 };
@@ -30,25 +36,51 @@ struct keyring {
     pthread_mutex_t lock;
     int64_t previous_key_ms;
     struct held_keys keys; /* the ring holds each of them once */
+    struct key_count counts[KEYRING_COUNTS];
+    uint64_t seals_forgotten; /* no count that was given up was higher */
 };
 
+/*
+ * The count of the key of that id. For a new one that of a key not in use gives way, the lowest
+ * one: an exhausted key stays known, and a key that is not has at most seals_forgotten.
+ */
+static struct key_count *count_of(struct keyring *ring, const uint8_t id[SHA256_SIZE])
+{
+    struct key_count *lowest = NULL;
+    for (struct key_count *c = ring->counts; c < ring->counts + KEYRING_COUNTS; c++) {
+        if (memcmp(c->id, id, SHA256_SIZE) == 0)
+            return c;
+        if (c->users == 0 && (lowest == NULL || c->seals < lowest->seals))
+            lowest = c;
+    }
+    if (lowest != NULL) {
+        if (ring->seals_forgotten < lowest->seals)
+            ring->seals_forgotten = lowest->seals;
+        memcpy(lowest->id, id, SHA256_SIZE);
+        lowest->seals = ring->seals_forgotten;
+    }
+    return lowest;
+}
+
+/* Under the ring's lock, because of the count. */
 static void key_free(struct session_key *key)
 {
     if (key == NULL)
         return;
+    key->count->users--;
     for (size_t i = 0; i < KEYRING_THREADS; i++)
         aead_free(key->part[i].aead);
     secret_free(key, sizeof *key);
 }
 
-static struct session_key *key_new(const uint8_t tsk[AEAD_KEY_SIZE])
+static struct session_key *key_new(struct key_count *count, const uint8_t tsk[AEAD_KEY_SIZE])
 {
-    struct session_key *key = secret_alloc(sizeof *key);
+    struct session_key *key = count == NULL ? NULL : secret_alloc(sizeof *key);
     if (key == NULL)
         return NULL;
-    memcpy(key->tsk, tsk, AEAD_KEY_SIZE);
+    key->count = count;
+    count->users++;
     key->holders = 1;
-    atomic_init(&key->seals, 0);
     atomic_init(&key->opens_until_ms, INT64_MAX);
     for (size_t i = 0; i < KEYRING_THREADS; i++) {
         key->part[i].aead = aead_new(tsk);
@@ -94,13 +126,11 @@ static void drop_expired(struct keyring *ring, int64_t now)
         drop(ring->keys.key[--ring->keys.count]);
 }
 
-/* The place of tsk among the keys held; their number if it is none of them. */
-static size_t place_of(const struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE])
+/* The place of the key with that count among the keys held; their number if it is none of them. */
+static size_t place_of(const struct keyring *ring, const struct key_count *count)
 {
     size_t place = 0;
-    while (place < ring->keys.count &&
-           !bytes_equal_secret(bytes_of(ring->keys.key[place]->tsk, AEAD_KEY_SIZE),
-                               bytes_of(tsk, AEAD_KEY_SIZE)))
+    while (place < ring->keys.count && ring->keys.key[place]->count != count)
         place++;
     return place;
 }
@@ -125,15 +155,32 @@ static void put_first(struct keyring *ring, struct session_key *key, size_t plac
 bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], bool *rotated,
                      struct error *err)
 {
+    uint8_t id[SHA256_SIZE];
+    *rotated = false;
+    if (!sha256(id, bytes_of(tsk, AEAD_KEY_SIZE)))
+        return error_set(err, ERROR_CRYPTO, "the session key cannot be hashed");
     pthread_mutex_lock(&ring->lock);
-    /* A key that comes back goes on with its count of seals. */
-    size_t place = place_of(ring, tsk);
-    struct session_key *key = place < ring->keys.count ? ring->keys.key[place] : key_new(tsk);
+    struct key_count *count = count_of(ring, id);
+    size_t place = place_of(ring, count);
+    struct session_key *key =
+        place < ring->keys.count ? ring->keys.key[place] : key_new(count, tsk);
     *rotated = key != NULL && ring->keys.count > 0 && key != ring->keys.key[0];
     if (key != NULL && (ring->keys.count == 0 || key != ring->keys.key[0]))
         put_first(ring, key, place);
     pthread_mutex_unlock(&ring->lock);
     return key != NULL || error_set(err, ERROR_MEMORY, "no locked memory for the session key");
+}
+
+int64_t keyring_expire(struct keyring *ring)
+{
+    int64_t next = INT64_MAX;
+    pthread_mutex_lock(&ring->lock);
+    if (ring->keys.count > 1)
+        drop_expired(ring, clock_monotonic_ms());
+    if (ring->keys.count > 1)
+        next = ring->keys.key[ring->keys.count - 1]->opens_until_ms;
+    pthread_mutex_unlock(&ring->lock);
+    return next;
 }
 
 void keyring_hold(struct keyring *ring, struct held_keys *held)
@@ -176,7 +223,8 @@ bool keyring_seal(const struct held_keys *held, enum keyring_thread thread, uint
     if (held->count > 0) {
         struct session_key *key = held->key[0];
         struct thread_part *part = &key->part[thread];
-        if (atomic_fetch_add_explicit(&key->seals, 1, memory_order_relaxed) >= AEAD_SEALS_MAX) {
+        if (atomic_fetch_add_explicit(&key->count->seals, 1, memory_order_relaxed) >=
+            AEAD_SEALS_MAX) {
             /* Never counted down, so 2^64 further tries would be needed to pass again. */
             code = ERROR_KEY_EXHAUSTED;
         } else if (next_nonce(part, sealed) && aead_seal(part->aead, sealed, plaintext)) {

@@ -12,6 +12,8 @@
 
 /* The current key and three before it; an older one is dropped early. */
 #define KEYRING_KEYS_MAX 4
+/* Of so many keys the seals are counted; at most those held, and by each thread, are in use. */
+#define KEYRING_COUNTS 64
 
 /* Each thread that serves requests has a number, because AEAD contexts are not shared. */
 enum keyring_thread { KEYRING_LOOP, KEYRING_WORKER, KEYRING_THREADS };
@@ -32,10 +34,16 @@ void keyring_free(struct keyring *ring);
 /*
  * Makes tsk the current key; the one before opens for previous_key_ms more. The key already in
  * force changes nothing (*rotated false), one before it comes back with its count of seals.
- * ERROR_MEMORY leaves all as it was.
+ * ERROR_MEMORY and ERROR_CRYPTO leave all as it was.
  */
 MUST_USE bool keyring_install(struct keyring *ring, const uint8_t tsk[AEAD_KEY_SIZE], bool *rotated,
                               struct error *err);
+
+/*
+ * Wipes the keys that no longer open, unless a request still holds them. Returns when the next one
+ * is due (clock_monotonic_ms); INT64_MAX: none is.
+ */
+int64_t keyring_expire(struct keyring *ring);
 
 void keyring_hold(struct keyring *ring, struct held_keys *held);
 void keyring_release(struct keyring *ring, struct held_keys *held);

@@ -99,7 +99,11 @@ static void check_limits(struct server *s)
 
 static int next_wake(const struct server *s)
 {
-    int64_t next = s->accept_again_ms < s->drain_until_ms ? s->accept_again_ms : s->drain_until_ms;
+    int64_t next = keyring_expire(s->traffic.service->ring);
+    if (s->accept_again_ms < next)
+        next = s->accept_again_ms;
+    if (s->drain_until_ms < next)
+        next = s->drain_until_ms;
     for (size_t state = 0; state < STATE_COUNT; state++) {
         const struct connection *first = TAILQ_FIRST(&s->traffic.lists[state].connections);
         if (first != NULL && first->until_ms < next)

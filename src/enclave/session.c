@@ -68,6 +68,8 @@ static void note_outcome(struct session *s, bool ok, const struct error *err,
                          const struct kms_refusal *refusal)
 {
     pthread_mutex_lock(&s->lock);
+    const char *then = s->status.state == SESSION_READY ? "not configured; the key in force stays"
+                                                        : "no session key";
     if (ok)
         s->status.state = SESSION_READY;
     else if (s->status.state == SESSION_STARTING)
@@ -77,10 +79,10 @@ static void note_outcome(struct session *s, bool ok, const struct error *err,
     note_credentials(s);
     pthread_mutex_unlock(&s->lock);
     if (!ok && refusal->http_status != 0)
-        log_error("no session key: %s: %s; KMS answered HTTP %u %s: %s", error_name(err->code),
+        log_error("%s: %s: %s; KMS answered HTTP %u %s: %s", then, error_name(err->code),
                   err->cause, refusal->http_status, refusal->type, refusal->message);
     else if (!ok)
-        log_error("no session key: %s: %s", error_name(err->code), err->cause);
+        log_error("%s: %s: %s", then, error_name(err->code), err->cause);
 }
 
 static bool is_pinned(const struct wrapped_pins *pins, struct bytes wrapped)
@@ -126,22 +128,15 @@ static bool obtain_key(struct session *s, const struct kms_credentials *credenti
     return ok;
 }
 
-static bool has_key(struct session *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool ready = s->status.state == SESSION_READY;
-    pthread_mutex_unlock(&s->lock);
-    return ready;
-}
-
-/* All or nothing: what configure brought is kept only if all of it holds. */
+/*
+ * All or nothing: what configure brought is kept only if KMS gives the key for it. That holds for
+ * credentials alone, too: otherwise any client could put rubbish in the place of good ones.
+ */
 static bool apply(struct session *s, bool *rotated, struct kms_refusal *refusal, struct error *err)
 {
     struct initial_secrets *c = &s->candidate;
     bool renews = c->credentials.access_key_id[0] != '\0', wraps = c->wrapped.len > 0;
-    bool needed = wraps || !has_key(s);
-    if (needed &&
-        !obtain_key(s, renews ? &c->credentials : &s->secrets.credentials,
+    if (!obtain_key(s, renews ? &c->credentials : &s->secrets.credentials,
                     buffer_bytes(wraps ? &c->wrapped : &s->secrets.wrapped), rotated, refusal, err))
         return false;
     if (renews)
@@ -151,8 +146,7 @@ static bool apply(struct session *s, bool *rotated, struct kms_refusal *refusal,
         s->secrets.wrapped = c->wrapped;
         c->wrapped = old;
     }
-    log_info("configured: %s%s", needed ? "session key from KMS" : "credentials renewed",
-             *rotated ? ", rotated" : "");
+    log_info("configured: session key from KMS%s", *rotated ? ", rotated" : "");
     return true;
 }
 
@@ -250,7 +244,6 @@ static void first_attempt(struct session *s)
 static void *run(void *context)
 {
     struct session *s = context;
-    measure(s);
     first_attempt(s);
     struct job *job;
     while ((job = job_take(&s->requests)) != NULL)
@@ -289,6 +282,7 @@ struct session *session_start(const struct config *config, const struct tls_root
     s->secrets = *secrets;
     wipe(secrets, sizeof *secrets);
     note_credentials(s);
+    measure(s); /* before anybody can ask for them */
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd >= 0) {
         errno = pthread_create(&s->thread, NULL, run, s);

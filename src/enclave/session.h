@@ -43,9 +43,9 @@ struct session_status {
 };
 
 /*
- * Starts the thread, which takes secrets over and wipes them. config, ring and roots must outlive
- * the session; nsm is the thread's alone from here on; answers to configure go to done. NULL and
- * *err if no thread or memory can be had.
+ * Reads the registers and starts the thread, which takes secrets over and wipes them. config, ring
+ * and roots must outlive the session; nsm is the thread's alone from here on; answers to configure
+ * go to done. NULL and *err if no thread or memory can be had.
  */
 MUST_USE struct session *session_start(const struct config *config, const struct tls_roots *roots,
                                        struct keyring *ring, struct nsm *nsm,

@@ -369,6 +369,18 @@ def test_a_failed_rotation_leaves_the_key_in_force(enclave, world):
     assert json.loads(open_state(answer["ciphertext"], world.tsk))["iteration"] == 2
 
 
+def test_credentials_that_kms_refuses_replace_none(enclave, world):
+    """Any client may send some: those in force stay, and are used for the next rotation."""
+    enclave.ready()
+    answer = enclave.ask({"op": "configure",
+                          "credentials": credentials(access_key_id="AKIDNOBODY", expiration="never")})
+    assert answer["code"] == "kms_denied", answer
+    assert enclave.health()["credentials_expire"] == ENCLAVE["expiration"]
+    assert "no session key" not in enclave.log()
+    assert "not configured; the key in force stays: kms_denied" in enclave.log()
+    assert enclave.configure(creds=None, wrapped=world.wrap(b"n" * 32))["rotated"] is True
+
+
 def test_configure_races_with_requests(enclave, world):
     enclave.ready()
     connections = [enclave.connect() for _ in range(8)]
@@ -496,7 +508,24 @@ def test_keys_and_plaintext_leave_memory(world, start):
         assert c.receive()["code"] == "frame_too_large"
         c.socket.sendall(("behind what ended the connection: " + marker).encode())
     wait_until(lambda: enclave.health()["connections"] == 1, what="the connections' end")
-    secrets = {marker.encode(), ENCLAVE["secret_access_key"].encode()}
+    found = count_in_memory(enclave, marker.encode(), ENCLAVE["secret_access_key"].encode())
+    assert found[marker.encode()] == 0
+    # the credentials in force are needed for the next call to KMS: held once, in locked memory
+    assert found[ENCLAVE["secret_access_key"].encode()] <= 1
+
+
+def test_the_previous_key_leaves_memory_by_itself(world, start):
+    """When its time is over, and not with the next request. A key schedule begins with the key."""
+    enclave = start(rotation={"previous_key_seconds": 2}).ready()
+    new_key = os.urandom(32)
+    assert count_in_memory(enclave, world.tsk)[world.tsk] > 0
+    assert enclave.configure(creds=None, wrapped=world.wrap(new_key))["rotated"] is True
+    wait_until(lambda: count_in_memory(enclave, world.tsk)[world.tsk] == 0, what="the key wiped")
+    assert count_in_memory(enclave, new_key)[new_key] > 0
+
+
+def count_in_memory(enclave, *secrets):
+    """How often each occurs in the memory of the process."""
     found = dict.fromkeys(secrets, 0)
     with open(f"/proc/{enclave.process.pid}/maps") as maps, \
             open(f"/proc/{enclave.process.pid}/mem", "rb", buffering=0) as memory:
@@ -514,9 +543,7 @@ def test_keys_and_plaintext_leave_memory(world, start):
                 continue
             for secret in secrets:
                 found[secret] += data.count(secret)
-    assert found[marker.encode()] == 0
-    # the credentials in force are needed for the next call to KMS: held once, in locked memory
-    assert found[ENCLAVE["secret_access_key"].encode()] <= 1
+    return found
 
 
 def test_standard_descriptors_that_are_closed(world, start, tmp_path):

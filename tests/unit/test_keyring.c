@@ -234,7 +234,7 @@ static void a_key_that_comes_back_keeps_its_count(void **state)
     assert_int_equal(keys_alive, 2);
     keyring_hold(*state, &held);
     assert_int_equal(held.count, 2);
-    assert_int_equal(held.key[0]->seals, 1);
+    assert_int_equal(held.key[0]->count->seals, 1);
     keyring_release(*state, &held);
     now_ms += GRACE_MS;
     assert_int_equal(open_sealed(*state, &sealed), ERROR_NONE);
@@ -281,7 +281,7 @@ static void a_key_is_exhausted(void **state)
     struct held_keys held;
     install(*state, 1);
     keyring_hold(*state, &held);
-    held.key[0]->seals = AEAD_SEALS_MAX - 1;
+    held.key[0]->count->seals = AEAD_SEALS_MAX - 1;
     assert_int_equal(seal_held(&held, &last), ERROR_NONE);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(seal_held(&held, &sealed), ERROR_KEY_EXHAUSTED);
@@ -294,6 +294,71 @@ static void a_key_is_exhausted(void **state)
     assert_int_equal(seal(*state, &sealed), ERROR_NONE);
     install(*state, 1);
     assert_int_equal(seal(*state, &sealed), ERROR_KEY_EXHAUSTED);
+}
+
+static uint64_t seals_of_current(struct keyring *ring)
+{
+    struct held_keys held;
+    keyring_hold(ring, &held);
+    uint64_t seals = held.key[0]->count->seals;
+    keyring_release(ring, &held);
+    return seals;
+}
+
+/* However many keys came after it, and whether a request still held it when it was dropped. */
+static void a_dropped_key_keeps_its_count(void **state)
+{
+    struct sealed sealed;
+    struct held_keys held, later;
+    install(*state, 1);
+    keyring_hold(*state, &held);
+    held.key[0]->count->seals = AEAD_SEALS_MAX - 2;
+    for (uint8_t n = 2; n < 2 + KEYRING_KEYS_MAX; n++)
+        install(*state, n);
+    assert_int_equal(seal_held(&held, &sealed), ERROR_NONE);
+    install(*state, 1);
+    assert_int_equal(keys_alive, KEYRING_KEYS_MAX + 1);
+    keyring_hold(*state, &later);
+    assert_int_equal(seal_held(&later, &sealed), ERROR_NONE);
+    keyring_release(*state, &later);
+    /* both are the same key, whatever was made of it */
+    assert_int_equal(seal_held(&held, &sealed), ERROR_KEY_EXHAUSTED);
+    keyring_release(*state, &held);
+    for (unsigned n = 2; n < 250; n++) {
+        install(*state, (uint8_t)n);
+        assert_int_equal(seal(*state, &sealed), ERROR_NONE);
+        /* those that were forgotten, or may have been, count from what they had at most */
+        assert_in_range(seals_of_current(*state), 1, 8);
+    }
+    install(*state, 1);
+    assert_int_equal(seal(*state, &sealed), ERROR_KEY_EXHAUSTED);
+    install(*state, 2);
+    assert_in_range(seals_of_current(*state), 1, 8);
+}
+
+/* Without any request, and the next is due when its time is. */
+static void an_expired_key_is_wiped(void **state)
+{
+    struct held_keys held;
+    assert_int_equal(keyring_expire(*state), INT64_MAX);
+    install(*state, 1);
+    assert_int_equal(keyring_expire(*state), INT64_MAX);
+    install(*state, 2);
+    now_ms += 100;
+    install(*state, 3);
+    assert_int_equal(keyring_expire(*state), 5000 + GRACE_MS);
+    now_ms = 5000 + GRACE_MS - 1;
+    assert_int_equal(keyring_expire(*state), 5000 + GRACE_MS);
+    assert_int_equal(keys_alive, 3);
+    now_ms++;
+    assert_int_equal(keyring_expire(*state), 5100 + GRACE_MS);
+    assert_int_equal(keys_alive, 2);
+    keyring_hold(*state, &held);
+    now_ms += 1000;
+    assert_int_equal(keyring_expire(*state), INT64_MAX);
+    assert_int_equal(keys_alive, 2); /* a request still opens with it */
+    keyring_release(*state, &held);
+    assert_int_equal(keys_alive, 1);
 }
 
 static void without_random_numbers_nothing_is_sealed(void **state)
@@ -397,6 +462,8 @@ int main(void)
         TEST(the_oldest_of_too_many_is_dropped),
         TEST(a_request_keeps_its_keys),
         TEST(a_key_is_exhausted),
+        TEST(a_dropped_key_keeps_its_count),
+        TEST(an_expired_key_is_wiped),
         TEST(without_random_numbers_nothing_is_sealed),
         TEST(without_memory_all_stays_as_it_was),
         TEST(rotation_while_others_seal),

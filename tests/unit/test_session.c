@@ -232,24 +232,28 @@ static void a_bad_request_is_no_outcome(void **state)
     assert_int_equal(b.server.connections, 0);
 }
 
-/* Credentials alone are put aside for the next time: the key is there already. */
-static void credentials_are_renewed_without_kms(void **state)
+/* Credentials alone replace those in force only if KMS gives the key for them. */
+static void credentials_are_tried_before_they_are_kept(void **state)
 {
     (void)state;
     static const char renewal[] = "{\"op\":\"configure\"," CREDENTIALS "}";
-    BENCH_AUTO b;
-    prepare(&b, good);
-    give(&b);
-    begin(&b);
-    assert_int_equal(settled(&b)->state, SESSION_READY);
-    configure(&b, renewal);
-    expect(&b, ERROR_NONE, "\"rotated\": false");
-    assert_int_equal(b.server.connections, 1);
-    configure(&b, "{\"op\":\"configure\"," WRAPPED "}");
-    expect(&b, ERROR_NONE, "\"rotated\": false"); /* the same TSK again */
-    end(&b);
-    assert_int_equal(b.server.connections, 2);
-    assert_true(kms_saw(&b, "AKIDSECOND"));
+    for (int accepted = 0; accepted < 2; accepted++) {
+        static const enum step steps[][4] = {{GOOD, ANSWER, GOOD, END}, {GOOD, GOOD, GOOD, END}};
+        BENCH_AUTO b;
+        prepare(&b, steps[accepted]);
+        give(&b);
+        begin(&b);
+        assert_int_equal(settled(&b)->state, SESSION_READY);
+        configure(&b, renewal);
+        expect(&b, accepted ? ERROR_NONE : ERROR_KMS_DENIED, accepted ? "\"rotated\": false" : "");
+        assert_int_equal(status(&b)->state, SESSION_READY);
+        assert_int_equal(b.server.connections, 2);
+        configure(&b, "{\"op\":\"configure\"," WRAPPED "}");
+        expect(&b, ERROR_NONE, "\"rotated\": false"); /* the same TSK again */
+        end(&b);
+        assert_int_equal(b.server.connections, 3);
+        assert_true(kms_saw(&b, accepted ? "AKIDSECOND" : "AKIDEXAMPLE"));
+    }
 }
 
 /* While one is served, so many wait; the next is refused at once; all are answered in the end. */
@@ -430,6 +434,8 @@ static void registers_are_read_once(void **state)
         b.fake.broken = rows[i].broken;
         b.fake.pcr[0] = rows[i].first;
         begin(&b);
+        /* at once: whoever can ask for them shall not see them missing */
+        assert_int_equal(status(&b)->measurements.known, rows[i].known);
         const struct measurements *m = &settled(&b)->measurements;
         assert_int_equal(m->known, rows[i].known);
         assert_int_equal(measurements_are_debug(m), rows[i].debug);
@@ -447,7 +453,7 @@ int main(void)
         cmocka_unit_test(it_awaits_what_it_lacks),
         cmocka_unit_test(jobs_are_answered_in_their_order),
         cmocka_unit_test(a_bad_request_is_no_outcome),
-        cmocka_unit_test(credentials_are_renewed_without_kms),
+        cmocka_unit_test(credentials_are_tried_before_they_are_kept),
         cmocka_unit_test(jobs_that_wait_are_bounded),
         cmocka_unit_test(it_stops_while_it_waits),
         cmocka_unit_test(failures_are_kept_until_it_succeeds),
