@@ -2,7 +2,7 @@
 /*
  * The Authorization header:
  *
- *     AWS4-HMAC-SHA256 Credential=KEYID/DATE/REGION/kms/aws4_request,
+ *     AWS4-HMAC-SHA256 Credential=KEYID/DATE/REGION/SERVICE/aws4_request,
  *         SignedHeaders=a;b, Signature=HEX
  *
  * The texts of failures are AWS's (AWS General Reference, "Troubleshooting SigV4").
@@ -112,8 +112,9 @@ static bool request_date(const struct kms_request *request, int64_t *at_us,
     return true;
 }
 
-static bool check_scope(const struct kms_service *service, const struct authorization *a,
-                        const char *basic, struct kms_failure *failure)
+static bool check_scope(const struct kms_service *service, const char *name,
+                        const struct authorization *a, const char *basic,
+                        struct kms_failure *failure)
 {
     if (!bytes_equal(a->date, bytes_of(basic, 8)))
         return kms_fail(failure, "InvalidSignatureException",
@@ -125,9 +126,9 @@ static bool check_scope(const struct kms_service *service, const struct authoriz
         return kms_fail(failure, "InvalidSignatureException",
                         "Credential should be scoped to a valid region, not '%.*s'.",
                         a->region.len < 64 ? (int)a->region.len : 64, (const char *)a->region.at);
-    if (!bytes_equal_text(a->service, "kms"))
+    if (!bytes_equal_text(a->service, name))
         return kms_fail(failure, "InvalidSignatureException",
-                        "Credential should be scoped to correct service: 'kms'.");
+                        "Credential should be scoped to correct service: '%s'.", name);
     if (!bytes_equal_text(a->terminator, "aws4_request"))
         return kms_fail(failure, "InvalidSignatureException",
                         "Credential should be scoped with a valid terminator: 'aws4_request'.");
@@ -293,14 +294,15 @@ static bool check_token(const struct kms_service *service, const struct kms_requ
     return true;
 }
 
-static bool check(struct kms_service *service, const struct kms_request *request,
+static bool check(struct kms_service *service, const char *name, const struct kms_request *request,
                   const struct authorization *a, struct kms_credential *credential,
                   struct kms_failure *failure)
 {
     char basic[CLOCK_BASIC_SIZE];
     int64_t at_us = 0;
     if (!request_date(request, &at_us, basic, failure) ||
-        !check_scope(service, a, basic, failure) || !check_skew(service, at_us, basic, failure))
+        !check_scope(service, name, a, basic, failure) ||
+        !check_skew(service, at_us, basic, failure))
         return false;
     switch (kms_store_credential_find(service->store, a->access_key_id, credential)) {
     case STORE_OK:
@@ -316,8 +318,9 @@ static bool check(struct kms_service *service, const struct kms_request *request
                            failure);
 }
 
-bool kms_authenticate(struct kms_service *service, const struct kms_request *request,
-                      struct kms_caller *caller, struct kms_failure *failure)
+bool kms_authenticate(struct kms_service *service, const char *name,
+                      const struct kms_request *request, struct kms_caller *caller,
+                      struct kms_failure *failure)
 {
     size_t count = 0;
     struct bytes header = kms_request_header(request, "authorization", &count);
@@ -332,7 +335,7 @@ bool kms_authenticate(struct kms_service *service, const struct kms_request *req
         return false;
     struct kms_credential credential;
     kms_credential_init(&credential);
-    bool ok = check(service, request, &a, &credential, failure) &&
+    bool ok = check(service, name, request, &a, &credential, failure) &&
               (kms_principal_account(credential.principal, caller->account) ||
                kms_fail_type(failure, "KMSInternalException"));
     if (ok)

@@ -7,9 +7,11 @@
 
 /*
  * Checks the signature over exactly the headers that SignedHeaders names, the credentials and the
- * date. False, with *failure, if any of them is wrong; *caller is then not set.
+ * date. name: the service that must be in the scope, "kms" or "sts". False, with *failure, if any
+ * of them is wrong; *caller is then not set.
  */
-MUST_USE bool kms_authenticate(struct kms_service *service, const struct kms_request *request,
-                               struct kms_caller *caller, struct kms_failure *failure);
+MUST_USE bool kms_authenticate(struct kms_service *service, const char *name,
+                               const struct kms_request *request, struct kms_caller *caller,
+                               struct kms_failure *failure);
 
 #endif

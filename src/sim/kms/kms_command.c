@@ -10,6 +10,7 @@
 #include "pki/pki.h"
 #include "sim/commands.h"
 #include "sim/kms/kms_server.h"
+#include "sim/kms/sts_roles.h"
 #include "sockets/any_address.h"
 #include "system/file.h"
 #include "system/signals.h"
@@ -31,6 +32,7 @@ struct kms_options {
     const char *region;
     const char *account;
     const char *credentials;
+    const char *roles;
     const char *fault_file;
     const char *hosts[HOSTS_MAX];
     size_t host_count;
@@ -75,6 +77,9 @@ static const struct cli_option options[] = {
              "believe attestation documents under this root certificate (PEM)", .needed = true),
     CLI_TEXT("credentials", "FILE", struct kms_options, credentials,
              "who may call, as JSON (described for this command); read again when it changes"),
+    CLI_TEXT("roles", "FILE", struct kms_options, roles,
+             "who may assume which role, as JSON (described for this command); read again when it "
+             "changes"),
     CLI_TEXT("write-roots", "FILE", struct kms_options, roots,
              "write the certificate (PEM) of its authority there, which clients must trust",
              .old = "ca"),
@@ -83,8 +88,8 @@ static const struct cli_option options[] = {
     CLI_TEXT("account", "ID", struct kms_options, account,
              "the account that owns the keys, 12 digits (111122223333)", .check = check_account),
     CLI_TEXTS("host", "NAME", struct kms_options, hosts, host_count,
-              "a name in its certificate; repeatable (kms.REGION.amazonaws.com, localhost and "
-              "127.0.0.1)"),
+              "a name in its certificate; repeatable (kms.REGION.amazonaws.com, the same of "
+              "sts, localhost and 127.0.0.1)"),
     CLI_CHOICE("envelope", "FORM", struct kms_options, envelope, envelopes, CMS_CONSTRUCTED,
                "CiphertextForRecipient is constructed (default) or primitive"),
     CLI_INTEGER("clock-skew", "SECONDS", struct kms_options, clock_skew_s, -SKEW_MAX, SKEW_MAX,
@@ -142,7 +147,7 @@ static bool serve(struct kms_service *service, const struct kms_options *o,
 /* The names in the certificate, ended by NULL; those of KMS itself where none were asked for. */
 struct hosts {
     const char *names[HOSTS_MAX + 1];
-    char endpoint[64];
+    char kms[64], sts[64];
 };
 
 static void settle_hosts(struct hosts *hosts, const struct kms_options *o)
@@ -151,11 +156,12 @@ static void settle_hosts(struct hosts *hosts, const struct kms_options *o)
     memcpy(hosts->names, o->hosts, sizeof o->hosts);
     if (o->host_count > 0)
         return;
-    snprintf(hosts->endpoint, sizeof hosts->endpoint, "kms.%.*s.amazonaws.com", REGION_MAX,
-             o->region);
-    hosts->names[0] = hosts->endpoint;
-    hosts->names[1] = "localhost";
-    hosts->names[2] = "127.0.0.1";
+    snprintf(hosts->kms, sizeof hosts->kms, "kms.%.*s.amazonaws.com", REGION_MAX, o->region);
+    snprintf(hosts->sts, sizeof hosts->sts, "sts.%.*s.amazonaws.com", REGION_MAX, o->region);
+    hosts->names[0] = hosts->kms;
+    hosts->names[1] = hosts->sts;
+    hosts->names[2] = "localhost";
+    hosts->names[3] = "127.0.0.1";
 }
 
 static bool run(struct kms_service *service, const struct kms_options *o, int stop_fd,
@@ -169,11 +175,13 @@ static bool run(struct kms_service *service, const struct kms_options *o, int st
     bool ok = service->store != NULL && add_faults(service, o, err) &&
               (o->credentials == NULL ||
                kms_credentials_load(service->store, &service->credentials, err)) &&
+              (o->roles == NULL || (service->roles = sts_roles_new(o->roles, err)) != NULL) &&
               kms_identity_load(&identity, service->store, hosts.names, err) &&
               (o->roots == NULL || kms_identity_publish(&identity, o->roots, err)) &&
               serve(service, o, &identity, stop_fd, err);
     kms_identity_clear(&identity);
     kms_faults_free(service->faults);
+    sts_roles_free(service->roles);
     kms_store_close(service->store);
     return ok;
 }
@@ -240,7 +248,17 @@ const struct cli_command command_kms = {
         "start are used. Every principal of the account is taken to have kms:* by IAM. So if a "
         "key\n"
         "policy delegates to the account's root, every principal may do what that statement "
-        "allows.",
+        "allows.\n"
+        "\n"
+        "AWS STS answers at the same address: AssumeRole, AssumeRoleWithWebIdentity and\n"
+        "GetCallerIdentity. The sessions that it gives out may call KMS. The roles file, in which\n"
+        "all but arn may be left out:\n"
+        "  [{\"arn\": \"arn:aws:iam::111122223333:role/enclave\",\n"
+        "    \"trusts\": [\"arn:aws:iam::111122223333:root\"], \"external_id\": \"...\",\n"
+        "    \"max_seconds\": 3600, \"identity_provider\": {\n"
+        "      \"issuer\": \"https://oidc.example\", \"audience\": \"sts.amazonaws.com\",\n"
+        "      \"subject\": \"system:serviceaccount:default:enclave\",\n"
+        "      \"public_key\": \"base64 of a SubjectPublicKeyInfo\"}}]",
     .examples =
         "  enclave-sim kms --listen tcp:127.0.0.1:8443 --db kms.db --nsm-root nsm-root.pem \\\n"
         "      --write-roots kms-ca.pem --credentials credentials.json\n"

@@ -102,7 +102,7 @@ static bool serve(struct kms_call *call)
     if (fails_instead(call))
         return false;
     kms_credentials_refresh(call->service->store, &call->service->credentials);
-    return kms_authenticate(call->service, call->request, &call->caller, &call->failure) &&
+    return kms_authenticate(call->service, "kms", call->request, &call->caller, &call->failure) &&
            parse_body(call) && operation->run(call);
 }
 
@@ -149,9 +149,9 @@ static void write_failure(struct buffer *body, const struct kms_failure *failure
     json_end(&w);
 }
 
-static void deliver(const struct kms_call *call, struct kms_answer *answer)
+void kms_deliver_fault(enum kms_fault fault, struct kms_answer *answer)
 {
-    switch (call->fault) {
+    switch (fault) {
     case KMS_FAULT_GARBAGE:
         buffer_reset(&answer->body);
         buffer_text(&answer->body, "{\"KeyId\": \"<html>\x01 this is not");
@@ -186,7 +186,7 @@ static void finish(struct kms_call *call, struct kms_answer *answer, bool ok)
     else if (empty)
         buffer_reset(&answer->body);
     answer->status = ok ? 200 : status_of(call);
-    deliver(call, answer);
+    kms_deliver_fault(call->fault, answer);
     if (answer->body.failed)
         answer->delivery = KMS_DELIVER_RESET;
     log_result(call, ok, answer->status);
@@ -196,6 +196,7 @@ void kms_handle(struct kms_service *service, const struct kms_request *request,
                 struct kms_answer *answer)
 {
     struct kms_call call = {.service = service, .request = request, .operation = "none"};
+    answer->content_type = "application/x-amz-json-1.1";
     buffer_init_secret(&answer->body, KMS_ANSWER_MAX);
     json_init(&call.in, JSON_DEPTH);
     kms_key_init(&call.key);

@@ -15,9 +15,13 @@ enum kms_delivery {
 
 struct kms_answer {
     unsigned status;
+    const char *content_type;
     struct buffer body; /* secret */
     enum kms_delivery delivery;
 };
+
+/* Spoils an answer as the fault has it: its body, or how it is delivered. */
+void kms_deliver_fault(enum kms_fault fault, struct kms_answer *answer);
 
 /* Serves request. answer must be zeroed; the caller clears its body. */
 void kms_handle(struct kms_service *service, const struct kms_request *request,

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "sim/kms/kms_dispatch.h"
+#include "sim/kms/sts_dispatch.h"
 
 #define CONNECTIONS_MAX 256
 #define IDLE_S          120
@@ -91,14 +92,14 @@ static void put_date(const struct kms_server *server, struct MHD_Response *respo
 
 /* Queues a response and releases it; MHD_NO if it is NULL. */
 static enum MHD_Result queue(const struct kms_server *server, struct MHD_Connection *connection,
-                             const struct exchange *x, unsigned status,
+                             const struct exchange *x, unsigned status, const char *type,
                              struct MHD_Response *response)
 {
     if (response == NULL)
         return MHD_NO;
     put_date(server, response);
     MHD_add_response_header(response, "x-amzn-RequestId", x->request.id);
-    MHD_add_response_header(response, "Content-Type", "application/x-amz-json-1.1");
+    MHD_add_response_header(response, "Content-Type", type);
     MHD_add_response_header(response, "Cache-Control", "no-cache, no-store, must-revalidate");
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
@@ -156,13 +157,13 @@ static enum MHD_Result deliver(const struct kms_server *server, struct MHD_Conne
         reset(connection);
         return MHD_NO;
     case KMS_DELIVER_HALF:
-        return queue(server, connection, x, x->answer.status,
+        return queue(server, connection, x, x->answer.status, x->answer.content_type,
                      MHD_create_response_from_callback(body->len, 4096, read_half, x, NULL));
     case KMS_DELIVER_WHOLE:
         break;
     }
     /* The library does not copy the body; completed() wipes it. */
-    return queue(server, connection, x, x->answer.status,
+    return queue(server, connection, x, x->answer.status, x->answer.content_type,
                  MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_PERSISTENT));
 }
 
@@ -175,7 +176,7 @@ static enum MHD_Result refuse(const struct kms_server *server, struct MHD_Connec
     if (body.failed)
         return MHD_NO;
     log_warning("request %s: %u %s", x->request.id, status, type);
-    return queue(server, connection, x, status,
+    return queue(server, connection, x, status, "application/x-amz-json-1.1",
                  MHD_create_response_from_buffer(body.len, body.at, MHD_RESPMEM_MUST_COPY));
 }
 
@@ -190,7 +191,10 @@ static enum MHD_Result serve(struct kms_server *server, struct MHD_Connection *c
         return refuse(server, connection, x, 400, "ValidationException");
     request->target = buffer_bytes(&x->target);
     request->body = buffer_bytes(&x->body);
-    kms_handle(server->service, request, &x->answer);
+    if (sts_is_request(request))
+        sts_handle(server->service, request, &x->answer);
+    else
+        kms_handle(server->service, request, &x->answer);
     return deliver(server, connection, x);
 }
 

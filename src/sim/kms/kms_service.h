@@ -4,6 +4,7 @@
  *
  *     kms_server (HTTPS) → kms_dispatch (fault, authentication, operation by name, log)
  *         → kms_operations (limits, policy, store) → kms_blob, kms_recipient
+ *                 → sts_dispatch (the same for STS) → sts_operations (roles, sessions) → sts_token
  */
 #ifndef SIM_KMS_KMS_SERVICE_H
 #define SIM_KMS_KMS_SERVICE_H
@@ -18,12 +19,15 @@
 #define KMS_BODY_MAX   (1u << 20) /* request body: a document of 262144 bytes in base64, and room */
 #define KMS_ANSWER_MAX (1u << 20)
 
+struct sts_roles;
+
 struct kms_service {
     pthread_mutex_t lock; /* held while a request is served: the store takes one thread at a time */
     struct kms_store *store;
     const char *region;
     const char *account;
     struct watched_file credentials; /* path NULL: those that the store holds */
+    struct sts_roles *roles;         /* NULL: nobody may assume one */
     struct kms_faults *faults;
     struct bytes nsm_root; /* DER */
     enum cms_content envelope;

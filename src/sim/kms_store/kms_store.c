@@ -43,6 +43,9 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS credential ("
     " access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,"
     " expires_us INTEGER NOT NULL, principal TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS session ("
+    " access_key_id TEXT PRIMARY KEY, secret_access_key TEXT NOT NULL, session_token TEXT NOT NULL,"
+    " expires_us INTEGER NOT NULL, principal TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version = 2;"
     "COMMIT;";
 
@@ -352,12 +355,11 @@ enum store_result kms_store_credentials_remove_all(struct kms_store *store)
     return result == STORE_ABSENT ? STORE_OK : result;
 }
 
-enum store_result kms_store_credential_add(struct kms_store *store,
-                                           const struct kms_credential *credential)
+/* Runs an INSERT of the columns that a credential and a session have. */
+static enum store_result insert(struct kms_store *store, const char *sql,
+                                const struct kms_credential *credential)
 {
-    sqlite3_stmt *stmt =
-        prepare(store, "INSERT INTO credential (access_key_id, secret_access_key, session_token,"
-                       " expires_us, principal) VALUES (?1, ?2, ?3, ?4, ?5)");
+    sqlite3_stmt *stmt = prepare(store, sql);
     bind_text(stmt, 1, bytes_text(credential->access_key_id));
     bind_text(stmt, 2, buffer_bytes(&credential->secret_access_key));
     bind_text(stmt, 3, buffer_bytes(&credential->session_token));
@@ -366,11 +368,37 @@ enum store_result kms_store_credential_add(struct kms_store *store,
     return run(store, stmt);
 }
 
+enum store_result kms_store_credential_add(struct kms_store *store,
+                                           const struct kms_credential *credential)
+{
+    return insert(store,
+                  "INSERT INTO credential (access_key_id, secret_access_key, session_token,"
+                  " expires_us, principal) VALUES (?1, ?2, ?3, ?4, ?5)",
+                  credential);
+}
+
+enum store_result kms_store_session_add(struct kms_store *store,
+                                        const struct kms_credential *session, int64_t forget_us)
+{
+    sqlite3_stmt *old = prepare(store, "DELETE FROM session WHERE expires_us < ?1");
+    bind_integer(old, 1, forget_us);
+    enum store_result result = run(store, old);
+    if (result == STORE_FAILED)
+        return result;
+    return insert(store,
+                  "INSERT INTO session (access_key_id, secret_access_key, session_token,"
+                  " expires_us, principal) VALUES (?1, ?2, ?3, ?4, ?5)",
+                  session);
+}
+
 enum store_result kms_store_credential_find(struct kms_store *store, struct bytes access_key_id,
                                             struct kms_credential *credential)
 {
     sqlite3_stmt *stmt = prepare(store, "SELECT access_key_id, secret_access_key, session_token,"
                                         " expires_us, principal FROM credential"
+                                        " WHERE access_key_id = ?1 UNION ALL"
+                                        " SELECT access_key_id, secret_access_key, session_token,"
+                                        " expires_us, principal FROM session"
                                         " WHERE access_key_id = ?1");
     bind_text(stmt, 1, access_key_id);
     enum store_result result = fetch(store, stmt);

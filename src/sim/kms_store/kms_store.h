@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the simulated KMS keeps between restarts, in one SQLite file of mode 0600: its certificate
- * authority and server key, KMS keys with their backing key and policy, aliases, and credentials.
+ * authority and server key, KMS keys with their backing key and policy, aliases, credentials, and
+ * the sessions that STS gave out.
  *
  * Backing keys are stored unencrypted: real KMS keeps them in an HSM, which a simulator does not
  * have.
@@ -81,6 +82,11 @@ MUST_USE bool kms_store_end(struct kms_store *store, bool commit);
 MUST_USE enum store_result kms_store_credentials_remove_all(struct kms_store *store);
 MUST_USE enum store_result kms_store_credential_add(struct kms_store *store,
                                                     const struct kms_credential *credential);
+/* Keeps a session that STS gave out, and forgets those that expired before forget_us. */
+MUST_USE enum store_result kms_store_session_add(struct kms_store *store,
+                                                 const struct kms_credential *session,
+                                                 int64_t forget_us);
+/* Finds a credential or a session. */
 MUST_USE enum store_result kms_store_credential_find(struct kms_store *store,
                                                      struct bytes access_key_id,
                                                      struct kms_credential *credential);

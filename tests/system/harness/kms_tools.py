@@ -13,11 +13,12 @@ import socket
 import ssl
 import subprocess
 import urllib.parse
+import xml.etree.ElementTree
 
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 
@@ -124,7 +125,7 @@ class Client:
                 ("Content-Type", "application/x-amz-json-1.1"),
                 ("X-Amz-Target", f"TrentService.{operation}")]
 
-    def send(self, headers, payload, method="POST", path="/", timeout=30):
+    def send(self, headers, payload, method="POST", path="/", timeout=30, parse=Reply):
         connection = self.connect(timeout)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -134,7 +135,7 @@ class Client:
                 connection.putheader("Content-Length", str(len(payload)))
             connection.endheaders(payload)
             response = connection.getresponse()
-            return Reply(response.status, response.headers, response.read())
+            return parse(response.status, response.headers, response.read())
         finally:
             connection.close()
 
@@ -154,10 +155,89 @@ class Client:
         return reply
 
 
+class Sts:
+    """A client of STS: the Query protocol. credential None: the request is not signed."""
+
+    def __init__(self, kms, credential=None, **signer):
+        self.client = Client(kms, credential or ADMIN, **{"service": "sts", **signer})
+        self.signed = credential is not None
+
+    def send(self, payload, **signing):
+        headers = [("Host", f"localhost:{self.client.kms.port}"),
+                   ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")]
+        if self.signed:
+            headers = self.client.signer.sign("POST", "/", headers, payload, **signing)
+        return self.client.send(headers, payload, parse=XmlReply)
+
+    def call(self, action, **members):
+        form = {"Action": action, "Version": "2011-06-15", **members}
+        return self.send(urllib.parse.urlencode(form).encode())
+
+
+class XmlReply:
+    """The names of elements are without the namespace; every one with text is in texts."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+        root = xml.etree.ElementTree.fromstring(body)
+        self.root = root.tag
+        self.texts = {e.tag.split("}")[1]: e.text for e in root.iter() if e.text}
+
+    @property
+    def code(self):
+        return self.texts.get("Code")
+
+    @property
+    def message(self):
+        return self.texts.get("Message", "")
+
+    def credential(self, principal=None):
+        return {"access_key_id": self.texts["AccessKeyId"],
+                "secret_access_key": self.texts["SecretAccessKey"],
+                "session_token": self.texts["SessionToken"],
+                "expiration": self.texts["Expiration"], "principal": principal}
+
+
+class IdentityProvider:
+    """Signs web identity tokens (RFC 7519) with a key of its own."""
+
+    ISSUER, AUDIENCE, SUBJECT = "https://oidc.example/id", "sts.amazonaws.com", "system:sa:ns:enclave"
+
+    def __init__(self, algorithm="RS256"):
+        self.algorithm = algorithm
+        self.key = new_rsa() if algorithm == "RS256" else ec.generate_private_key(
+            {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1}[algorithm]())
+
+    def entry(self):
+        return {"issuer": self.ISSUER, "audience": self.AUDIENCE, "subject": self.SUBJECT,
+                "public_key": b64(spki_of(self.key))}
+
+    @staticmethod
+    def part(data):
+        data = data if isinstance(data, bytes) else json.dumps(data).encode()
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    def sign(self, message):
+        if self.algorithm == "RS256":
+            return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        width, digest = {"ES256": (32, hashes.SHA256()), "ES384": (48, hashes.SHA384())}[self.algorithm]
+        r, s = decode_dss_signature(self.key.sign(message, ec.ECDSA(digest)))
+        return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+
+    def token(self, header=None, **claims):
+        now = int(utc_now().timestamp())
+        claims = {"iss": self.ISSUER, "aud": [self.AUDIENCE], "sub": self.SUBJECT, "iat": now,
+                  "exp": now + 600, **claims}
+        message = self.part(header or {"alg": self.algorithm, "kid": "1"}) + b"." + self.part(claims)
+        return (message + b"." + self.part(self.sign(message))).decode()
+
+
 class Kms:
     """One `enclave-sim kms`. Restarting it keeps its database."""
 
-    def __init__(self, folder, root_pem, *options, credentials=(ADMIN, ENCLAVE)):
+    def __init__(self, folder, root_pem, *options, credentials=(ADMIN, ENCLAVE), roles=None):
         self.folder = str(folder)
         self.ca = os.path.join(self.folder, "ca.pem")
         self.database = os.path.join(self.folder, "kms.db")
@@ -165,7 +245,11 @@ class Kms:
         self.faults = os.path.join(self.folder, "faults")
         self.log_path = os.path.join(self.folder, "kms.log")
         self.root = os.path.join(self.folder, "root.pem")
+        self.roles = os.path.join(self.folder, "roles.json")
         self.options = options
+        if roles is not None:
+            self.write_roles(roles)
+            self.options = (*options, "--roles", self.roles)
         with open(self.root, "wb") as file:
             file.write(root_pem)
         if credentials is not None:
@@ -177,6 +261,12 @@ class Kms:
         with open(os.open(replacement, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(credentials, file)
         os.replace(replacement, self.credentials)
+
+    def write_roles(self, roles):
+        replacement = self.roles + ".new"
+        with open(replacement, "w") as file:
+            json.dump(roles, file)
+        os.replace(replacement, self.roles)
 
     def write_faults(self, *lines):
         replacement = self.faults + ".new"
