@@ -5,8 +5,7 @@
 
 #include "base/bytes.h"
 
-/* Whether signature is valid under spki, a DER SubjectPublicKeyInfo of an RSA key (2,048 bits up).
- */
+/* Whether signature is valid under spki, a DER SubjectPublicKeyInfo of 2,048 bits or more. */
 MUST_USE bool rsa_verify_sha256(struct bytes spki, struct bytes message, struct bytes signature);
 
 #endif

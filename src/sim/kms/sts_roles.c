@@ -41,8 +41,7 @@ static bool known_members(const struct json *doc, json_value object, const char 
     return true;
 }
 
-/* Copies a text member; out is empty if there is none, and false if it is not a text or too long.
- */
+/* Copies a text member; out is empty if there is none. False: it is not a text, or too long. */
 static bool text_member(const struct json *doc, json_value object, const char *name, char *out,
                         size_t size)
 {
