@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inputs from reports of people who run enclaves, with what their README says is right. They lie
 beside the project, in ../shared/cases."""
+import base64
 import json
-import pathlib
 
 import pytest
 
-from host_tools import clean_environment, ctl
+from host_tools import CASES, KEY, clean_environment, ctl
 from relay_tools import Relay
 
-CASES = pathlib.Path(__file__).resolve().parents[3] / "shared/cases"
 MEASUREMENTS = CASES / "measurements"
 WHO = ["--account", "111122223333", "--role", "enclave"]
 
@@ -88,3 +87,13 @@ def test_the_relay_takes_the_list_of_vsock_proxy_in_block_style(tmp_path):
             "s3.us-east-1.amazonaws.com:443", "127.0.0.1:8443"]
     finally:
         relay.end()
+
+
+@pytest.mark.parametrize("name", ["t-quoted", "t-json", "t-text"])
+def test_a_wrapped_key_as_the_aws_cli_printed_it(env, service, name):
+    path = CASES / "wrapped" / name
+    env = {**env, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = ctl("configure", "--to", service.address, "--wrapped-tsk-file", path, env=env)
+    assert done.returncode == 0 and KEY in done.stdout.decode(), done.stderr
+    sent = service.configured()[-1]["wrapped_tsk"]
+    assert sent in path.read_text() and len(base64.b64decode(sent, validate=True)) == 77

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from enclave_tools import wait_until
-from host_tools import (CASES, CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
+from host_tools import (CTL, KEY, SILENCE, FakeEnclaved, FakeMetadata, FakeService,
                         ctl)
 
 STATIC = {"access_key_id": "AKIDSTATIC", "secret_access_key": "sEcrEt/static+key"}
@@ -142,15 +142,6 @@ def test_what_the_aws_cli_printed_with_the_key(env, service, tmp_path):
 def test_text_is_never_sent_as_bytes(env, service, tmp_path, content, what):
     path = write(tmp_path / "tsk", content)
     assert what in refused(service, with_keys(env), "--wrapped-tsk-file", path)
-
-
-@pytest.mark.parametrize("name", ["t-quoted", "t-json", "t-text"])
-def test_shared_cases_of_wrapped_keys(env, service, name):
-    path = CASES / "wrapped" / name
-    if not path.exists():
-        pytest.skip("there is no ../shared/cases beside the project")
-    got = configured(service, with_keys(env), "--wrapped-tsk-file", path)["wrapped_tsk"]
-    assert base64.b64decode(got, validate=True)[0] == 1 and got in path.read_text()
 
 
 def test_answer(env, service):

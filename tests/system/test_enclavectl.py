@@ -414,6 +414,8 @@ def test_what_is_given_twice_or_missing(env):
      "--principal enclave is not the ARN of a principal"),
     (["relay", "--query", "unix:/x", "--listen", "vsock:any:8000"], "--query asks a relay that runs"),
     (["relay", "--query", "unix:/x", "--cid", "16"], "--query asks a relay that runs"),
+    (["relay", "--query", "unix:/x", "--idle-seconds", "9"],
+     "--idle-seconds has no effect without --listen"),
     (["dev", "--kernel", "k", "--state", "d", "--image-only", "--memory", "64"],
      "with --image-only nothing runs"),
     (["dev", "--kernel", "k", "--state", "d", "--image-only", "--listen", "unix:/x"],

@@ -56,6 +56,21 @@ def test_configure_and_pipeline(world, env, tmp_path):
         enclaved.stop()
 
 
+def test_success_means_that_the_credentials_were_tried(world, env, tmp_path):
+    """Also where they come alone, to a service that is ready."""
+    enclaved = Enclaved(world, tmp_path)
+    alone = {name: value for name, value in env.items() if name != "ENCRYPTED_TSK"}
+    try:
+        assert ctl("configure", "--to", enclaved.address, env=env).returncode == 0
+        junk = ctl("configure", "--to", enclaved.address, "--json",
+                   env={**alone, "AWS_SECRET_ACCESS_KEY": "junk"})
+        assert junk.returncode == 1 and json.loads(junk.stdout)["code"] == "kms_denied"
+        assert b"the secret access key does not belong to the access key id" in junk.stderr
+        assert ctl("configure", "--to", enclaved.address, env=alone).returncode == 0
+    finally:
+        enclaved.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["500 2", "throttle 2", "reset 1", "half 1"])
 def test_failures_that_pass_are_repeated(world, env, tmp_path, fault):

@@ -94,11 +94,10 @@ const struct cli_command command_configure = {
     .about =
         "Delivers AWS credentials, and the wrapped session key if one is given, and waits until\n"
         "KMS has unwrapped it. What KMS throttles or cannot serve is repeated within --timeout\n"
-        "(90 seconds). Credentials are found as AWS's tools find them: environment, "
-        "profile\n"
-        "(files, credential_process), container, instance metadata (IMDSv2). They are never put "
-        "on\n"
-        "a command line, into a log or into the environment of another program.",
+        "(90 seconds). Credentials are found as AWS's tools find them: environment, web identity,\n"
+        "profile (roles, SSO, files, credential_process), container, instance metadata (IMDSv2).\n"
+        "They are never put on a command line, into a log or into the environment of another\n"
+        "program.",
     .examples = "  enclavectl configure --to vsock:16:5000 --wrapped-tsk-file tsk.b64\n"
                 "  enclavectl configure --profile enclave --encryption-context app=payments\n"
                 "  enclavectl configure --to vsock:16:5000 --wrapped-tsk-file tsk.b64 --watch\n",
