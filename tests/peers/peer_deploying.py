@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The builder's part of docs/deploying.md, typed as it stands: roles, instance, key, image, key policy and
-wrapped key, in one shell. The AWS CLI is the real one. `aws kms` talks to `enclave-sim kms`. What nobody
+wrapped key, in one shell. The AWS CLI is the real one. `aws kms` and `aws sts` talk to `enclave-sim kms`,
+which lets the CLI assume the role key-admin by the trust policy of deploy/iam. What nobody
 simulates here, IAM and EC2, the CLI checks against AWS's model of the service, and it then finds no
 server. Run by scripts/check-peers."""
 import base64
-import configparser
 import json
 import os
 import pathlib
@@ -16,13 +16,11 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system", "harness"))
 from image_tools import bz_image
-from kms_tools import ACCOUNT, BUILD, REGION, Kms, Nsm
+from kms_tools import ACCOUNT, ADMIN, BUILD, REGION, Kms, Nsm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AWS = os.path.join(os.path.dirname(sys.executable), "aws")
-KEY_ADMIN = {"access_key_id": "ASIAKEYADMIN", "secret_access_key": "a/secret", "session_token": "token",
-             "principal": f"arn:aws:sts::{ACCOUNT}:assumed-role/key-admin/someone"}
-SENT = ("kms", "configure")
+SENT = ("kms", "sts", "configure")
 ROOTS = "/usr/share/ca-certificates/mozilla"
 # What is not typed here: packages and builds that others test, and the parent's login.
 LEFT_OUT = ("sudo apt-get", "make", "cp build/enclaved.eif", "scp", "ssh")
@@ -51,7 +49,10 @@ def kms(tmp_path):
     nsm = Nsm(tmp_path, {0: bytes(48)})
     folder = tmp_path / "kms"
     folder.mkdir()
-    server = Kms(folder, nsm.root_pem(), credentials=[KEY_ADMIN])
+    trust = json.loads((ROOT / "deploy/iam/key-admin-trust.json").read_text())
+    server = Kms(folder, nsm.root_pem(), credentials=[ADMIN], roles=[
+        {"arn": f"arn:aws:iam::{ACCOUNT}:role/key-admin",
+         "trusts": [trust["Statement"][0]["Principal"]["AWS"]]}])
     yield server
     assert server.stop() == 0
     nsm.stop()
@@ -78,8 +79,13 @@ echo "$said" >&2
 exit 1
 """)
     (tools / "aws").chmod(0o755)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text(
+        f"[default]\naws_access_key_id = {ADMIN['access_key_id']}\n"
+        f"aws_secret_access_key = {ADMIN['secret_access_key']}\n")
+    server = f"https://localhost:{kms.port}"
     env = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path), "LANG": "C.UTF-8",
-           "AWS_ENDPOINT_URL_KMS": f"https://localhost:{kms.port}", "AWS_CA_BUNDLE": kms.ca,
+           "AWS_ENDPOINT_URL_KMS": server, "AWS_ENDPOINT_URL_STS": server, "AWS_CA_BUNDLE": kms.ca,
            "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1"}
 
     def run(lines, variables=()):
@@ -90,34 +96,20 @@ exit 1
         return done.stdout
 
     run.top = top
-    run.home = tmp_path
     return run
-
-
-def act_as_key_admin(home):
-    """The page has set the profile up; here, in place of STS, are the credentials of that role."""
-    config = configparser.ConfigParser()
-    config.read(home / ".aws/config")
-    profile = config["profile key-admin"]
-    assert dict(profile) == {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/key-admin",
-                             "source_profile": "default"}
-    profile.clear()
-    for name in ("access_key_id", "secret_access_key", "session_token"):
-        profile[f"aws_{name}"] = KEY_ADMIN[name]
-    with open(home / ".aws/config", "w") as file:
-        config.write(file)
 
 
 @pytest.mark.skipif(not os.path.isdir(ROOTS), reason="no ca-certificates")
 def test_the_builders_commands_work_as_they_stand(shell, kms):
     settings = commands(section("1. "))
     assert f"ACCOUNT={ACCOUNT}" in settings[1] and f"export AWS_DEFAULT_REGION={REGION}" == settings[0]
+    asks = settings[1].partition("# yours: ")[2]
+    assert json.loads(shell([settings[0], asks]))["Account"] == ACCOUNT
     roles = commands(section("2. "))
     assert sum(line.startswith("aws ") for line in roles) == 11
     shell([*settings, *roles])
     trust = json.loads((shell.top / "key-admin-trust.json").read_text())
     assert trust["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    act_as_key_admin(shell.home)
 
     image = commands(section("4. "))
     assert len(image) == 4 and image[2].startswith("build/enclavectl image build")
@@ -129,12 +121,8 @@ def test_the_builders_commands_work_as_they_stand(shell, kms):
     assert json.loads((shell.top / "enclaved.json").read_text())["kms"]["key_arn"] == key
     wrapped = base64.b64decode((shell.top / "tsk.b64").read_text(), validate=False)
     assert len(wrapped) > 32
-    kept = json.loads(subprocess.run(
-        [AWS, "kms", "get-key-policy", "--key-id", key, "--policy-name", "default", "--region", REGION,
-         "--query", "Policy", "--output", "text", "--profile", "key-admin",
-         "--endpoint-url", f"https://localhost:{kms.port}"],
-        env={"HOME": str(shell.home), "PATH": os.environ["PATH"], "AWS_CA_BUNDLE": kms.ca}, check=True,
-        stdout=subprocess.PIPE, text=True, timeout=60).stdout)
+    kept = json.loads(shell([f"aws kms get-key-policy --key-id {key} --policy-name default "
+                             f"--region {REGION} --query Policy --output text --profile key-admin"]))
     assert kept == json.loads((shell.top / "policy.json").read_text())
 
 
