@@ -74,6 +74,16 @@ bool crypto_start(void)
     return started;
 }
 
+/* A boot's RSA key, the generators of all threads and a handshake take less than 4 KiB of it. */
+#define GUARDED_BYTES 65536
+#define GUARDED_LEAST 32 /* the smallest piece of it */
+
+bool crypto_guard(bool lock_required)
+{
+    int guarded = CRYPTO_secure_malloc_init(GUARDED_BYTES, GUARDED_LEAST);
+    return guarded == 1 || (guarded == 2 && !lock_required); /* 2: not locked, or without guards */
+}
+
 bool sha256(uint8_t out[SHA256_SIZE], struct bytes in)
 {
     bool ok = EVP_Digest(in.at, in.len, out, NULL, EVP_sha256(), NULL) == 1;

@@ -13,6 +13,13 @@
  */
 MUST_USE bool crypto_start(void);
 
+/*
+ * Has OpenSSL keep the numbers of private keys and the state of its generators in memory of their
+ * own: between guard pages and left out of core files; locked, or it fails if that is required. To
+ * be called once, before anything is drawn or made.
+ */
+MUST_USE bool crypto_guard(bool lock_required);
+
 /* FIPS 180-4, and RFC 2104 with it. The output has no meaning on failure. */
 MUST_USE bool sha256(uint8_t out[SHA256_SIZE], struct bytes in);
 MUST_USE bool hmac_sha256(uint8_t out[SHA256_SIZE], struct bytes key, struct bytes in);

@@ -51,6 +51,8 @@ static bool harden(struct daemon *d, struct error *err)
 {
     if (!harden_process(d->platform->lock_required, err))
         return false;
+    if (!crypto_guard(d->platform->lock_required))
+        return error_set(err, ERROR_MEMORY, "no locked memory for OpenSSL's keys");
     d->secrets = secret_alloc(sizeof *d->secrets);
     return d->secrets != NULL || error_set(err, ERROR_MEMORY, "no locked memory");
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define MODULES      "/modules"
 #define THREAD_STACK ((size_t)1 << 20)
+#define DESCRIPTORS  (1u << 17) /* more than limits.connections can be */
 
 static bool mount_one(const char *type, const char *at, struct error *err)
 {
@@ -108,10 +110,17 @@ static bool promise_no_more_memory(struct error *err)
            set_kernel("/proc/sys/vm/overcommit_memory", "2", err);
 }
 
+bool prepare_descriptors(struct error *err)
+{
+    const struct rlimit files = {DESCRIPTORS, DESCRIPTORS};
+    return setrlimit(RLIMIT_NOFILE, &files) == 0 ||
+           error_set_errno(err, ERROR_SYSTEM, "cannot raise RLIMIT_NOFILE to %u", DESCRIPTORS);
+}
+
 bool prepare_system(struct error *err)
 {
     if (!mount_one("devtmpfs", "/dev", err) || !mount_one("proc", "/proc", err))
         return false;
     open_console();
-    return prepare_modules(MODULES, err) && promise_no_more_memory(err);
+    return prepare_modules(MODULES, err) && promise_no_more_memory(err) && prepare_descriptors(err);
 }

@@ -10,7 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "crypto/hash.h"
+#include "crypto/recipient.h"
 #include "enclave/platform.h"
 #include "formats/cbor_types.h"
 #include "sockets/any_address.h"
@@ -149,6 +152,23 @@ static void openssl_draws_after_the_module_gave(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* A start has OpenSSL keep its secrets apart: the generators, and an RSA key's numbers. */
+static void secrets_of_openssl_are_guarded(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    assert_int_equal(CRYPTO_secure_malloc_initialized(), 1);
+    size_t generators = CRYPTO_secure_used();
+    assert_in_range(generators, 2 * 32, 65536);
+    struct recipient *recipient = recipient_new(&err);
+    assert_non_null(recipient);
+    /* d, and p, q and three more of half its length */
+    assert_in_range(CRYPTO_secure_used(), generators + 256 + 5 * 128, 32768);
+    print_message("%zu bytes, %zu with a key\n", generators, CRYPTO_secure_used());
+    recipient_free(recipient);
+    assert_in_range(CRYPTO_secure_used(), generators, generators + 1024);
+}
+
 /* What was added is used at once, though the generator may have counted as ready before. */
 static void the_kernel_is_seeded_anew(void **state)
 {
@@ -188,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openssl_draws_after_the_module_gave),
+        cmocka_unit_test(secrets_of_openssl_are_guarded),
         cmocka_unit_test(the_kernel_is_seeded_anew),
         cmocka_unit_test(openssl_must_take_the_seed),
     };

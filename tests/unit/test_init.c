@@ -3,7 +3,9 @@
 #include "tests/unit/check.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "init/heartbeat.h"
@@ -87,12 +89,38 @@ static void modules_load_in_order(void **state)
     rmdir(folder);
 }
 
+/* From the limits that a kernel leaves to its first process. */
+static void descriptors_suffice_for_any_limit(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit files = {1024, 4096};
+        struct error err = {0};
+        if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+            _exit(2);
+        bool raised = prepare_descriptors(&err);
+        if (!raised && strstr(err.cause, "Operation not permitted") != NULL)
+            _exit(3);
+        _exit(!raised || getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < 100000 + 32);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 3) {
+        print_message("only root may raise RLIMIT_NOFILE\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heartbeats),
         cmocka_unit_test(no_parent_no_heartbeat),
         cmocka_unit_test(modules_load_in_order),
+        cmocka_unit_test(descriptors_suffice_for_any_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
