@@ -56,7 +56,7 @@ test: ## only the tests, once, on the plain build
 	@scripts/install-deps check
 	@$(PYTHON) tests/run build test
 
-check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against our images (needs npm, PyPI and Cargo)
+check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against our images, buildah with the Dockerfile (needs root, npm, PyPI and Cargo)
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 

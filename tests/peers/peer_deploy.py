@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/ before a linter of others: the Dockerfile, which nothing here can build. Run by
+"""deploy/ before a linter of others: the Dockerfile, which peer_docker.py builds. Run by
 scripts/check-peers."""
 import os
 import pathlib

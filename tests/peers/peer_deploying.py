@@ -35,11 +35,11 @@ def section(title):
 
 
 def commands(text):
-    """The command lines of a text, continued ones joined; neither output nor what wants a signer's key."""
+    """The command lines of a text, continued ones joined; no output."""
     found = []
     for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.M):
         lines = re.sub(r"\\\n\s*", "", block).split("\n")
-        if "SIGNER" not in block and not block.strip().startswith("{"):
+        if not block.strip().startswith("{"):
             found += [line.strip() for line in lines if line.strip()]
     return [line for line in found if not line.startswith(LEFT_OUT)]
 
@@ -112,12 +112,13 @@ def test_the_builders_commands_work_as_they_stand(shell, kms):
     assert trust["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 
     image = commands(section("4. "))
-    assert len(image) == 4 and image[2].startswith("build/enclavectl image build")
-    del image[3]  # the signature
+    assert len(image) == 10 and image[2].startswith("build/enclavectl image build")
+    assert "--private-key key.pem" in image[3] and "--kms-key" in image[9]
+    del image[3]  # which wants a key in a file
     policy = commands(section("5. "))
     out = shell([*settings, *commands(section("3. ")), *image, *policy], ["KEY"])
     key = re.search(r"^KEY=(arn:.*)$", out, re.M).group(1)
-    assert "verdict   allowed\n" in out
+    assert "verdict   allowed\n" in out and '"PCR8"' in out
     assert json.loads((shell.top / "enclaved.json").read_text())["kms"]["key_arn"] == key
     wrapped = base64.b64decode((shell.top / "tsk.b64").read_text(), validate=False)
     assert len(wrapped) > 32
