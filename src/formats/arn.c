@@ -48,13 +48,24 @@ bool arn_is_principal(struct bytes text)
     return bytes_equal_text(arn.service, "iam") && bytes_equal_text(arn.resource, "root");
 }
 
+/* Letters, digits and "-". */
+static bool is_word(struct bytes text, bool capitals)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+              (capitals && c >= 'A' && c <= 'Z')))
+            return false;
+    }
+    return text.len > 0;
+}
+
 bool arn_is_key(struct bytes text)
 {
     struct arn arn;
     if (!arn_parse(&arn, text))
         return false;
     struct bytes id = arn.resource;
-    return bytes_equal_text(arn.service, "kms") && arn.region.len > 0 &&
-           bytes_equal_text(text_cut(&id, '/'), "key") && id.len > 0 &&
-           text_find(id, '/') == id.len;
+    return bytes_equal_text(arn.service, "kms") && is_word(arn.region, false) &&
+           bytes_equal_text(text_cut(&id, '/'), "key") && is_word(id, true);
 }

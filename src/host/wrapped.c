@@ -11,7 +11,8 @@
 #include "system/file.h"
 
 #define BLOB       "CiphertextBlob"
-#define TSK_DIGITS 44 /* of base64, for the 32 bytes of a session key */
+#define TSK_SIZE   32 /* of a session key: no CiphertextBlob is so short */
+#define TSK_DIGITS 44 /* of base64, for so many bytes */
 #define HEX_LEAST  64 /* so many hex digits and nothing else are not base64 by chance */
 
 static bool is(struct error *err, const char *origin, const char *what)
@@ -47,6 +48,13 @@ static bool is_hex(struct bytes text)
     return text.len >= HEX_LEAST;
 }
 
+static bool check_size(size_t len, const char *origin, struct error *err)
+{
+    if (len == TSK_SIZE)
+        return is(err, origin, "a key of 32 bytes, not wrapped: keep it secret, or wrap a new one");
+    return len <= WRAPPED_TSK_MAX || is(err, origin, "too long for a " BLOB);
+}
+
 /* Appends base64 without the blanks at which it was broken. */
 static bool put_base64(struct buffer *out, struct bytes text, const char *origin, const char *what,
                        struct error *err)
@@ -64,8 +72,8 @@ static bool put_base64(struct buffer *out, struct bytes text, const char *origin
         return is(err, origin, what);
     if (blob.len == 0)
         return is(err, origin, "empty");
-    if (blob.len > WRAPPED_TSK_MAX)
-        return is(err, origin, "too long for a " BLOB);
+    if (!check_size(blob.len, origin, err))
+        return false;
     buffer_append(out, buffer_bytes(&plain));
     return true;
 }
@@ -161,8 +169,8 @@ bool wrapped_read(struct buffer *out, struct bytes given, const char *origin, bo
         return is(err, origin, "empty");
     if (is_text(given))
         return from_text(out, text, origin, plaintext, err);
-    if (given.len > WRAPPED_TSK_MAX)
-        return is(err, origin, "too long for a " BLOB);
+    if (!check_size(given.len, origin, err))
+        return false;
     base64_encode(out, given);
     return !out->failed || error_code(err, ERROR_MEMORY);
 }

@@ -56,6 +56,20 @@ def test_configure_and_pipeline(world, env, tmp_path):
         enclaved.stop()
 
 
+def test_doctor_says_whose_the_credentials_are(world, env):
+    """By the simulated STS, which knows some credentials and not others."""
+    sts = {"AWS_ENDPOINT_URL_STS": f"https://localhost:{world.kms.port}", "AWS_CA_BUNDLE": world.kms.ca,
+           "AWS_REGION": REGION}
+
+    def told(**more):
+        done = ctl("doctor", "--json", env={**env, **sts, **more})
+        return [(c["result"], c["cause"]) for c in json.loads(done.stdout)["checks"] if c["check"] == "aws"]
+
+    assert ("ok", f"they are of {ENCLAVE['principal']}") in told()
+    wrong = told(AWS_SECRET_ACCESS_KEY="junk")
+    assert wrong[1][0] == "fail" and "SignatureDoesNotMatch" in wrong[1][1]
+
+
 def test_success_means_that_the_credentials_were_tried(world, env, tmp_path):
     """Also where they come alone, to a service that is ready."""
     enclaved = Enclaved(world, tmp_path)

@@ -183,6 +183,8 @@ static void judges_arns(void **state)
         {"arn:aws:kms::111122223333:key/x", OTHER},
         {"arn:aws:kms:us-east-1:111122223333:key/", OTHER},
         {"arn:aws:kms:us-east-1:111122223333:key/a/b", OTHER},
+        {"arn:aws:kms:evil.example/:111122223333:key/a", OTHER},
+        {"arn:aws:kms:us-east-1:111122223333:key/a b", OTHER},
         {"1234abcd-12ab-34cd-56ef-1234567890ab", OTHER},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -80,6 +80,13 @@ static void says_what_it_is(void **state)
         {"An error occurred", "f is text of several words, not base64"},
         {"AQICAHh", "f is text, but not base64"},
         {HEX_128, "f is hex, not base64"},
+        {TSK "\n", "f is a key of 32 bytes, not wrapped: keep it secret, or wrap a new one"},
+        {"{\"CiphertextBlob\": \"" TSK "\"}",
+         "f is a key of 32 bytes, not wrapped: keep it secret, or wrap a new one"},
+        {"\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023\024\025\026"
+         "\027\030"
+         "\031\032\033\034\035\036\037\040",
+         "f is a key of 32 bytes, not wrapped: keep it secret, or wrap a new one"},
         {"\xff\xfeQ", "f is text in UTF-16; write it in ASCII"},
         {"gr\xc3\xbc\xc3\x9f", "f is text, but not base64"},
     };

@@ -7,50 +7,28 @@
 #include "base/base64.h"
 #include "codec/json.h"
 #include "codec/json_writer.h"
+#include "formats/arn.h"
 
-#define BODY_MAX    8192  /* bytes of a request */
-#define ANSWER_MAX  65536 /* bytes */
-#define ATTEMPTS    3     /* as AWS's SDKs make them */
-#define PAUSE_MS    200   /* before the second attempt; twice as long before the third */
-#define KEY_SPEC    "ECC_NIST_P384"
-#define KEY_USAGE   "SIGN_VERIFY"
-#define ALGORITHM   "ECDSA_SHA_384"
-#define ACCOUNT_LEN 12
+#define BODY_MAX   8192  /* bytes of a request */
+#define ANSWER_MAX 65536 /* bytes */
+#define ATTEMPTS   3     /* as AWS's SDKs make them */
+#define PAUSE_MS   200   /* before the second attempt; twice as long before the third */
+#define KEY_SPEC   "ECC_NIST_P384"
+#define KEY_USAGE  "SIGN_VERIFY"
+#define ALGORITHM  "ECDSA_SHA_384"
 
 /* --- the key's ARN --- */
 
-static bool is_made_of(const char *text, size_t len, const char *characters)
-{
-    return len > 0 && strspn(text, characters) >= len;
-}
-
-/* Takes the part of *at before the next colon off it. */
-static struct bytes cut(const char **at)
-{
-    size_t len = strcspn(*at, ":");
-    struct bytes part = bytes_of(*at, len);
-    *at += len + ((*at)[len] == ':' ? 1 : 0);
-    return part;
-}
-
 bool aws_kms_key(struct aws_kms_key *out, const char *arn, struct error *err)
 {
-    static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    const char *at = arn;
-    struct bytes scheme = cut(&at), partition = cut(&at), service = cut(&at);
-    struct bytes region = cut(&at), account = cut(&at);
+    struct arn parts;
     *out = (struct aws_kms_key){.arn = arn};
-    if (!bytes_equal_text(scheme, "arn") || partition.len < 3 ||
-        memcmp(partition.at, "aws", 3) != 0 || !bytes_equal_text(service, "kms") ||
-        !is_made_of((const char *)region.at, region.len, lower) ||
-        region.len >= sizeof out->region ||
-        !is_made_of((const char *)account.at, account.len, "0123456789") ||
-        account.len != ACCOUNT_LEN || strncmp(at, "key/", 4) != 0 ||
-        !is_made_of(at + 4, strlen(at + 4), lower))
+    if (!arn_is_key(bytes_text(arn)) || !arn_parse(&parts, bytes_text(arn)) ||
+        parts.region.len >= sizeof out->region)
         return error_set(err, ERROR_USAGE,
                          "%.200s is not the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID",
                          arn);
-    memcpy(out->region, region.at, region.len);
+    memcpy(out->region, parts.region.at, parts.region.len);
     return true;
 }
 

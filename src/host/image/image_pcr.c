@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enclavectl image pcr. */
 #include "base/hex.h"
+#include "formats/arn.h"
 #include "formats/json_print.h"
 #include "host/image/image.h"
 #include "host/image/image_common.h"
@@ -89,7 +90,7 @@ static bool find_role(struct pcr *p, struct error *err)
                          "%.200s is the ARN of a session; PCR3 is made from that of its role, "
                          "arn:aws:iam::ACCOUNT:role/NAME",
                          p->role);
-    if (strncmp(p->role, "arn:", 4) != 0 || strstr(p->role, ":role/") == NULL)
+    if (!arn_is_principal(bytes_text(p->role)) || strstr(p->role, ":role/") == NULL)
         return error_set(err, ERROR_USAGE,
                          "--instance-role is the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME");
     return find_text(p, "PCR3", p->role, err);

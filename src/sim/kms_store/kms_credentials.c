@@ -6,25 +6,19 @@
 
 #include "base/log.h"
 #include "codec/json.h"
+#include "formats/arn.h"
 #include "formats/clock_parse.h"
 #include "system/file.h"
 
 #define FILE_MAX (1u << 20)
 
-/* arn:PARTITION:iam|sts::ACCOUNT:… */
 bool kms_principal_account(const char *arn, char account[KMS_ACCOUNT_SIZE])
 {
-    if (strncmp(arn, "arn:aws", 7) != 0)
+    struct arn parts;
+    if (!arn_is_principal(bytes_text(arn)) || !arn_parse(&parts, bytes_text(arn)))
         return false;
-    const char *service = strchr(arn + 7, ':');
-    if (service == NULL ||
-        (strncmp(service, ":iam::", 6) != 0 && strncmp(service, ":sts::", 6) != 0))
-        return false;
-    const char *at = service + 6;
-    if (strspn(at, "0123456789") != 12 || at[12] != ':' || at[13] == '\0')
-        return false;
-    memcpy(account, at, 12);
-    account[12] = '\0';
+    memcpy(account, parts.account.at, ARN_ACCOUNT_LEN);
+    account[ARN_ACCOUNT_LEN] = '\0';
     return true;
 }
 
