@@ -122,9 +122,17 @@ def test_the_builders_commands_work_as_they_stand(shell, kms):
     assert json.loads((shell.top / "enclaved.json").read_text())["kms"]["key_arn"] == key
     wrapped = base64.b64decode((shell.top / "tsk.b64").read_text(), validate=False)
     assert len(wrapped) > 32
+
+    # and a second image beside it
+    builds = [image[2].replace("--output enclaved.eif", "--output new.eif --image-version 2 --cmdline quiet")]
+    update = [line for line in commands(section("9. ")) if not line.startswith("sudo")]
+    assert len(update) == 2
+    shell([*settings, f"KEY={key}", *builds, *update])
     kept = json.loads(shell([f"aws kms get-key-policy --key-id {key} --policy-name default "
                              f"--region {REGION} --query Policy --output text --profile key-admin"]))
     assert kept == json.loads((shell.top / "policy.json").read_text())
+    assert len(kept["Statement"][-1]["Condition"]["StringEqualsIgnoreCase"]
+               ["kms:RecipientAttestation:ImageSha384"]) == 2
 
 
 @pytest.mark.parametrize("wrong", [
