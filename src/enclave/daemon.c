@@ -17,7 +17,9 @@
 #include "enclave/server.h"
 #include "enclave/session.h"
 
-#define BACKLOG 1024 /* connections that wait to be accepted; fewer where memory is short */
+/* Connections that wait to be accepted: as many as are served at once, within these bounds. */
+#define BACKLOG_MIN 128
+#define BACKLOG_MAX 1024
 
 enum exit_code {
     EXIT_OK = 0,
@@ -119,6 +121,12 @@ static bool open_module(struct daemon *d, struct error *err)
     return true;
 }
 
+static int backlog(void)
+{
+    int64_t most = room_connections(room_memory());
+    return most < BACKLOG_MIN ? BACKLOG_MIN : most < BACKLOG_MAX ? (int)most : BACKLOG_MAX;
+}
+
 /* Signals arrive at the server only, as bytes on a descriptor; threads inherit the mask. */
 static bool open_ports(struct daemon *d, struct error *err)
 {
@@ -135,9 +143,7 @@ static bool open_ports(struct daemon *d, struct error *err)
     job_queue_init(&d->done, d->ports.done_fd);
     d->ports.done = &d->done;
     d->ports.peer_cid = d->platform->peer_cid;
-    int64_t waiting = 1 + room_connections(room_memory()) / 4;
-    return address_listen(&d->config.listen, waiting < BACKLOG ? (int)waiting : BACKLOG,
-                          &d->ports.listener, err);
+    return address_listen(&d->config.listen, backlog(), &d->ports.listener, err);
 }
 
 static bool start_service(struct daemon *d, struct error *err)

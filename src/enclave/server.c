@@ -20,7 +20,7 @@
 #include "enclave/traffic.h"
 
 #define EVENTS_A_ROUND  128
-#define ACCEPTS_A_ROUND 64
+#define ACCEPTS_A_ROUND 16  /* few: who comes is served before as many again can displace it */
 #define ACCEPT_PAUSE_MS 100 /* after running out of descriptors or memory */
 /* Kept from clients: for KMS, the NSM, files, and the refusal of clients. */
 #define OWN_DESCRIPTORS 32

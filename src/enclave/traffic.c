@@ -541,7 +541,7 @@ void traffic_admit(struct traffic *t, int fd)
 bool traffic_displace(struct traffic *t)
 {
     struct connection *oldest = NULL;
-    int64_t since = t->now_ms;
+    int64_t since = INT64_MAX;
     for (size_t state = 0; state < STATE_CLOSED; state++) {
         struct connection *first = TAILQ_FIRST(&t->lists[state].connections);
         if (first == NULL || transitions[state][EVENT_DISPLACED].act == NULL ||

@@ -39,7 +39,7 @@ void traffic_clear(struct traffic *t);
 /* Takes over fd, which was just accepted; refuses it if memory is short. */
 void traffic_admit(struct traffic *t, int fd);
 /* Ends the connection in which nothing has happened for longest, so that another has its place.
- * False if there is none that may end: all have jobs, or have just come. */
+ * False if there is none that may end: all have jobs. */
 MUST_USE bool traffic_displace(struct traffic *t);
 /* Refuses fd, which was just accepted, with an error, and closes it. */
 void traffic_refuse(struct traffic *t, int fd);
