@@ -43,21 +43,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct eif_file file;
     struct eif_measurements measurements;
     struct error err = {0};
-    size_t count = 0, lines = 0;
+    struct eif_verdict verdict;
+    size_t lines = 0;
     bool good_crc = size > EIF_HEADER_SIZE && (data[EIF_CRC_OFFSET] & 1) != 0;
     FUZZ_CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
     if (good_crc)
         write_crc(bytes_of(data, size));
-    FUZZ_CHECK(eif_verify(path, count_lines, &lines, &count, &err) && lines == count);
+    FUZZ_CHECK(eif_verify(path, 0, count_lines, &lines, &verdict, &err) && lines == verdict.count);
     bool opened = eif_file_open(&file, path, &err);
-    FUZZ_CHECK(opened ? err.code == ERROR_NONE : err.code == ERROR_FORMAT && count > 0);
+    FUZZ_CHECK(opened ? err.code == ERROR_NONE : err.code == ERROR_FORMAT && lines > 0);
     if (!opened)
         return 0;
     for (size_t i = 0; i < file.section_count; i++)
         FUZZ_CHECK(file.sections[i].offset <= size &&
                    file.sections[i].size <= size - file.sections[i].offset);
     bool measured = eif_file_measure(&file, &measurements, &err);
-    FUZZ_CHECK(measured || count > 0);
+    FUZZ_CHECK(measured || lines > 0);
     eif_file_close(&file);
     return 0;
 }

@@ -298,3 +298,8 @@ bool json_parse(struct json *doc, struct bytes text, struct error *err)
     }
     return ok;
 }
+
+const char *json_failure_text(enum error_code code)
+{
+    return code == ERROR_NOT_JSON ? "not valid JSON" : error_text(code);
+}

@@ -68,6 +68,8 @@ void json_clear(struct json *doc);
  * text.len, and so is time, except that n names of one object may take n log n comparisons.
  */
 MUST_USE bool json_parse(struct json *doc, struct bytes text, struct error *err);
+/* What such a failure means where text is no request: of a file, of a section. */
+const char *json_failure_text(enum error_code code);
 
 static inline enum json_type json_type(const struct json *doc, json_value v)
 {

@@ -292,7 +292,8 @@ bool config_parse(struct config *config, struct bytes text, const char *name,
     json_init(&doc, JSON_DEPTH);
     bool ok = json_parse(&doc, text, &cause);
     if (!ok)
-        error_set(err, ERROR_CONFIG, "%s: %s (%.300s)", name, error_text(cause.code), cause.cause);
+        error_set(err, ERROR_CONFIG, "%s: %s (%.300s)", name, json_failure_text(cause.code),
+                  cause.cause);
     else if (!(ok = parse_root(config, &doc, parse_address, &cause)))
         error_set(err, ERROR_CONFIG, "%s: %.400s", name, cause.cause);
     json_clear(&doc);

@@ -40,15 +40,22 @@ void eif_file_close(struct eif_file *file);
 /* Called for each finding; text is one line without its end, safe for a terminal. */
 typedef void (*eif_report)(void *context, const char *text);
 
+struct eif_verdict {
+    size_t count;                      /* findings */
+    bool has_dates;                    /* the image has a signing certificate, and it has these: */
+    int64_t not_before_s, not_after_s; /* since 1970 */
+};
+
 /*
  * Reports everything that differs from the format: CRC, order, gaps, overlaps, sizes, unknown
- * types, missing or repeated sections, trailing bytes, reserved fields, metadata without the
- * members of version 4, a signature that does not verify or is over other registers. Opens path
- * itself, so that it can also report what eif_file_open refuses. *count: the number of findings.
- * False, with *err, only if the file cannot be read at all.
+ * types, missing or repeated sections, trailing bytes, reserved fields, a command line that cannot
+ * be started, metadata without the members of version 4, a signature that does not verify or is
+ * over other registers, a signing certificate that is not valid at_s seconds after 1970. Opens path
+ * itself, so that it can also report what eif_file_open refuses. False, with *err, only if the file
+ * cannot be read at all.
  */
-MUST_USE bool eif_verify(const char *path, eif_report report, void *context, size_t *count,
-                         struct error *err);
+MUST_USE bool eif_verify(const char *path, int64_t at_s, eif_report report, void *context,
+                         struct eif_verdict *out, struct error *err);
 
 struct eif_measurements {
     uint8_t pcr0[SHA384_SIZE]; /* kernel ‖ cmdline ‖ every ramdisk */

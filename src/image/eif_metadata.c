@@ -98,7 +98,7 @@ bool eif_metadata_parse(struct json *doc, struct bytes text, struct error *err)
     struct error why = {0};
     doc->value_limit = EIF_METADATA_VALUES;
     if (!json_parse(doc, text, &why))
-        return error_set(err, ERROR_FORMAT, "metadata: %s (%.200s)", error_text(why.code),
+        return error_set(err, ERROR_FORMAT, "metadata: %s (%.200s)", json_failure_text(why.code),
                          why.cause);
     if (json_type(doc, 0) != JSON_OBJECT)
         return error_set(err, ERROR_FORMAT, "metadata: not a JSON object");

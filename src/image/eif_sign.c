@@ -166,6 +166,43 @@ bool eif_unsign(const char *path, const char *output, struct eif_measurements *o
 
 /* --- verification --- */
 
+static bool other_encoding(struct error *err, const char *what)
+{
+    return error_set(err, ERROR_FORMAT,
+                     "signature section: %s is not encoded as nitro-cli encodes it: integers and "
+                     "lengths in their shortest form, members in their order, nothing more",
+                     what);
+}
+
+/* No register measures how the signature is encoded. One encoding is taken, the one that
+ * aws-nitro-enclaves-image-format writes. */
+static bool check_section(const struct eif_signature *signature, struct bytes section,
+                          struct error *err)
+{
+    BUFFER_AUTO again;
+    buffer_init(&again, section.len);
+    eif_signature_put(&again, buffer_bytes(&signature->certificate),
+                      buffer_bytes(&signature->cose));
+    return (!again.failed && bytes_equal(buffer_bytes(&again), section)) ||
+           other_encoding(err, "it");
+}
+
+static bool check_cose(const struct cose_sign1 *cose, struct bytes whole,
+                       const uint8_t value[SHA384_SIZE], struct error *err)
+{
+    BUFFER_AUTO header;
+    BUFFER_AUTO payload;
+    BUFFER_AUTO again;
+    buffer_init(&header, COSE_MAX);
+    buffer_init(&payload, COSE_MAX);
+    buffer_init(&again, COSE_MAX);
+    cose_put_protected(&header, (enum cose_algorithm)cose->algorithm);
+    eif_payload_put(&payload, 0, value);
+    cose_put_sign1(&again, buffer_bytes(&header), buffer_bytes(&payload), cose->signature);
+    return (!again.failed && bytes_equal(buffer_bytes(&again), whole)) ||
+           other_encoding(err, "its COSE_Sign1");
+}
+
 /* Verifies the COSE_Sign1 with the certificate's key. */
 static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr0[SHA384_SIZE],
                         struct bytes spki, struct error *err)
@@ -186,9 +223,10 @@ static bool verify_cose(const struct eif_signature *signature, const uint8_t pcr
     if (index != 0)
         return error_set(err, ERROR_SIGNATURE, "the signature covers register %llu, not PCR0",
                          (unsigned long long)index);
-    return bytes_equal(bytes_of(value, sizeof value), bytes_of(pcr0, SHA384_SIZE)) ||
-           error_set(err, ERROR_SIGNATURE,
-                     "the signature verifies, but is over the PCR0 of another image");
+    if (!bytes_equal(bytes_of(value, sizeof value), bytes_of(pcr0, SHA384_SIZE)))
+        return error_set(err, ERROR_SIGNATURE,
+                         "the signature verifies, but is over the PCR0 of another image");
+    return check_cose(&cose, buffer_bytes(&signature->cose), value, err);
 }
 
 bool eif_signature_verify(struct bytes section, const uint8_t pcr0[SHA384_SIZE], struct error *err)
@@ -197,7 +235,8 @@ bool eif_signature_verify(struct bytes section, const uint8_t pcr0[SHA384_SIZE],
     struct certificate *certificate = NULL;
     struct buffer spki;
     buffer_init(&spki, EIF_SIGNATURE_MAX);
-    bool good = eif_signature_parse(&signature, section, err);
+    bool good =
+        eif_signature_parse(&signature, section, err) && check_section(&signature, section, err);
     if (good) {
         certificate = certificate_from_pem(buffer_bytes(&signature.certificate), err);
         good = certificate != NULL;

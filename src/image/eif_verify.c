@@ -8,6 +8,13 @@
 #include "image/eif_sign.h"
 #include "image/eif_signature.h"
 #include "image/kernel.h"
+#include "pki/certificate.h"
+
+struct check {
+    struct findings findings;
+    int64_t at_s; /* the second in which the signing certificate must be valid */
+    struct eif_verdict *verdict;
+};
 
 /* The place of a section's type in the required order; -1: an unknown type. */
 static int rank(uint16_t type)
@@ -171,9 +178,29 @@ static bool check_metadata(const struct eif_file *file, size_t i, struct finding
     return true;
 }
 
-static bool check_signature(const struct eif_file *file, size_t i, struct findings *findings,
+/* nitro-cli does not start an image whose certificate has expired or is not valid yet. */
+static void check_dates(struct bytes section, int64_t at_s, struct findings *findings,
+                        struct eif_verdict *out)
+{
+    struct eif_signature signature = {0};
+    struct error why = {0};
+    struct certificate *certificate =
+        eif_signature_parse(&signature, section, &why)
+            ? certificate_from_pem(buffer_bytes(&signature.certificate), &why)
+            : NULL;
+    if (certificate != NULL) { /* otherwise a finding already */
+        out->has_dates = certificate_dates(certificate, &out->not_before_s, &out->not_after_s);
+        if (!certificate_valid_at(certificate, at_s, &why))
+            findings_add(findings, "the signing certificate: %s", why.cause);
+    }
+    certificate_free(certificate);
+    eif_signature_clear(&signature);
+}
+
+static bool check_signature(const struct eif_file *file, size_t i, struct check *check,
                             struct error *err)
 {
+    struct findings *findings = &check->findings;
     struct eif_measurements measurements;
     struct error why = {0};
     bool read;
@@ -190,12 +217,13 @@ static bool check_signature(const struct eif_file *file, size_t i, struct findin
     }
     if (!eif_signature_verify(buffer_bytes(&section), measurements.pcr0, &why))
         findings_add(findings, "%s", why.cause);
+    check_dates(buffer_bytes(&section), check->at_s, findings, check->verdict);
     return true;
 }
 
-static bool check_contents(const struct eif_file *file, struct findings *findings,
-                           struct error *err)
+static bool check_contents(const struct eif_file *file, struct check *check, struct error *err)
 {
+    struct findings *findings = &check->findings;
     bool good = true;
     for (size_t i = 0; good && i < file->section_count; i++) {
         if (file->sections[i].size == 0)
@@ -207,26 +235,29 @@ static bool check_contents(const struct eif_file *file, struct findings *finding
         else if (file->sections[i].type == EIF_METADATA)
             good = check_metadata(file, i, findings, err);
         else if (file->sections[i].type == EIF_SIGNATURE)
-            good = check_signature(file, i, findings, err);
+            good = check_signature(file, i, check, err);
     }
     return good;
 }
 
-bool eif_verify(const char *path, eif_report report, void *context, size_t *count,
-                struct error *err)
+bool eif_verify(const char *path, int64_t at_s, eif_report report, void *context,
+                struct eif_verdict *out, struct error *err)
 {
-    struct findings findings = {.report = report, .context = context};
+    struct check check = {
+        .findings = {.report = report, .context = context}, .at_s = at_s, .verdict = out};
+    struct findings *findings = &check.findings;
     struct eif_file file;
-    enum eif_opened opened = eif_open_header(&file, path, &findings, err);
+    *out = (struct eif_verdict){0};
+    enum eif_opened opened = eif_open_header(&file, path, findings, err);
     bool good = opened != EIF_UNREADABLE;
     if (opened == EIF_OPENED) {
-        check_header(&file.header, &findings);
-        good = eif_read_layout(&file, &findings, err);
-        check_counts(&file, &findings);
-        check_sections(&file, &findings);
-        good = good && check_crc(&file, &findings, err) && check_contents(&file, &findings, err);
+        check_header(&file.header, findings);
+        good = eif_read_layout(&file, findings, err);
+        check_counts(&file, findings);
+        check_sections(&file, findings);
+        good = good && check_crc(&file, findings, err) && check_contents(&file, &check, err);
     }
     eif_file_close(&file);
-    *count = findings.count;
+    out->count = findings->count;
     return good;
 }

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <openssl/asn1.h>
 #include <openssl/err.h>
@@ -11,6 +12,8 @@
 
 #include "formats/json_print.h"
 #include "pki/pem_key.h"
+
+#define DATE_SHOWN 64 /* bytes */
 
 struct certificate {
     X509 *x509;
@@ -131,8 +134,24 @@ void certificate_issuer_json(const struct certificate *certificate, struct buffe
     put_json(out, X509_get_issuer_name(certificate->x509));
 }
 
+/* An encoding of a date can be a string of any bytes, such as a month of 99. */
+static void put_no_date(struct buffer *out, const ASN1_TIME *when)
+{
+    const uint8_t *text = ASN1_STRING_get0_data(when);
+    int len = ASN1_STRING_length(when);
+    buffer_text(out, "not a date: ");
+    for (int i = 0; i < len && i < DATE_SHOWN; i++)
+        buffer_byte(out, text[i] > ' ' && text[i] < 0x7f ? text[i] : '?');
+}
+
 static void put_time(struct buffer *out, const ASN1_TIME *when)
 {
+    struct tm tm;
+    if (ASN1_TIME_to_tm(when, &tm) != 1) {
+        ERR_clear_error();
+        put_no_date(out, when);
+        return;
+    }
     BIO *bio = BIO_new(BIO_s_mem());
     take_text(out, bio, bio != NULL && ASN1_TIME_print(bio, when) == 1);
 }
@@ -145,6 +164,40 @@ void certificate_not_before(const struct certificate *certificate, struct buffer
 void certificate_not_after(const struct certificate *certificate, struct buffer *out)
 {
     put_time(out, X509_get0_notAfter(certificate->x509));
+}
+
+static bool read_time(const ASN1_TIME *when, int64_t *seconds)
+{
+    struct tm tm;
+    bool good = ASN1_TIME_to_tm(when, &tm) == 1;
+    ERR_clear_error();
+    *seconds = good ? (int64_t)timegm(&tm) : 0;
+    return good;
+}
+
+bool certificate_dates(const struct certificate *certificate, int64_t *not_before_s,
+                       int64_t *not_after_s)
+{
+    return read_time(X509_get0_notBefore(certificate->x509), not_before_s) &&
+           read_time(X509_get0_notAfter(certificate->x509), not_after_s);
+}
+
+bool certificate_valid_at(const struct certificate *certificate, int64_t at_s, struct error *err)
+{
+    int64_t not_before, not_after;
+    if (!certificate_dates(certificate, &not_before, &not_after))
+        return error_set(err, ERROR_CERTIFICATE, "its dates cannot be read");
+    if (at_s >= not_before && at_s <= not_after)
+        return true;
+    BUFFER_AUTO date;
+    buffer_init(&date, DATE_SHOWN + 1);
+    bool early = at_s < not_before;
+    put_time(&date, early ? X509_get0_notBefore(certificate->x509)
+                          : X509_get0_notAfter(certificate->x509));
+    buffer_byte(&date, '\0');
+    return error_set(err, ERROR_CERTIFICATE, "it %s %s",
+                     early ? "is not valid before" : "expired on",
+                     date.failed ? "its date" : (const char *)date.at);
 }
 
 void certificate_algorithm(const struct certificate *certificate, struct buffer *out)

@@ -21,9 +21,15 @@ void certificate_issuer(const struct certificate *certificate, struct buffer *ou
 /* {"commonName": "…", …}, as aws-nitro-enclaves-image-format shows an issuer. */
 void certificate_issuer_json(const struct certificate *certificate, struct buffer *out);
 void certificate_subject_json(const struct certificate *certificate, struct buffer *out);
-/* "Nov 25 10:00:00 2026 GMT" */
+/* "Nov 25 10:00:00 2026 GMT"; "not a date: " and the text, where it is none. */
 void certificate_not_before(const struct certificate *certificate, struct buffer *out);
 void certificate_not_after(const struct certificate *certificate, struct buffer *out);
+/* Seconds since 1970. False if one of the dates cannot be read. */
+MUST_USE bool certificate_dates(const struct certificate *certificate, int64_t *not_before_s,
+                                int64_t *not_after_s);
+/* Whether it is valid in that second; its two dates are. ERROR_CERTIFICATE says what is wrong. */
+MUST_USE bool certificate_valid_at(const struct certificate *certificate, int64_t at_s,
+                                   struct error *err);
 /* The issuer's signature: its algorithm, such as "ecdsa-with-SHA384", and its bytes, "0A:1B:…" */
 void certificate_algorithm(const struct certificate *certificate, struct buffer *out);
 void certificate_signature(const struct certificate *certificate, struct buffer *out);

@@ -301,7 +301,8 @@ def test_memory_does_not_grow_with_the_image(files):
     (gzip.compress(b"kernel"), "compressed with gzip: run gunzip"),
     (b"\xfd7zXZ\0", "compressed with xz: run unxz"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: run unzstd"),
-    (b"MZ\0\0zimg" + bytes(16) + b"gzip".ljust(32, b"\0") + b"\xcd\x23\x82\x81", "(zboot, vmlinuz.efi): take the Image"),
+    (b"MZ\0\0zimg" + bytes(16) + b"gzip".ljust(32, b"\0") + b"\xcd\x23\x82\x81",
+     "(zboot, vmlinuz.efi): take the Image"),
     (b"MZ\0\0" + bytes(4096), "something else"),
     (bytes(4096), "something else"),
 ])

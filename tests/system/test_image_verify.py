@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """enclavectl image verify and sign: every disagreement has its name, signatures are what
 Python's cryptography accepts, and no file, however it lies, brings the program down."""
+import base64
+import datetime
 import json
 import random
 import struct
@@ -61,11 +63,18 @@ def signed(tmp_path_factory, signer):
 
 # --- verify ---------------------------------------------------------------------------------------
 
-def test_nothing_is_wrong(path, signed):
+def test_nothing_is_wrong(path, signer, signed):
     assert verify(path, make_eif(PLAIN)) == []
-    assert verify(path, signed.raw) == []
     done = image("image", "verify", path)
     assert done.returncode == 0 and done.stdout == f"{path}: nothing is wrong\n".encode()
+    assert verify(path, signed.raw) == []
+    done = image("image", "verify", path)
+    first, last = (f"{date:%Y-%m-%dT%H:%M:%SZ}" for date in (
+        signer.certificate.not_valid_before, signer.certificate.not_valid_after))
+    assert done.returncode == 0 and done.stdout.decode() == (
+        f"signing certificate: valid from {first} until {last}\n{path}: nothing is wrong\n")
+    told = json.loads(image("image", "verify", path, "--json").stdout)
+    assert told["signing_certificate"] == {"not_before": first, "not_after": last}
 
 
 def changed(sections, **more):
@@ -164,7 +173,7 @@ CASES = {
     "zero byte": (changed(PLAIN[:1] + [(CMDLINE, b"quiet\0init=/x")] + PLAIN[2:]), ["a zero byte"]),
     "other machine": (changed([(KERNEL, arm_image(0x3300))] + PLAIN[1:]),
                       ["the header is for x86_64, but the kernel is for aarch64"]),
-    "no JSON": (changed(PLAIN[:2] + [(METADATA, b"{")] + PLAIN[3:]), ["metadata: the request is not"]),
+    "no JSON": (changed(PLAIN[:2] + [(METADATA, b"{")] + PLAIN[3:]), ["metadata: not valid JSON"]),
     "no object": (changed(PLAIN[:2] + [(METADATA, b"[]")] + PLAIN[3:]), ["not a JSON object"]),
     "no name": (changed(PLAIN[:2] + [(METADATA, metadata(ImageName=None))] + PLAIN[3:]),
                 ["ImageName is missing"]),
@@ -329,6 +338,105 @@ def test_a_good_signature_of_another_image(path, signed):
     assert problems == ["the signature verifies, but is over the PCR0 of another image"]
     shown = json.loads(image("image", "inspect", path, "--json").stdout)
     assert shown["SignatureCheck"] is False and shown["CheckCRC"] is True
+
+
+# --- dates of the certificate ---------------------------------------------------------------------
+
+def certificate_checks(path, *at):
+    """What verify and inspect say about the certificate of a signed image, which must agree."""
+    done = image("image", "verify", path, "--json", *at)
+    problems = [p for p in json.loads(done.stdout)["problems"] if "certificate" in p]
+    shown = json.loads(image("image", "inspect", path, "--json", *at).stdout)
+    assert shown["CertificateDatesCheck"] is not bool(problems) and shown["SignatureCheck"] is True
+    text = image("image", "inspect", path, *at).stdout.decode()
+    assert ("dates" in text) and all(p.removeprefix("the signing certificate: ") in text for p in problems)
+    return problems
+
+
+def sign(path, signer):
+    path.write_bytes(make_eif(PLAIN))
+    done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("days, why", [
+    ((-30, -1), "it expired on "), ((1, 30), "it is not valid before "), ((-1, 1), None)])
+def test_a_certificate_outside_its_dates(path, tmp_path, days, why):
+    """nitro-cli does not start such an image."""
+    dated = Certificate(tmp_path, "dated", days=days)
+    sign(path, dated)
+    problems = certificate_checks(path)
+    assert len(problems) == (why is not None) and all(why in problem for problem in problems)
+    started = subprocess.run([SIM, "vm", path, "--qemu", "/bin/false"], stdin=subprocess.DEVNULL,
+                             capture_output=True, timeout=60)
+    assert ("the signing certificate" in started.stderr.decode()) == (why is not None)
+
+
+def test_another_day(path, tmp_path):
+    """The dates themselves are among those on which it is valid."""
+    dated = Certificate(tmp_path, "dated", days=(-30, -10))
+    sign(path, dated)
+    first, last = dated.certificate.not_valid_before, dated.certificate.not_valid_after
+    second = datetime.timedelta(seconds=1)
+    for date, good in ((first, True), (last, True), (first - second, False), (last + second, False)):
+        assert (certificate_checks(path, "--at", f"{date:%Y-%m-%dT%H:%M:%SZ}") == []) == good
+    assert certificate_checks(path, "--at", f"{last:%Y-%m-%d}") == []
+    for text in "yesterday", "2026-13-01", "2026-1-1", "", "9" * 100, "2026-12-31T23:59:59":
+        for verb in "verify", "inspect":
+            done = image("image", verb, path, "--at", text)
+            assert done.returncode == 2 and b"--at takes a date" in done.stderr
+
+
+def test_dates_that_are_none(path, signer, signed):
+    """A month of 99: OpenSSL reads the certificate, and has no date to print."""
+    der = bytearray(signer.der)
+    at = der.index(b"\x17\x0d") + 2  # the first UTCTime
+    der[at + 2:at + 4] = b"99"
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    entry = cbor2.loads(signed.sections[5][1])[0] | {"signing_certificate": list(pem)}
+    path.write_bytes(make_eif(PLAIN + [(SIGNATURE, cbor2.dumps([entry]))]))
+    assert certificate_checks(path) == ["the signing certificate: its dates cannot be read"]
+    shown = json.loads(image("image", "inspect", path, "--json").stdout)
+    assert shown["SigningCertificate"]["NotBefore"] == f"not a date: {der[at:at + 13].decode()}"
+    assert b"valid from" in image("image", "inspect", path).stdout
+
+
+# --- the encoding of the signature ----------------------------------------------------------------
+
+def test_one_encoding_of_a_signature(path, signer, signed):
+    """No register measures it: what nitro-cli's library never writes is refused."""
+    pcr0 = bytes.fromhex(signed.registers()["PCR0"])
+    good = other_payload(signer, 0, pcr0)
+    entry, = cbor2.loads(good)
+    protected, _, payload, signature = cbor2.loads(bytes(entry["signature"]))
+
+    def again(cose):
+        return cbor2.dumps([entry | {"signature": list(cose)}])
+
+    order = {name: entry[name] for name in ("signature", "signing_certificate")}
+    cose = bytes(entry["signature"])
+    for section in [
+            good.replace(b"\x81\xa2", b"\x98\x01\xa2", 1),                      # a longer length
+            good.replace(b"\x81\xa2", b"\x9f\xa2", 1) + b"\xff",                # an indefinite one
+            good.replace(b"\x69signature\x98", b"\x69signature\x99\0", 1),
+            good.replace(b"\x18\x2d\x18\x2d", b"\x19\0\x2d\x18\x2d", 1),      # a longer integer
+            cbor2.dumps([order]),
+            again(cbor2.dumps([protected, {4: b"key"}, payload, signature])),     # unprotected
+            again(cose.replace(b"\x84", b"\x98\x04", 1)),
+            again(cose.replace(b"\xa0", b"\xb8\0", 1))]:
+        assert section != good
+        problem, = verify(path, make_eif(PLAIN + [(SIGNATURE, section)]))
+        assert "not encoded as nitro-cli encodes it" in problem
+        shown = json.loads(image("image", "inspect", path, "--json").stdout)
+        assert shown["SignatureCheck"] is False
+    # Neither of these is an encoding of its own: the other of two signatures, and text around a PEM.
+    half = len(signature) // 2
+    n = 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973
+    other = (n - int.from_bytes(signature[half:], "big")).to_bytes(half, "big")
+    text = list(b"text\n" + signer.path.read_bytes())
+    for section in (again(cbor2.dumps([protected, {}, payload, signature[:half] + other])),
+                    cbor2.dumps([entry | {"signing_certificate": text}])):
+        assert verify(path, make_eif(PLAIN + [(SIGNATURE, section)])) == []
 
 
 # --- hostile files --------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ static void what_is_wrong_is_named(void **state)
     static const struct {
         const char *text, *named;
     } rows[] = {
-        {"", "file: the request is not valid JSON"},
+        {"", "file: not valid JSON"},
         {"[]", "object"},
         {"{}", "kms.key_arn"},
         {"{\"kms\": 1}", "kms: must be an object"},

@@ -90,7 +90,7 @@ static bool read_lock(struct build *b, struct error *err)
     b->metadata.kernel_source = good ? json_raw(&doc, 0) : bytes_of(NULL, 0);
     json_clear(&doc);
     return good || error_set(err, ERROR_FORMAT, "%.200s: %s (%.200s)", b->lock,
-                             error_text(why.code), why.cause);
+                             json_failure_text(why.code), why.cause);
 }
 
 /* https://reproducible-builds.org/specs/source-date-epoch */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/image/image_common.h"
 
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "formats/clock_parse.h"
 #include "system/signals.h"
 
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, 0};
@@ -14,6 +19,29 @@ void image_release_signals(int stop_fd)
 {
     if (stop_fd >= 0)
         signals_close(stop_fd, ends);
+}
+
+bool image_read_date(const char *text, int64_t *seconds, struct error *err)
+{
+    char whole[64];
+    int64_t wall_us = clock_wall_us();
+    if (text != NULL) {
+        bool day = strlen(text) == strlen("2026-12-31");
+        snprintf(whole, sizeof whole, "%s%s", text, day ? "T00:00:00Z" : "");
+        if (strlen(text) >= sizeof whole - 10 || !clock_parse(bytes_text(whole), &wall_us))
+            return error_set(err, ERROR_USAGE,
+                             "--at takes a date, 2026-12-31 or 2026-12-31T23:59:59Z");
+    }
+    *seconds = wall_us / 1000000;
+    return true;
+}
+
+bool image_date(char out[IMAGE_DATE_SIZE], int64_t seconds)
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    return gmtime_r(&when, &tm) != NULL &&
+           strftime(out, IMAGE_DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
 }
 
 void image_measurements(struct buffer *out, const struct eif_measurements *measurements)

@@ -19,6 +19,17 @@ MUST_USE int image_hold_signals(struct error *err);
 /* Lets the held signals take effect. Nothing happens with -1. */
 void image_release_signals(int stop_fd);
 
+/* --at: the second for which a signing certificate's dates are checked. */
+#define IMAGE_AT_HELP                                                                           \
+    "when the signing certificate must be valid, 2026-12-31 or 2026-12-31T23:59:59Z (default: " \
+    "now)"
+/* Reads it; NULL: now. ERROR_USAGE. */
+MUST_USE bool image_read_date(const char *text, int64_t *seconds, struct error *err);
+
+/* "2026-12-31T23:59:59Z". False for what has no such date. */
+#define IMAGE_DATE_SIZE 32
+MUST_USE bool image_date(char out[IMAGE_DATE_SIZE], int64_t seconds);
+
 /* Sets out to {"Measurements": {…}} and a line feed, as nitro-cli prints them. */
 void image_measurements(struct buffer *out, const struct eif_measurements *measurements);
 /* Prints that; with --json as an answer, which has a status. Returns the exit code. */

@@ -26,9 +26,16 @@ struct inspect {
     struct certificate *certificate; /* of the signature; NULL if there is none */
     bool signature_good;
     struct error signature_error;
+    const char *at;
+    int64_t at_s; /* since 1970 */
+    bool dates_good;
+    struct error dates_error;
 };
 
-static const struct cli_option options[] = {OPTION_JSON(struct inspect)};
+static const struct cli_option options[] = {
+    CLI_TEXT("at", "DATE", struct inspect, at, IMAGE_AT_HELP),
+    OPTION_JSON(struct inspect),
+};
 static const struct cli_option operand =
     CLI_TEXT(NULL, "FILE", struct inspect, path, "the image", .needed = true);
 
@@ -62,6 +69,7 @@ static bool read_signature(struct inspect *s, struct error *err)
     }
     s->signature_good = good && eif_signature_verify(buffer_bytes(&section), s->measurements.pcr0,
                                                      &s->signature_error);
+    s->dates_good = good && certificate_valid_at(s->certificate, s->at_s, &s->dates_error);
     buffer_clear(&section);
     eif_signature_clear(&signature);
     return good;
@@ -192,8 +200,10 @@ static void put_json(struct buffer *out, const struct inspect *s)
     json_boolean(&w, "IsSigned", s->measurements.is_signed);
     put_certificate(&w, s);
     json_boolean(&w, "CheckCRC", s->crc == s->file.header.crc);
-    if (s->measurements.is_signed)
+    if (s->measurements.is_signed) {
         json_boolean(&w, "SignatureCheck", s->signature_good);
+        json_boolean(&w, "CertificateDatesCheck", s->dates_good);
+    }
     put_metadata(&w, s);
     json_text(&w, "Architecture", machine_of(&s->file.header));
     json_text_bytes(&w, "Cmdline", buffer_bytes(&s->cmdline));
@@ -293,6 +303,12 @@ static void append_signature(struct buffer *out, const struct inspect *s)
     append_text(out, "  issuer", s, certificate_issuer);
     append_text(out, "  valid from", s, certificate_not_before);
     append_text(out, "  valid until", s, certificate_not_after);
+    row(out, "  dates");
+    append_toned(out, s->dates_good ? TONE_GOOD : TONE_BAD,
+                 s->dates_good ? "good" : "wrong: ", report_colour());
+    if (!s->dates_good)
+        append_escaped(out, bytes_text(s->dates_error.cause));
+    buffer_byte(out, '\n');
     append_text(out, "  algorithm", s, certificate_algorithm);
 }
 
@@ -325,6 +341,12 @@ static int show(const struct inspect *s)
     return report_file_failure(&s->common, &err, NULL);
 }
 
+static bool check(void *given, struct error *err)
+{
+    struct inspect *s = given;
+    return image_read_date(s->at, &s->at_s, err);
+}
+
 static int run(void *given)
 {
     struct inspect *s = given;
@@ -345,16 +367,17 @@ static int run(void *given)
 const struct cli_command image_inspect = {
     .name = "inspect",
     .summary = "show what an image holds, and its measurements",
-    .synopsis = "FILE",
+    .synopsis = "FILE [--at DATE]",
     .about =
         "Shows the header, sections, command line, metadata, measurements and signature of an\n"
-        "image; with --json under the keys of nitro-cli describe-eif, with Sections and Cmdline\n"
-        "added. `image verify` reports what is wrong with it.",
+        "image; with --json under the keys of nitro-cli describe-eif, with Sections,\n"
+        "Cmdline and CertificateDatesCheck added. `image verify` reports what is wrong with it.",
     .examples = "  enclavectl image inspect enclaved.eif\n"
                 "  enclavectl image inspect enclaved.eif --json\n",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .operand = &operand,
     .size = sizeof(struct inspect),
+    .check = check,
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "image/kernel.h"
 
@@ -30,13 +31,14 @@ static void take_finding(void *context, const char *text)
 static bool verify(const char *path, struct error *err)
 {
     struct reported reported = {.path = path};
-    size_t count;
-    if (!eif_verify(path, take_finding, &reported, &count, err))
+    struct eif_verdict verdict;
+    int64_t now_s = clock_wall_us() / 1000000;
+    if (!eif_verify(path, now_s, take_finding, &reported, &verdict, err))
         return false;
-    if (count == 0)
+    if (verdict.count == 0)
         return true;
     return error_set(err, ERROR_FORMAT, "%.120s is not a valid image (%zu finding%s): %s", path,
-                     count, count == 1 ? "" : "s", reported.first);
+                     verdict.count, verdict.count == 1 ? "" : "s", reported.first);
 }
 
 static bool read_cmdline(struct vm_image *image, const struct eif_file *file, size_t section,
