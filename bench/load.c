@@ -3,8 +3,8 @@
  * Load: one thread and one epoll hold a number of connections, with a number of requests in flight
  * on each. Every answer is checked. Prints one line of JSON.
  *
- *   load --to ADDRESS [--mode A|AB] [--size BYTES] [--connections N] [--depth N] [--each] [--echo]
- *        [--text] [--seconds S] [--warm-up S]
+ *   load --to ADDRESS [--mode A|AB|health] [--size BYTES] [--payload records|text|objects]
+ *        [--connections N] [--depth N] [--each] [--echo] [--seconds S] [--warm-up S]
  *
  * With AB the answer to each A is sent as a B, so half of the requests are of each kind. --each
  * makes a connection for each request. --echo expects the request as its answer, not a sealed
@@ -24,9 +24,9 @@
 #include "sockets/any_address.h"
 
 #define READ_SIZE       65536
-#define DEPTH_MAX       256
+#define DEPTH_MAX       4096
 #define CONNECTIONS_MAX 4096
-#define DRAIN_NS        INT64_C(5000000000)
+#define DRAIN_NS        INT64_C(60000000000)
 #define CONNECT_MS      5000
 #define ANSWER_MAX      (64u << 20)
 
@@ -49,7 +49,8 @@ struct connection {
 
 static struct {
     struct address to;
-    bool alternate, each, echo, text;
+    bool alternate, health, each, echo;
+    enum payload payload;
     size_t size;
     unsigned connections, depth;
     double seconds, warm_up;
@@ -152,7 +153,10 @@ static void check_answer(const struct connection *c, enum mode mode, struct byte
                          struct bytes *hex)
 {
     bool good;
-    if (options.echo) {
+    if (options.health) {
+        good = answer_success(answer);
+        *hex = bytes_of(NULL, 0);
+    } else if (options.echo) {
         const struct message *sent = message_of(c, mode);
         good = bytes_equal(answer, bytes_of(sent->at + 4, sent->len - 4));
         *hex = bytes_of(NULL, 0);
@@ -161,7 +165,10 @@ static void check_answer(const struct connection *c, enum mode mode, struct byte
     }
     if (good)
         return;
-    fprintf(stderr, "load: a wrong answer to mode %s: %.*s\n", mode == MODE_A ? "A" : "B",
+    fprintf(stderr, "load: a wrong answer to mode %s: %.*s\n",
+            options.health   ? "health"
+            : mode == MODE_A ? "A"
+                             : "B",
             (int)(answer.len < 300 ? answer.len : 300), (const char *)answer.at);
     exit(1);
 }
@@ -244,6 +251,7 @@ static void take_option(int name, const char *value)
     switch (name) {
     case 'm':
         options.alternate = strcmp(value, "AB") == 0;
+        options.health = strcmp(value, "health") == 0;
         break;
     case 's':
         options.size = strtoul(value, NULL, 10);
@@ -260,8 +268,10 @@ static void take_option(int name, const char *value)
     case 'o':
         options.echo = true;
         break;
-    case 'x':
-        options.text = true;
+    case 'p':
+        options.payload = strcmp(value, "text") == 0      ? PAYLOAD_TEXT
+                          : strcmp(value, "objects") == 0 ? PAYLOAD_OBJECTS
+                                                          : PAYLOAD_RECORDS;
         break;
     case 'n':
         options.seconds = strtod(value, NULL);
@@ -290,7 +300,7 @@ static void parse_options(int argc, char **argv)
                                           {"depth", required_argument, NULL, 'd'},
                                           {"each", no_argument, NULL, 'e'},
                                           {"echo", no_argument, NULL, 'o'},
-                                          {"text", no_argument, NULL, 'x'},
+                                          {"payload", required_argument, NULL, 'p'},
                                           {"seconds", required_argument, NULL, 'n'},
                                           {"warm-up", required_argument, NULL, 'w'},
                                           {0}};
@@ -315,8 +325,9 @@ static void prepare(void)
     if (digits == NULL)
         stop("out of memory");
     memset(digits, '0', sealed_digits(options.size));
-    if (!message_mode_a(&run.a, options.size, options.text) ||
-        !message_mode_b(&run.echo_b, bytes_of(digits, sealed_digits(options.size))))
+    bool made = options.health ? message_health(&run.a)
+                               : message_mode_a(&run.a, options.size, options.payload);
+    if (!made || !message_mode_b(&run.echo_b, bytes_of(digits, sealed_digits(options.size))))
         stop("out of memory");
     free(digits);
     run.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -38,25 +38,34 @@ static bool join(struct message *m, const char *head, struct bytes middle, const
 }
 
 /*
- * A list of small records, as programs exchange them: objects, strings with an escape and with text
- * outside ASCII, integers, fractions, words. A last string fills the rest of size; if no record
- * fits or text is wanted, it is the only value.
+ * The member of a list, with the comma before it: a small record, as programs exchange them, of an
+ * object, strings with an escape and with text outside ASCII, integers, fractions and words; or an
+ * empty object. Its length.
  */
-static void fill_payload(char *at, size_t size, bool text)
+static size_t put_member(char out[160], unsigned number, enum payload payload)
+{
+    const char *comma = number == 0 ? "" : ",";
+    if (payload == PAYLOAD_OBJECTS)
+        return (size_t)snprintf(out, 160, "%s{}", comma);
+    return (size_t)snprintf(out, 160,
+                            "%s{\"id\":%u,\"name\":\"r\\u00e9cord \xc3\xa9 %u\",\"value\":%u.25,"
+                            "\"ok\":%s,\"none\":null}",
+                            comma, number, number * 7919u % 1000u, number % 97u,
+                            number % 2 == 0 ? "true" : "false");
+}
+
+/* A last string fills the rest of size; it is the only value if no member fits, or for text. */
+static void fill_payload(char *at, size_t size, enum payload payload)
 {
     size_t used = 0;
     at[used++] = '[';
-    for (unsigned number = 0; !text; number++) {
-        char record[160];
-        int len = snprintf(record, sizeof record,
-                           "%s{\"id\":%u,\"name\":\"r\\u00e9cord \xc3\xa9 %u\",\"value\":%u.25,"
-                           "\"ok\":%s,\"none\":null}",
-                           number == 0 ? "" : ",", number, number * 7919u % 1000u, number % 97u,
-                           number % 2 == 0 ? "true" : "false");
-        if (len < 0 || used + (size_t)len + sizeof ",\"\"]" - 1 > size)
+    for (unsigned number = 0; payload != PAYLOAD_TEXT; number++) {
+        char member[160];
+        size_t len = put_member(member, number, payload);
+        if (used + len + sizeof ",\"\"]" - 1 > size)
             break;
-        memcpy(at + used, record, (size_t)len);
-        used += (size_t)len;
+        memcpy(at + used, member, len);
+        used += len;
     }
     bool list = used > 1;
     if (list)
@@ -70,15 +79,20 @@ static void fill_payload(char *at, size_t size, bool text)
         at[size - 2] = '"';
 }
 
-bool message_mode_a(struct message *m, size_t size, bool text)
+bool message_mode_a(struct message *m, size_t size, enum payload payload)
 {
-    char *payload = malloc(size);
-    if (payload == NULL)
+    char *content = malloc(size);
+    if (content == NULL)
         return false;
-    fill_payload(payload, size, text);
-    bool done = join(m, "{\"mode\":\"A\",\"payload\":", bytes_of(payload, size), "}");
-    free(payload);
+    fill_payload(content, size, payload);
+    bool done = join(m, "{\"mode\":\"A\",\"payload\":", bytes_of(content, size), "}");
+    free(content);
     return done;
+}
+
+bool message_health(struct message *m)
+{
+    return join(m, "{\"op\":\"health\"}", bytes_of(NULL, 0), "");
 }
 
 bool message_mode_b(struct message *m, struct bytes hex)
@@ -94,13 +108,25 @@ size_t sealed_digits(size_t payload_size)
     return 2 * (12 + sizeof frame - 1 + payload_size + 16);
 }
 
+#define HEAD 80 /* in its first bytes an answer says what it is */
+
+static size_t head_of(struct bytes answer)
+{
+    return answer.len < HEAD ? answer.len : HEAD;
+}
+
+bool answer_success(struct bytes answer)
+{
+    static const char status[] = "\"success\"";
+    return memmem(answer.at, head_of(answer), status, sizeof status - 1) != NULL;
+}
+
 bool answer_ciphertext(struct bytes answer, size_t least_digits, struct bytes *hex)
 {
-    static const char status[] = "\"success\"", name[] = "\"ciphertext\"";
-    size_t head = answer.len < 80 ? answer.len : 80;
-    if (memmem(answer.at, head, status, sizeof status - 1) == NULL)
+    static const char name[] = "\"ciphertext\"";
+    if (!answer_success(answer))
         return false;
-    const uint8_t *at = memmem(answer.at, head, name, sizeof name - 1);
+    const uint8_t *at = memmem(answer.at, head_of(answer), name, sizeof name - 1);
     if (at == NULL)
         return false;
     const uint8_t *end = answer.at + answer.len;

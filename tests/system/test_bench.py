@@ -50,6 +50,19 @@ def test_table_and_aims(tmp_path):
     assert len(re.findall(r"^  (met|missed) ", table, re.M)) == 8
 
 
+@pytest.mark.skipif(not (BUILD / "enclavectl").exists(), reason="enclavectl is not built")
+def test_one_good_client_beside_hostile_ones(tmp_path):
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "hostile", "--build", BUILD, "--seconds", "0.2",
+                           "--json", figures], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(figures.read_text())["rows"]
+    assert len(rows) == 7
+    assert all(row["p50_ms"] <= row["p99_ms"] for row in rows)
+    assert len(re.findall(r" (?:met|missed)$", done.stdout, re.M)) == len(rows)
+
+
 def test_load_refuses_a_wrong_answer():
     """An echo is not an answer of agent A: the load generator says so and fails."""
     echo = subprocess.Popen([BUILD / "bench" / "echo", "tcp:127.0.0.1:0"], stdout=subprocess.PIPE,
