@@ -75,6 +75,7 @@ nightly: ## the slow checks: check-chance, fuzz and check-bare
 bench: built ## measure against an echo server and the Python reference, the relay against socat
 	@scripts/install-deps bench
 	@$(PYTHON) bench/run
+	@$(PYTHON) bench/hostile
 	@$(PYTHON) bench/relay
 
 bench-boot: image ## measure how an image starts, against a bare first process

@@ -6,23 +6,26 @@
 
 #define US_PER_S INT64_C(1000000)
 
-static struct timespec now(clockid_t clock)
+static int64_t now_us(clockid_t clock)
 {
     struct timespec t = {0};
     clock_gettime(clock, &t);
-    return t;
+    return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / 1000;
 }
 
 int64_t clock_monotonic_ms(void)
 {
-    struct timespec t = now(CLOCK_MONOTONIC);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return now_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_wall_us(void)
 {
-    struct timespec t = now(CLOCK_REALTIME);
-    return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / 1000;
+    return now_us(CLOCK_REALTIME);
 }
 
 /* A moment in UTC: its fields in the order in which they are written. */

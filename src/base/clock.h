@@ -8,8 +8,9 @@
 
 #include "base/bytes.h"
 
-/* Milliseconds since an arbitrary start; never goes backwards. */
+/* Milliseconds, or microseconds, since an arbitrary start; never goes backwards. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 /* Microseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_wall_us(void);

@@ -16,6 +16,7 @@
 #define CONNECTION_STATES(X)                                                 \
     X(IDLE)         /* nothing is under way */                               \
     X(FRAME)        /* a frame has begun to arrive */                        \
+    X(READY)        /* it has input, and waits for its turn to be served */  \
     X(SENDING)      /* the client has answers to take before it is read */   \
     X(JOB)          /* another thread serves a request */                    \
     X(JOB_LAST)     /* the same; an error follows its answer, then an end */ \
@@ -24,7 +25,8 @@
     X(LINGER)       /* it took the error and has yet to close */             \
     X(CLOSED)       /* freed at the end of the round */
 
-#define CONNECTION_EVENTS(X) X(READABLE) X(WRITABLE) X(HANGUP) X(ANSWER) X(TIMEOUT) X(DISPLACED)
+#define CONNECTION_EVENTS(X) \
+    X(READABLE) X(WRITABLE) X(HANGUP) X(TURN) X(ANSWER) X(TIMEOUT) X(DISPLACED)
 
 /* Why a connection ends: its name in health, and the error that is sent first. */
 #define END_REASONS(X)                                              \
@@ -65,6 +67,7 @@ struct connection {
     int64_t until_ms;             /* when its time in this state is over */
     enum state state;
     enum end_reason end; /* END_NONE: it goes on */
+    bool queues;         /* it was served for long: for its next input it waits its turn */
 
     int fd;            /* -1 once it is closed */
     uint32_t events;   /* what epoll watches */
@@ -80,6 +83,13 @@ struct connection_list {
     TAILQ_HEAD(connection_head, connection) connections;
     int64_t limit_ms; /* 0: none */
 };
+
+/* After a system call on a socket that did nothing: whether it may work later. */
+bool is_passing(int error);
+/* Sends what the client takes of data, *sent bytes. False if the connection failed. */
+bool send_some(int fd, struct bytes data, size_t *sent);
+/* Sends what the client takes of what c keeps to be sent. False if the connection failed. */
+MUST_USE bool connection_send(struct connection *c);
 
 /* Whether c holds what its state says, no more and no less; for assertions. */
 bool connection_is_consistent(const struct connection *c);

@@ -104,6 +104,8 @@ static int next_wake(const struct server *s)
         next = s->accept_again_ms;
     if (s->drain_until_ms < next)
         next = s->drain_until_ms;
+    if (traffic_is_ready(&s->traffic))
+        return 0;
     for (size_t state = 0; state < STATE_COUNT; state++) {
         const struct connection *first = TAILQ_FIRST(&s->traffic.lists[state].connections);
         if (first != NULL && first->until_ms < next)
@@ -189,8 +191,10 @@ static bool serve_until_stopped(struct server *s, struct error *err)
         int count = epoll_wait(s->traffic.epoll_fd, events, EVENTS_A_ROUND, next_wake(s));
         if (count < 0 && errno != EINTR)
             return error_set_errno(err, ERROR_SYSTEM, "epoll_wait");
-        s->traffic.now_ms = clock_monotonic_ms();
+        int64_t began_us = clock_monotonic_us();
+        s->traffic.now_ms = began_us / 1000;
         round_of_events(s, events, count);
+        traffic_take_turns(&s->traffic, began_us);
         check_limits(s);
         traffic_free_closed(&s->traffic);
     }

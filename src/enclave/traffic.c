@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "enclave/answer.h"
 #include "enclave/request.h"
@@ -66,40 +67,7 @@ static ssize_t discard(struct traffic *t, int fd)
     return n;
 }
 
-/* --- sending --------------------------------------------------------------------------------- */
-
-/* After a system call on a socket that did nothing: whether it may work later. */
-static bool is_passing(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ENOBUFS;
-}
-
-/* Sends what the client takes of data, *sent bytes. False if the connection failed. */
-static bool send_some(int fd, struct bytes data, size_t *sent)
-{
-    *sent = 0;
-    while (*sent < data.len) {
-        ssize_t n = send(fd, data.at + *sent, data.len - *sent, MSG_NOSIGNAL);
-        if (n > 0)
-            *sent += (size_t)n;
-        else if (n < 0 && errno != EINTR)
-            return is_passing(errno);
-    }
-    return true;
-}
-
-/* Sends what c keeps to be sent. */
-static bool send_kept(struct connection *c)
-{
-    size_t sent;
-    bool ok = send_some(c->fd, bytes_from(buffer_bytes(&c->out), c->out_sent), &sent);
-    c->out_sent += sent;
-    if (c->out_sent == c->out.len) {
-        buffer_clear(&c->out);
-        c->out_sent = 0;
-    }
-    return ok;
-}
+/* --- where an event leaves a connection ------------------------------------------------------ */
 
 /* Sends the outbox; what the client does not take at once is kept for it. */
 static enum state flush(struct traffic *t, struct connection *c, enum state next)
@@ -118,7 +86,20 @@ static enum state flush(struct traffic *t, struct connection *c, enum state next
     return next == STATE_IDLE && c->out.len > 0 ? STATE_SENDING : next;
 }
 
-/* --- where an event leaves a connection ------------------------------------------------------ */
+/* The length of the frame that begins so, or of its header while that is not complete. */
+static size_t whole_frame(struct bytes begun)
+{
+    size_t len = begun.len < FRAME_HEADER_SIZE ? 0 : be32_load(begun.at);
+    return FRAME_HEADER_SIZE + len;
+}
+
+/* Whether there is something to serve: a whole frame, or the length of one that is too long. */
+static bool has_frame(const struct traffic *t, const struct connection *c)
+{
+    size_t whole = whole_frame(buffer_bytes(&c->in));
+    return c->in.len >= FRAME_HEADER_SIZE &&
+           (c->in.len >= whole || whole - FRAME_HEADER_SIZE > t->limits->frame_bytes);
+}
 
 /*
  * Sends the answers made in this event, and finds the state that c comes to rest in, given the one
@@ -137,7 +118,7 @@ static enum state settle(struct traffic *t, struct connection *c, enum state nex
     if (next == STATE_SENDING_LAST)
         return c->end == END_TRUNCATED ? STATE_CLOSED : STATE_LINGER;
     if (next == STATE_IDLE && c->in.len > 0)
-        return STATE_FRAME;
+        return has_frame(t, c) ? STATE_READY : STATE_FRAME;
     /* Closing before all that has arrived was read would reset answers away. */
     if (next == STATE_IDLE && t->stopping && recv(c->fd, &byte, sizeof byte, MSG_PEEK) <= 0)
         return give_up(c, END_STOPPED);
@@ -196,28 +177,49 @@ static enum state serve_elsewhere(struct traffic *t, struct connection *c, struc
     return STATE_JOB;
 }
 
+/* Whether a frame may have more than TURN_VALUES values: what begins or parts them is counted. */
+static bool has_many_values(struct bytes frame)
+{
+    size_t count = 0;
+    if (frame.len <= 4 * TURN_VALUES)
+        return false; /* it cannot have many more */
+    for (size_t i = FRAME_HEADER_SIZE; i < frame.len; i++)
+        count += frame.at[i] == ',' || frame.at[i] == ':' || (frame.at[i] | 0x20) == '{';
+    return count > TURN_VALUES; /* '[' and '{' differ in that bit */
+}
+
 static enum state serve_frame(struct traffic *t, struct connection *c, struct bytes frame)
 {
     size_t before = t->outbox.len;
-    if (frame.len > TRAFFIC_READ_SIZE)
+    if (frame.len > TURN_BYTES || has_many_values(frame))
         return serve_elsewhere(t, c, frame, true);
     if (!request_serve(t->service, &t->workspace, bytes_from(frame, FRAME_HEADER_SIZE), &t->outbox))
         return serve_elsewhere(t, c, frame, false);
     if (t->outbox.len == before) /* a missing answer would pair later ones with wrong requests */
         return give_up(c, END_NO_ROOM);
-    return t->outbox.len > TRAFFIC_READ_SIZE ? flush(t, c, STATE_IDLE) : STATE_IDLE;
+    return t->outbox.len > TURN_BYTES ? flush(t, c, STATE_IDLE) : STATE_IDLE;
+}
+
+/* Whether c is served on after so long: what cannot be kept for its next turn is. */
+static bool may_go_on(const struct traffic *t, struct connection *c, struct bytes rest,
+                      int64_t took_us)
+{
+    return took_us < TURN_US ||
+           (c->in.len == 0 && !room_for_input(t, c, rest.len, whole_frame(rest)));
 }
 
 /*
  * Serves the whole frames at the beginning of input, in order, until one leads to another state
- * than STATE_IDLE; *used is the number of bytes they took.
+ * than STATE_IDLE or the turn is over; *used is the number of bytes they took.
  */
 static enum state serve_frames(struct traffic *t, struct connection *c, struct bytes input,
                                size_t *used)
 {
     enum state next = STATE_IDLE;
+    int64_t began_us = clock_monotonic_us(), took_us = 0;
     *used = 0;
-    while (next == STATE_IDLE && input.len - *used >= FRAME_HEADER_SIZE) {
+    while (next == STATE_IDLE && input.len - *used >= FRAME_HEADER_SIZE &&
+           may_go_on(t, c, bytes_from(input, *used), took_us)) {
         size_t len = be32_load(input.at + *used);
         if (len > t->limits->frame_bytes)
             return end_with(t, c, END_TOO_LARGE);
@@ -225,7 +227,8 @@ static enum state serve_frames(struct traffic *t, struct connection *c, struct b
             break;
         next = serve_frame(t, c, bytes_of(input.at + *used, FRAME_HEADER_SIZE + len));
         *used += FRAME_HEADER_SIZE + len;
-        t->progress = true;
+        took_us = clock_monotonic_us() - began_us;
+        c->queues = took_us > SHORT_TURN_US;
     }
     return next;
 }
@@ -252,13 +255,6 @@ static enum state nothing_read(struct traffic *t, struct connection *c, ssize_t 
     return c->in.len > 0 ? settle(t, c, end_with(t, c, END_TRUNCATED)) : give_up(c, END_CLOSED);
 }
 
-/* The length of the frame that begins so, or of its header while that is not complete. */
-static size_t whole_frame(struct bytes begun)
-{
-    size_t len = begun.len < FRAME_HEADER_SIZE ? 0 : be32_load(begun.at);
-    return FRAME_HEADER_SIZE + len;
-}
-
 /* Keeps what arrived after the frames that were served. */
 static enum state keep_rest(struct traffic *t, struct connection *c, struct bytes rest,
                             enum state next)
@@ -274,7 +270,7 @@ static enum state keep_rest(struct traffic *t, struct connection *c, struct byte
 /* Into the shared inbox: the common case, where whole frames arrive and nothing is copied. */
 static enum state receive_first(struct traffic *t, struct connection *c)
 {
-    ssize_t n = recv(c->fd, t->inbox, TRAFFIC_READ_SIZE, 0);
+    ssize_t n = recv(c->fd, t->inbox, TURN_BYTES, 0);
     if (n <= 0)
         return nothing_read(t, c, n);
     struct bytes input = bytes_of(t->inbox, (size_t)n);
@@ -283,6 +279,17 @@ static enum state receive_first(struct traffic *t, struct connection *c)
     next = keep_rest(t, c, bytes_from(input, used), next);
     wipe(t->inbox, (size_t)n);
     return settle(t, c, next);
+}
+
+/* Who was served for long is not even read before its turn. */
+static enum state receive_or_queue(struct traffic *t, struct connection *c)
+{
+    return c->queues ? STATE_READY : receive_first(t, c);
+}
+
+static enum state take_turn(struct traffic *t, struct connection *c)
+{
+    return c->in.len == 0 ? receive_first(t, c) : settle(t, c, serve_kept(t, c));
 }
 
 /* The rest of a frame that has begun: read to its end and no further. */
@@ -301,20 +308,18 @@ static enum state receive_rest(struct traffic *t, struct connection *c)
     if (n <= 0)
         return nothing_read(t, c, n);
     buffer_commit(&c->in, (size_t)n);
-    return settle(t, c, serve_kept(t, c));
+    return settle(t, c, c->queues ? STATE_IDLE : serve_kept(t, c));
 }
 
 static enum state send_more(struct traffic *t, struct connection *c)
 {
-    return settle(t, c, send_kept(c) ? c->state : give_up(c, END_RESET));
+    return settle(t, c, connection_send(c) ? c->state : give_up(c, END_RESET));
 }
 
-/* Frames that arrived meanwhile are served once all answers have been taken. */
-static enum state send_then_serve(struct traffic *t, struct connection *c)
+/* Frames that arrived meanwhile wait for their turn once all answers have been taken. */
+static enum state send_then_go_on(struct traffic *t, struct connection *c)
 {
-    if (!send_kept(c))
-        return give_up(c, END_RESET);
-    return settle(t, c, c->out.len == 0 ? serve_kept(t, c) : STATE_SENDING);
+    return connection_send(c) ? settle(t, c, STATE_IDLE) : give_up(c, END_RESET);
 }
 
 /* Its answer goes after what the client has not taken yet. False: there is none, or no room for it,
@@ -338,12 +343,12 @@ static bool take_answer(struct traffic *t, struct connection *c)
 
 static enum state end_job(struct traffic *t, struct connection *c)
 {
-    return take_answer(t, c) ? send_then_serve(t, c) : give_up(c, END_NO_ROOM);
+    return take_answer(t, c) ? send_then_go_on(t, c) : give_up(c, END_NO_ROOM);
 }
 
 static enum state end_last_job(struct traffic *t, struct connection *c)
 {
-    if (!take_answer(t, c) || !send_kept(c))
+    if (!take_answer(t, c) || !connection_send(c))
         return STATE_CLOSED;
     return settle(t, c, say_end(t, c));
 }
@@ -377,10 +382,11 @@ struct transition {
 
 #define TO(state)  (1u << STATE_##state)
 #define TO_END     (TO(SENDING_LAST) | TO(LINGER) | TO(CLOSED))
-#define TO_SERVING (TO(IDLE) | TO(FRAME) | TO(SENDING) | TO(JOB) | TO_END)
+#define TO_WAITING (TO(IDLE) | TO(FRAME) | TO(READY) | TO(SENDING))
+#define TO_SERVING (TO_WAITING | TO(JOB) | TO_END)
 
 static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
-    [STATE_IDLE][EVENT_READABLE] = {receive_first, END_NONE,
+    [STATE_IDLE][EVENT_READABLE] = {receive_or_queue, END_NONE,
                                     TO_SERVING | TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_IDLE][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_IDLE][EVENT_TIMEOUT] = {end_silently, END_IDLE, TO(CLOSED)},
@@ -389,13 +395,14 @@ static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
     [STATE_FRAME][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_FRAME][EVENT_TIMEOUT] = {end_frame, END_TIMEOUT, TO_END},
     [STATE_FRAME][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
-    [STATE_SENDING][EVENT_WRITABLE] = {send_then_serve, END_NONE, TO_SERVING | TO(JOB_ALONE)},
+    [STATE_READY][EVENT_TURN] = {take_turn, END_NONE, TO_SERVING | TO(JOB_LAST) | TO(JOB_ALONE)},
+    [STATE_SENDING][EVENT_WRITABLE] = {send_then_go_on, END_NONE, TO_WAITING | TO(CLOSED)},
     [STATE_SENDING][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_SENDING][EVENT_TIMEOUT] = {end_silently, END_SLOW_READER, TO(CLOSED)},
     [STATE_SENDING][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
     [STATE_JOB][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB) | TO(JOB_ALONE)},
     [STATE_JOB][EVENT_HANGUP] = {end_silently, END_RESET, TO(JOB_ALONE)},
-    [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_SERVING | TO(JOB_ALONE)},
+    [STATE_JOB][EVENT_ANSWER] = {end_job, END_NONE, TO_WAITING | TO(CLOSED)},
     [STATE_JOB_LAST][EVENT_WRITABLE] = {send_more, END_NONE, TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_JOB_LAST][EVENT_HANGUP] = {end_silently, END_NONE, TO(JOB_ALONE)},
     [STATE_JOB_LAST][EVENT_ANSWER] = {end_last_job, END_NONE, TO_END},
@@ -410,11 +417,12 @@ static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
     [STATE_LINGER][EVENT_DISPLACED] = {end_silently, END_NONE, TO(CLOSED)},
 };
 
-/* Watches for what c can go on with: room for what is to be sent, nothing while a job is under way,
- * else input. */
-static bool watch(struct traffic *t, struct connection *c)
+/* Watches for what c can go on with: room for what is to be sent, nothing while it waits for a job
+ * or its turn, else input. */
+static bool watch(struct traffic *t, struct connection *c, enum state next)
 {
-    uint32_t events = c->out.len > 0 ? EPOLLOUT : c->job != NULL ? 0 : EPOLLIN;
+    bool waits = c->job != NULL || next == STATE_READY;
+    uint32_t events = c->out.len > 0 ? EPOLLOUT : waits ? 0 : EPOLLIN;
     struct epoll_event event = {.events = events, .data.ptr = c};
     if (c->events != events && epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) != 0)
         return false;
@@ -449,14 +457,14 @@ static void join(struct traffic *t, struct connection *c, enum state state)
 
 static void enter(struct traffic *t, struct connection *c, enum state next)
 {
-    if (!is_given_up(next) && !watch(t, c))
+    if (!is_given_up(next) && !watch(t, c, next))
         next = give_up(c, END_RESET);
     if (is_given_up(next))
         leave(t, c, next);
     if (next == STATE_LINGER && c->state != STATE_LINGER)
         shutdown(c->fd, SHUT_WR);
-    if (next == c->state && next != STATE_IDLE && !t->progress)
-        return;
+    if (next == c->state && next != STATE_IDLE && next != STATE_READY)
+        return; /* its time goes on; in the other two it begins anew, behind all others */
     TAILQ_REMOVE(&t->lists[c->state].connections, c, link);
     join(t, c, next);
 }
@@ -471,11 +479,25 @@ void traffic_on_event(struct traffic *t, struct connection *c, enum event event)
         return;
     if (c->end == END_NONE)
         c->end = transition->end;
-    t->progress = false;
     enum state next = transition->act(t, c);
     assert((transition->next >> next & 1) != 0);
     enter(t, c, next);
     assert(connection_is_consistent(c) && t->outbox.len == 0);
+}
+
+bool traffic_is_ready(const struct traffic *t)
+{
+    return !TAILQ_EMPTY(&t->lists[STATE_READY].connections);
+}
+
+void traffic_take_turns(struct traffic *t, int64_t began_us)
+{
+    if (!traffic_is_ready(t))
+        return;
+    int64_t now_us = clock_monotonic_us(), until_us = now_us + (now_us - began_us);
+    do {
+        traffic_on_event(t, TAILQ_FIRST(&t->lists[STATE_READY].connections), EVENT_TURN);
+    } while (traffic_is_ready(t) && clock_monotonic_us() < until_us);
 }
 
 void traffic_on_done(struct traffic *t, struct job *jobs)

@@ -10,8 +10,18 @@
 #include "enclave/worker.h"
 #include "enclave/workspace.h"
 
-/* One read takes up to this much, and a longer frame goes to the worker. */
-#define TRAFFIC_READ_SIZE (256u << 10)
+#define TRAFFIC_READ_SIZE (256u << 10) /* one read takes up to this much */
+
+/*
+ * What one connection may have done before others have their turn. A read that is served at once
+ * takes up to TURN_BYTES. A longer frame, or one of more than about TURN_VALUES values of JSON,
+ * goes to the worker. After TURN_US no further frame is begun. Who was served for no longer than
+ * SHORT_TURN_US is served again as soon as it sends; others queue.
+ */
+#define TURN_BYTES    (32u << 10)
+#define TURN_VALUES   1024
+#define TURN_US       200
+#define SHORT_TURN_US 50
 
 struct traffic {
     struct service *service;
@@ -27,7 +37,6 @@ struct traffic {
     size_t buffered; /* sum of what connections hold beyond what is their own (room.h) */
     int64_t now_ms;
     bool stopping; /* close what has nothing under way */
-    bool progress; /* in this event a frame was served: the state's time begins anew */
 };
 
 /* epoll_fd is used and not taken over; worker is to be set before the first event. ERROR_MEMORY. */
@@ -48,6 +57,13 @@ void traffic_count(struct traffic *t, enum end_reason why);
 
 /* The one way to the next state. An event of epoll that comes after a change may be out of date. */
 void traffic_on_event(struct traffic *t, struct connection *c, enum event event);
+/*
+ * Serves those that wait for their turn, one after another: one at least, and until they have had
+ * as much time as all else since began_us (clock_monotonic_us).
+ */
+void traffic_take_turns(struct traffic *t, int64_t began_us);
+/* Whether a connection waits for its turn. */
+bool traffic_is_ready(const struct traffic *t);
 /* Jobs have come back, a list. */
 void traffic_on_done(struct traffic *t, struct job *jobs);
 /* At the end of a round, when no event points to a closed connection any more. */

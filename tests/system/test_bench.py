@@ -53,9 +53,9 @@ def test_table_and_aims(tmp_path):
 @pytest.mark.skipif(not (BUILD / "enclavectl").exists(), reason="enclavectl is not built")
 def test_one_good_client_beside_hostile_ones(tmp_path):
     figures = tmp_path / "figures.json"
-    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "hostile", "--build", BUILD, "--seconds", "0.2",
-                           "--json", figures], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=250, check=False)
+    done = subprocess.run(["/usr/bin/python3", ROOT / "bench" / "hostile", "--build", BUILD,
+                           "--seconds", "0.2", "--json", figures], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(figures.read_text())["rows"]
     assert len(rows) == 7

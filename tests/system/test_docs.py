@@ -47,7 +47,7 @@ def names_of(macro, pattern):
 def test_the_page_on_connections_has_every_state_and_reason():
     page = read("docs/connections.md")
     states = [name.lower() for name in names_of("CONNECTION_STATES", r"X\((\w+)\)")]
-    assert len(states) == 9
+    assert len(states) == 10
     assert [row[0].strip("`") for row in table_after(page, "## States")] == states
     for state in states:
         assert re.search(rf"\b{state}\b", page.split("## States")[0]), f"{state} is not in the picture"
@@ -64,7 +64,7 @@ def test_the_page_on_connections_has_the_table_of_the_code():
             for state, event, to in re.findall(
                 r"\[STATE_(\w+)\]\[EVENT_(\w+)\] =\s*\{\w+,\s*\w+,\s*([^}]+)\}", table.split("};")[0])]
     assert len(code) > 20
-    groups = {"*served*": "serving", "*ended*": "end"}
+    groups = {"*waiting*": "waiting", "*served*": "serving", "*ended*": "end"}
     page = [(state.strip("`"), event, [groups.get(word, word.strip("`")) for word in to.split(", ")])
             for state, event, _, to in table_after(read("docs/connections.md"), "## Events")]
     assert page == code

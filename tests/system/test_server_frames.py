@@ -534,6 +534,21 @@ def test_sigterm_serves_what_has_arrived(world, tmp_path):
     assert enclave.stop() == 0
 
 
+def test_sigterm_serves_what_waits_for_its_turn(world, tmp_path):
+    """More than one turn can serve, from several connections, has arrived when the signal comes."""
+    enclave = Enclaved(world, tmp_path).ready()
+    held = [enclave.connect() for _ in range(3)]
+    for c in held:
+        c.socket.sendall(frame({"op": "health"}) * 3000)
+    enclave.process.send_signal(signal.SIGTERM)
+    for c in held:
+        for _ in range(3000):
+            assert c.receive()["status"] == "success"
+        assert c.is_closed()
+        c.close()
+    assert enclave.stop() == 0
+
+
 @pytest.mark.slow
 def test_sigterm_does_not_wait_for_one_who_never_stops(world, tmp_path):
     enclave = Enclaved(world, tmp_path, limits={"drain_seconds": 1}).ready()

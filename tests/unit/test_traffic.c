@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "enclave/worker.h"
 
@@ -17,17 +18,20 @@ struct session;
 static void take_worker_job(struct worker *worker, struct job *job);
 static void take_session_job(struct session *session, struct job *job);
 
-#define worker_put        take_worker_job
-#define session_configure take_session_job
+static int64_t looked_at_clock(void);
+
+#define worker_put         take_worker_job
+#define session_configure  take_session_job
+#define clock_monotonic_us looked_at_clock
 #include "enclave/traffic.c"
 
 #define FRAME_MAX  (1u << 20)
-#define SMALL_SEND 4608         /* bytes that a socket shall hold: no answer but a small one … */
-#define LARGE_SEND 170000       /* … one to a LARGE request (the kernel doubles it) … */
-#define ALL_SEND   400000       /* … all requests of a test */
-#define SOME       (120u << 10) /* of payload; twice that is sent at the end of the event */
-#define LARGE      (129u << 10) /* of payload; twice that is sent at once */
-#define TIGHT      1000         /* limit of what all hold beyond their own, bytes */
+#define SMALL_SEND 4608   /* bytes that a socket shall hold: no answer but a small one … */
+#define LARGE_SEND 100000 /* … one to a LARGE request … */
+#define ALL_SEND   400000 /* … all requests of a test */
+#define SOME       15000  /* of payload; twice that is sent at the end of the event */
+#define LARGE      17000  /* of payload; twice that is sent at once */
+#define TIGHT      1000   /* limit of what all hold beyond their own, bytes */
 #define MUCH       (ROOM_OWN_BYTES + 2 * TIGHT)
 
 #define SMALL_A   "{\"mode\":\"A\",\"payload\":\"x\"}"
@@ -51,6 +55,13 @@ struct world {
 };
 
 static struct world *world; /* for the functions that stand in for other threads */
+static int64_t clock_us;
+static int64_t tick_us; /* how far the clock goes on at each look */
+
+static int64_t looked_at_clock(void)
+{
+    return clock_us += tick_us;
+}
 
 static void take_job(struct job *job, bool by_session)
 {
@@ -99,7 +110,7 @@ static void set_limits(struct limits *limits)
                               .frame_ms = 100,
                               .write_ms = 500,
                               .json_depth = 16,
-                              .json_values = 1000};
+                              .json_values = 100000};
 }
 
 static void open_world(struct world *w)
@@ -108,6 +119,7 @@ static void open_world(struct world *w)
     bool rotated;
     *w = (struct world){.other = -1, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     world = w;
+    tick_us = 0;
     set_limits(&w->config.limits);
     w->service.config = &w->config;
     w->service.ring = keyring_new(1000);
@@ -236,7 +248,7 @@ static void step(struct world *w, char what)
         put_agent_a(out, LARGE);
         break;
     case 'w': /* one for the worker */
-        put_agent_a(out, TRAFFIC_READ_SIZE);
+        put_agent_a(out, TURN_BYTES);
         break;
     case 'c': /* one for the session */
         put_frame(out, bytes_text(CONFIGURE));
@@ -292,6 +304,12 @@ static void step(struct world *w, char what)
     case 'G': /* it will have a large one */
         w->large_answer = true;
         break;
+    case 'Z': /* each request takes as long as a turn may … */
+        tick_us = TURN_US;
+        break;
+    case 'z': /* … or no time */
+        tick_us = 0;
+        break;
     case 'D': /* the service stops */
         w->t.stopping = true;
         break;
@@ -301,6 +319,9 @@ static void step(struct world *w, char what)
         break;
     case '^':
         fire(w, EVENT_HANGUP);
+        break;
+    case '@':
+        fire(w, EVENT_TURN);
         break;
     default:
         fail_msg("no step %c", what);
@@ -364,9 +385,10 @@ static const char *const event_text[] = {CONNECTION_EVENTS(EVENT_TEXT)};
 
 /* How each state is reached, from a connection that was just accepted. */
 static const char *const way_to[STATE_COUNT] = {
-    [STATE_IDLE] = "",     [STATE_FRAME] = "p!",         [STATE_SENDING] = "l!",
-    [STATE_JOB] = "c!",    [STATE_JOB_LAST] = "Tcr!",    [STATE_JOB_ALONE] = "c!^",
-    [STATE_LINGER] = "x!", [STATE_SENDING_LAST] = "Sx!", [STATE_CLOSED] = "X!",
+    [STATE_IDLE] = "",         [STATE_FRAME] = "p!",  [STATE_READY] = "Zaa!",
+    [STATE_SENDING] = "l!",    [STATE_JOB] = "c!",    [STATE_JOB_LAST] = "Tcr!",
+    [STATE_JOB_ALONE] = "c!^", [STATE_LINGER] = "x!", [STATE_SENDING_LAST] = "Sx!",
+    [STATE_CLOSED] = "X!",
 };
 
 struct row {
@@ -392,6 +414,10 @@ static const struct row rows[] = {
     ROW("", IDLE, "aap", READABLE, FRAME, NONE, "ok ok "),
     ROW("", IDLE, "r", READABLE, FRAME, NONE, ""),
     ROW("", IDLE, "pD", READABLE, FRAME, NONE, ""),
+    ROW("", IDLE, "Zaa", READABLE, READY, NONE, "ok "),
+    ROW("", IDLE, "OTZaa", READABLE, READY, NONE, "ok "),
+    ROW("", IDLE, "OTWZass", READABLE, READY, NONE, "ok ok "), /* too much to keep after "a" */
+    ROW("Za!", IDLE, "a", READABLE, READY, NONE, "ok "),
     ROW("", IDLE, "sa", READABLE, SENDING, NONE, "part "),
     ROW("", IDLE, "la", READABLE, SENDING, NONE, "part "),
     ROW("", IDLE, "Sa", READABLE, SENDING, NONE, ""),
@@ -419,6 +445,7 @@ static const struct row rows[] = {
     ROW("p!", FRAME, "qD", READABLE, CLOSED, STOPPED, "ok end "),
     ROW("p!", FRAME, "", READABLE, FRAME, NONE, ""),
     ROW("r!", FRAME, "p", READABLE, FRAME, NONE, ""),
+    ROW("Za!p!@", FRAME, "q", READABLE, READY, NONE, "ok "),
     ROW("p!", FRAME, "Sq", READABLE, SENDING, NONE, ""),
     ROW("p!", FRAME, "e", READABLE, JOB, NONE, ""),
     ROW("y!", FRAME, "SKx", READABLE, SENDING_LAST, TOO_LARGE, ""),
@@ -432,16 +459,27 @@ static const struct row rows[] = {
     ROW("p!", FRAME, "X", TIMEOUT, CLOSED, TIMEOUT, ""),
     ROW("p!", FRAME, "", DISPLACED, CLOSED, DISPLACED, "end "),
 
+    ROW("Zaa!", READY, "", TURN, IDLE, NONE, "ok ok "),
+    ROW("Za!a!", READY, "", TURN, IDLE, NONE, "ok ok "),
+    ROW("Zaap!", READY, "", TURN, FRAME, NONE, "ok ok "),
+    ROW("Zaaa!", READY, "", TURN, READY, NONE, "ok ok "),
+    ROW("Zaaaa!", READY, "z", TURN, IDLE, NONE, "ok ok ok ok "),
+    ROW("Zal!", READY, "", TURN, SENDING, NONE, "ok part "),
+    ROW("Zac!", READY, "", TURN, JOB, NONE, "ok "),
+    ROW("ZTa!cr!", READY, "z", TURN, JOB_LAST, BUSY, "ok "),
+    ROW("Za!ac!", READY, "zK", TURN, JOB_ALONE, RESET, ""),
+    ROW("Za!sx!", READY, "z", TURN, SENDING_LAST, TOO_LARGE, "ok part "),
+    ROW("Zax!", READY, "", TURN, LINGER, TOO_LARGE, "ok frame_too_large end "),
+    ROW("Zaa!", READY, "D", TURN, CLOSED, STOPPED, "ok ok end "),
+    ROW("Za!H!", READY, "", TURN, CLOSED, CLOSED, "ok end "),
+    ROW("Zaa!", READY, "X", TURN, CLOSED, RESET, ""),
+
     ROW("l!", SENDING, "W", WRITABLE, IDLE, NONE, "ok "),
-    ROW("la!", SENDING, "W", WRITABLE, IDLE, NONE, "ok ok "),
+    ROW("la!", SENDING, "W", WRITABLE, READY, NONE, "ok "),
+    ROW("lx!", SENDING, "W", WRITABLE, READY, NONE, "ok "),
     ROW("l!", SENDING, "WD", WRITABLE, CLOSED, STOPPED, "ok end "),
-    ROW("lap!", SENDING, "W", WRITABLE, FRAME, NONE, "ok ok "),
+    ROW("lp!", SENDING, "W", WRITABLE, FRAME, NONE, "ok "),
     ROW("l!", SENDING, "", WRITABLE, SENDING, NONE, "part "),
-    ROW("ls!", SENDING, "W", WRITABLE, SENDING, NONE, "ok part "),
-    ROW("lca!", SENDING, "W", WRITABLE, JOB, NONE, "ok "),
-    ROW("lac!", SENDING, "WK", WRITABLE, JOB_ALONE, RESET, ""),
-    ROW("lsx!", SENDING, "W", WRITABLE, SENDING_LAST, TOO_LARGE, "ok part "),
-    ROW("lx!", SENDING, "W", WRITABLE, LINGER, TOO_LARGE, "ok frame_too_large end "),
     ROW("l!", SENDING, "X", WRITABLE, CLOSED, RESET, ""),
     ROW("Ol!", SENDING, "T", WRITABLE, CLOSED, NO_ROOM, "part end "),
     ROW("l!", SENDING, "", HANGUP, CLOSED, RESET, "part end "),
@@ -455,16 +493,14 @@ static const struct row rows[] = {
     ROW("c!", JOB, "", HANGUP, JOB_ALONE, RESET, ""),
     ROW("c!", JOB, "", ANSWER, IDLE, NONE, "done "),
     ROW("w!!", JOB, "", ANSWER, IDLE, NONE, "done "),
-    ROW("caa!", JOB, "", ANSWER, IDLE, NONE, "done ok ok "),
+    ROW("caa!", JOB, "", ANSWER, READY, NONE, "done "),
+    ROW("cc!", JOB, "", ANSWER, READY, NONE, "done "),
+    ROW("cx!", JOB, "", ANSWER, READY, NONE, "done "),
     ROW("sc!", JOB, "W", ANSWER, IDLE, NONE, "ok done "),
     ROW("c!", JOB, "D", ANSWER, CLOSED, STOPPED, "done end "),
     ROW("cp!", JOB, "", ANSWER, FRAME, NONE, "done "),
     ROW("sc!", JOB, "", ANSWER, SENDING, NONE, "part "),
     ROW("c!", JOB, "S", ANSWER, SENDING, NONE, ""),
-    ROW("cc!", JOB, "", ANSWER, JOB, NONE, "done "),
-    ROW("cac!", JOB, "K", ANSWER, JOB_ALONE, RESET, ""),
-    ROW("csx!", JOB, "", ANSWER, SENDING_LAST, TOO_LARGE, "done part "),
-    ROW("cx!", JOB, "", ANSWER, LINGER, TOO_LARGE, "done frame_too_large end "),
     ROW("c!", JOB, "N", ANSWER, CLOSED, NO_ROOM, "end "),
     ROW("c!", JOB, "X", ANSWER, CLOSED, RESET, ""),
 
@@ -608,7 +644,7 @@ static void each_state_has_its_time_limit(void **state)
     }
 }
 
-static void only_a_frame_that_was_served_extends_a_time(void **state)
+static void only_what_comes_back_to_idle_has_its_time_anew(void **state)
 {
     static const struct {
         const char *way, *steps;
@@ -619,7 +655,6 @@ static void only_a_frame_that_was_served_extends_a_time(void **state)
         {"p!", "", EVENT_READABLE, STATE_FRAME, false},
         {"r!", "p", EVENT_READABLE, STATE_FRAME, false},
         {"l!", "", EVENT_WRITABLE, STATE_SENDING, false},
-        {"ls!", "W", EVENT_WRITABLE, STATE_SENDING, true},
         {"Sx!", "", EVENT_WRITABLE, STATE_SENDING_LAST, false},
         {"x!", "a", EVENT_READABLE, STATE_LINGER, false},
         {"", "a", EVENT_READABLE, STATE_IDLE, true},
@@ -714,14 +749,10 @@ static void an_idle_server_takes_each_frame_within_its_limit(void **state)
                 open_world(&w);
                 w.config.limits.buffered_bytes = times * FRAME_MAX;
                 send_in_pieces(&w, len - less);
-                if (len - less + FRAME_HEADER_SIZE <= TRAFFIC_READ_SIZE) {
-                    assert_int_equal(w.c->state, STATE_IDLE);
-                } else {
-                    assert_int_equal(w.c->state, STATE_JOB);
-                    assert_int_equal(w.c->job_bytes, FRAME_HEADER_SIZE + len - less);
-                    fire(&w, EVENT_ANSWER);
-                    assert_int_equal(w.c->state, STATE_IDLE);
-                }
+                assert_int_equal(w.c->state, STATE_JOB);
+                assert_int_equal(w.c->job_bytes, FRAME_HEADER_SIZE + len - less);
+                fire(&w, EVENT_ANSWER);
+                assert_int_equal(w.c->state, STATE_IDLE);
                 close_world(&w);
             }
         }
@@ -775,6 +806,134 @@ static void a_job_is_not_displaced(void **state)
     assert_int_equal(w.c->state, STATE_JOB);
     close_world(&w);
 }
+
+static void many_values_go_to_the_worker_however_short_the_frame(void **state)
+{
+    static const struct {
+        const char *value;
+        size_t count;
+        bool to_worker;
+    } cases[] = {
+        {"1,", TURN_VALUES - 1, false}, {"1,", 5 * TURN_VALUES, true},
+        {"{},", 2 * TURN_VALUES, true}, {"[],", 2 * TURN_VALUES, true},
+        {"12345678901,", 500, false},   {"12345678901,", 2 * TURN_VALUES, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        BUFFER_AUTO text;
+        open_world(&w);
+        buffer_init(&text, FRAME_MAX);
+        buffer_text(&text, "{\"mode\":\"A\",\"payload\":[");
+        for (size_t n = 0; n < cases[i].count; n++)
+            buffer_text(&text, cases[i].value);
+        buffer_text(&text, "0]}");
+        assert_true(text.len < TURN_BYTES);
+        put_frame(&w.waiting, buffer_bytes(&text));
+        run(&w, "!");
+        assert_int_equal(w.c->job != NULL, cases[i].to_worker);
+        close_world(&w);
+    }
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+/* How many answers have been sent to a client since it was last asked. */
+static size_t answers_to(int client)
+{
+    uint8_t got[8192];
+    size_t count = 0;
+    ssize_t n = read(client, got, sizeof got);
+    for (size_t at = 0; n > 0 && at < (size_t)n; count++)
+        at += FRAME_HEADER_SIZE + be32_load(got + at);
+    return count;
+}
+
+/* A second client, which sends a number of small requests. */
+static struct connection *another_sends(struct world *w, size_t count)
+{
+    struct connection *other;
+    w->other = connect_one(w, &other);
+    while (count-- > 0)
+        put_frame(&w->waiting, bytes_text(SMALL_A));
+    assert_int_equal(write(w->other, w->waiting.at, w->waiting.len), w->waiting.len);
+    buffer_reset(&w->waiting);
+    return other;
+}
+
+/* How many requests are served, of many that arrived at once, before a new one of another. */
+static void a_small_request_overtakes_the_rest_of_many(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "Zaaaa!");
+    assert_int_equal(answers_to(w.client), 1);
+    assert_true(traffic_is_ready(&w.t));
+    run(&w, "z");
+    traffic_on_event(&w.t, another_sends(&w, 1), EVENT_READABLE);
+    assert_int_equal(answers_to(w.other), 1);
+    assert_int_equal(answers_to(w.client), 0);
+    traffic_take_turns(&w.t, clock_us);
+    assert_int_equal(answers_to(w.client), 3);
+    assert_false(traffic_is_ready(&w.t));
+    close_world(&w);
+}
+
+static void those_that_wait_have_one_turn_after_another(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "Zaaa!");
+    traffic_on_event(&w.t, another_sends(&w, 3), EVENT_READABLE);
+    assert_int_equal(answers_to(w.client), 1);
+    assert_int_equal(answers_to(w.other), 1);
+    for (size_t i = 0; i < 2; i++) {
+        traffic_take_turns(&w.t, clock_us);
+        assert_int_equal(answers_to(w.client), 1);
+        assert_int_equal(answers_to(w.other), 0);
+        traffic_take_turns(&w.t, clock_us);
+        assert_int_equal(answers_to(w.client), 0);
+        assert_int_equal(answers_to(w.other), 1);
+    }
+    assert_false(traffic_is_ready(&w.t));
+    close_world(&w);
+}
+
+/* Half of the time is theirs: events that took long leave room for more than one turn. */
+static void turns_have_as_much_time_as_events(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "Zaaaaaaaa!");
+    assert_int_equal(answers_to(w.client), 1);
+    traffic_take_turns(&w.t, clock_us - 5 * TURN_US); /* three looks at the clock for each turn */
+    assert_int_equal(answers_to(w.client), 2);
+    traffic_take_turns(&w.t, clock_us - 8 * TURN_US);
+    assert_int_equal(answers_to(w.client), 3);
+    close_world(&w);
+}
+
+/* Who was served for long is not read before its turn; one short turn, and it is again. */
+static void a_long_turn_is_remembered_until_a_short_one(void **state)
+{
+    struct world w;
+    (void)state;
+    open_world(&w);
+    run(&w, "Za!za!");
+    assert_int_equal(answers_to(w.client), 1);
+    assert_int_equal(w.c->state, STATE_READY);
+    assert_int_equal(w.c->in.cap, 0);
+    assert_int_equal(w.c->events, 0);
+    run(&w, "@a!");
+    assert_int_equal(answers_to(w.client), 2);
+    assert_int_equal(w.c->state, STATE_IDLE);
+    close_world(&w);
+}
+
+/* --- counts ---------------------------------------------------------------------------------- */
 
 static void errors_and_ends_are_counted(void **state)
 {
@@ -832,13 +991,18 @@ int main(void)
         cmocka_unit_test(each_transition_of_the_table_is_walked),
         cmocka_unit_test(other_events_change_nothing),
         cmocka_unit_test(each_state_has_its_time_limit),
-        cmocka_unit_test(only_a_frame_that_was_served_extends_a_time),
+        cmocka_unit_test(only_what_comes_back_to_idle_has_its_time_anew),
         cmocka_unit_test(requests_go_to_the_thread_that_serves_them),
         cmocka_unit_test(a_small_request_always_finds_room),
         cmocka_unit_test(an_idle_server_takes_each_frame_within_its_limit),
         cmocka_unit_test(connections_are_as_many_as_memory_allows),
         cmocka_unit_test(the_connection_that_waits_longest_is_displaced),
         cmocka_unit_test(a_job_is_not_displaced),
+        cmocka_unit_test(many_values_go_to_the_worker_however_short_the_frame),
+        cmocka_unit_test(a_small_request_overtakes_the_rest_of_many),
+        cmocka_unit_test(those_that_wait_have_one_turn_after_another),
+        cmocka_unit_test(turns_have_as_much_time_as_events),
+        cmocka_unit_test(a_long_turn_is_remembered_until_a_short_one),
         cmocka_unit_test(errors_and_ends_are_counted),
         cmocka_unit_test(what_is_open_at_the_end_is_cut_off),
         cmocka_unit_test(each_reason_has_a_name_of_its_own),
