@@ -284,6 +284,78 @@ static void keys_that_are_none_verify_nothing(void **state)
     pki_key_free(key);
 }
 
+static void der_and_raw_are_the_same_signature(void **state)
+{
+    (void)state;
+    struct error err;
+    struct pki_key *key = pki_key_new(&err);
+    assert_non_null(key);
+    BUFFER_AUTO spki = spki_of(key);
+    BUFFER_AUTO direct = {.limit = 512};
+    assert_true(pki_key_spki(key, &direct));
+    assert_true(bytes_equal(buffer_bytes(&direct), buffer_bytes(&spki)));
+    assert_int_equal(ecdsa_algorithm_of(buffer_bytes(&spki)), COSE_ES384);
+    BUFFER_AUTO digest = {.limit = ECDSA_DIGEST_MAX};
+    assert_true(ecdsa_digest(COSE_ES384, bytes_text("m"), &digest));
+    assert_int_equal(digest.len, 48);
+    for (int i = 0; i < 600; i++) { /* r or s begins with a zero byte in some of them */
+        BUFFER_AUTO der = {.limit = ECDSA_DER_MAX};
+        BUFFER_AUTO raw = {.limit = ECDSA_RAW_SIZE};
+        BUFFER_AUTO again = {.limit = ECDSA_RAW_SIZE};
+        assert_true(pki_sign_digest(key, buffer_bytes(&digest), &der));
+        assert_true(ecdsa_to_raw(COSE_ES384, buffer_bytes(&der), &raw, &err));
+        assert_int_equal(raw.len, ES384_SIZE);
+        assert_true(ecdsa_to_raw(COSE_ES384, buffer_bytes(&raw), &again, &err));
+        assert_true(bytes_equal(buffer_bytes(&raw), buffer_bytes(&again)));
+        assert_true(
+            ecdsa_verify_raw(COSE_ES384, buffer_bytes(&spki), bytes_text("m"), buffer_bytes(&raw)));
+    }
+    pki_key_free(key);
+}
+
+/* Two numbers below 2^384, and nothing after them. */
+static void what_is_no_signature_does_not_become_one(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",
+        "30",
+        "3000",
+        "3003020101",
+        "300602010102010100",
+        "30060201010201",
+        "310602010102010101",
+        "3006020101020181",
+        "300602018102010101",
+        "30070202000102010101",
+        "3080020101020101",
+        "308106020101020101",
+        "0000",
+        "3006040101040101",
+        "30060201ff020101",
+        /* r is 2^384 */
+        "3036023101"
+        "000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000"
+        "020101",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        BUFFER_AUTO in = {.limit = 128};
+        BUFFER_AUTO raw = {.limit = ECDSA_RAW_SIZE};
+        struct error err = {0};
+        put_hex(&in, bytes_text(cases[i]));
+        if (ecdsa_to_raw(COSE_ES384, buffer_bytes(&in), &raw, &err))
+            fail_msg("%s is taken", cases[i]);
+        assert_int_equal(err.code, ERROR_SIGNATURE);
+        assert_int_equal(raw.len, 0);
+    }
+    struct error err = {0};
+    BUFFER_AUTO raw = {.limit = ECDSA_RAW_SIZE};
+    assert_false(ecdsa_to_raw(-37, bytes_text("x"), &raw, &err));
+    assert_int_equal(ecdsa_algorithm_of(bytes_text("no key")), 0);
+    assert_int_equal(ecdsa_algorithm_of(bytes_of(NULL, 0)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +366,8 @@ int main(void)
         cmocka_unit_test(wrong_shapes_name_the_part),
         cmocka_unit_test(tags_and_other_headers),
         cmocka_unit_test(keys_that_are_none_verify_nothing),
+        cmocka_unit_test(der_and_raw_are_the_same_signature),
+        cmocka_unit_test(what_is_no_signature_does_not_become_one),
     };
     return cmocka_run_group_tests_name("cose", tests, NULL, NULL);
 }
