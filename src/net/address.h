@@ -19,7 +19,7 @@
  * of a process counts; Linux's default is 256 KiB. Linux 6.12 keeps no more unread answers than
  * this for the peer either (virtio_transport_tx_buf_size).
  */
-#define ADDRESS_UNREAD_BYTES (32u << 10)
+#define ADDRESS_UNREAD_BYTES (16u << 10)
 
 struct address {
     struct sockaddr_storage storage;

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h>
+
 #include "host/resolve.h"
 #include "sockets/any_address.h"
 #include "sockets/deadline_sleep.h"
@@ -75,6 +77,26 @@ static void addresses_parse(void **state)
 }
 
 /* enclaved's own parser: what else there is, is named. */
+/* What the kernel keeps unread for each connection is no matter of its default. */
+static void a_listening_vsock_bounds_what_its_connections_hold(void **state)
+{
+    struct address address;
+    char text[32];
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint64_t size = 0;
+    socklen_t len = sizeof size;
+    (void)state;
+    if (fd < 0)
+        skip(); /* a kernel without vsock */
+    close(fd);
+    snprintf(text, sizeof text, "vsock:any:%d", 100000 + (int)getpid());
+    assert_true(address_parse(&address, text, NULL));
+    assert_true(address_listen(&address, 1, &fd, NULL));
+    assert_int_equal(getsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, &len), 0);
+    assert_int_equal(size, ADDRESS_UNREAD_BYTES);
+    close(fd);
+}
+
 static void an_enclave_has_vsock_only(void **state)
 {
     (void)state;
@@ -343,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_parse),
         cmocka_unit_test(an_enclave_has_vsock_only),
+        cmocka_unit_test(a_listening_vsock_bounds_what_its_connections_hold),
         cmocka_unit_test(frames_travel),
         cmocka_unit_test(broken_frames_are_named),
         cmocka_unit_test(deadlines_and_stop),

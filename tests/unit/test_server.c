@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "crypto/hash.h"
+#include "enclave/room.h"
 #include "net/frame.h"
 
 static atomic_uint pretended_cid; /* 0: none */
@@ -39,7 +40,15 @@ static int accept_or_pretend(int listener, struct sockaddr *peer, socklen_t *len
     return fd;
 }
 
-#define accept4 accept_or_pretend
+static uint64_t pretended_memory; /* 0: none */
+
+static uint64_t memory_or_pretend(void)
+{
+    return pretended_memory != 0 ? pretended_memory : room_memory();
+}
+
+#define accept4     accept_or_pretend
+#define room_memory memory_or_pretend
 #include "enclave/server.c"
 
 #define PARENT_CID 3
@@ -113,6 +122,7 @@ static int set_up(void **state)
     buffer_text(&r->config.encryption_context, "{}");
     r->ports.peer_cid = PARENT_CID;
     pretended_cid = 0;
+    pretended_memory = 0;
     failures_of_accept = 0;
     *state = r;
     return 0;
@@ -321,6 +331,22 @@ static void a_client_beyond_the_limit_displaces_the_longest_idle(void **state)
     assert_int_equal(r->service.errors, 0);
 }
 
+static void little_memory_means_few_connections(void **state)
+{
+    struct running *r = *state;
+    pretended_memory = 2 * ROOM_PART * ROOM_CONNECTION_BYTES;
+    start(r);
+    int first = connect_to(r), second = connect_to(r);
+    assert_asking(first, agent_a, "\"ciphertext\"");
+    assert_asking(second, ask_health, "\"connections\": 2");
+    int third = connect_to(r);
+    assert_asking(third, ask_health, "\"displaced\": 1");
+    assert_closed(first);
+    close(second);
+    close(third);
+    stop(r);
+}
+
 static void only_the_parent_is_served_over_vsock(void **state)
 {
     struct running *r = *state;
@@ -469,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(clients_are_accepted_and_served),
         TEST(a_client_beyond_the_limit_displaces_the_longest_idle),
+        TEST(little_memory_means_few_connections),
         TEST(only_the_parent_is_served_over_vsock),
         TEST(accepting_goes_on_after_a_shortage),
         TEST(large_requests_and_configure_go_to_other_threads),
