@@ -16,7 +16,7 @@
 #include "enclave/session.h"
 #include "net/frame.h"
 
-/* --- what is counted ---------------------------------------------------------------- */
+/* --- what is counted -------------------------------------------------------------------------- */
 
 static void count_error(struct traffic *t)
 {
@@ -395,6 +395,7 @@ static const struct transition transitions[STATE_CLOSED][EVENT_COUNT] = {
     [STATE_FRAME][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
     [STATE_FRAME][EVENT_TIMEOUT] = {end_frame, END_TIMEOUT, TO_END},
     [STATE_FRAME][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
+    [STATE_READY][EVENT_DISPLACED] = {end_silently, END_DISPLACED, TO(CLOSED)},
     [STATE_READY][EVENT_TURN] = {take_turn, END_NONE, TO_SERVING | TO(JOB_LAST) | TO(JOB_ALONE)},
     [STATE_SENDING][EVENT_WRITABLE] = {send_then_go_on, END_NONE, TO_WAITING | TO(CLOSED)},
     [STATE_SENDING][EVENT_HANGUP] = {end_silently, END_RESET, TO(CLOSED)},
@@ -563,13 +564,15 @@ void traffic_admit(struct traffic *t, int fd)
 bool traffic_displace(struct traffic *t)
 {
     struct connection *oldest = NULL;
-    int64_t since = INT64_MAX;
+    int64_t since = INT64_MAX; /* as of those that wait for their turn: they go last */
     for (size_t state = 0; state < STATE_CLOSED; state++) {
         struct connection *first = TAILQ_FIRST(&t->lists[state].connections);
-        if (first == NULL || transitions[state][EVENT_DISPLACED].act == NULL ||
-            first->until_ms - t->lists[state].limit_ms >= since)
+        if (first == NULL || transitions[state][EVENT_DISPLACED].act == NULL)
             continue;
-        since = first->until_ms - t->lists[state].limit_ms;
+        int64_t began = first->until_ms - t->lists[state].limit_ms;
+        if (oldest != NULL && began >= since)
+            continue;
+        since = began;
         oldest = first;
     }
     if (oldest != NULL)

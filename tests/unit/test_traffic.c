@@ -459,6 +459,7 @@ static const struct row rows[] = {
     ROW("p!", FRAME, "X", TIMEOUT, CLOSED, TIMEOUT, ""),
     ROW("p!", FRAME, "", DISPLACED, CLOSED, DISPLACED, "end "),
 
+    ROW("Zaa!", READY, "", DISPLACED, CLOSED, DISPLACED, "ok end "),
     ROW("Zaa!", READY, "", TURN, IDLE, NONE, "ok ok "),
     ROW("Za!a!", READY, "", TURN, IDLE, NONE, "ok ok "),
     ROW("Zaap!", READY, "", TURN, FRAME, NONE, "ok ok "),
@@ -795,6 +796,23 @@ static void the_connection_that_waits_longest_is_displaced(void **state)
     close_world(&w);
 }
 
+static void who_waits_for_a_turn_is_displaced_last(void **state)
+{
+    struct world w;
+    struct connection *other;
+    (void)state;
+    open_world(&w);
+    run(&w, "Zaa!");
+    assert_int_equal(w.c->state, STATE_READY);
+    w.t.now_ms += 10;
+    w.other = connect_one(&w, &other);
+    assert_true(traffic_displace(&w.t));
+    assert_int_equal(other->state, STATE_CLOSED);
+    assert_true(traffic_displace(&w.t));
+    assert_int_equal(w.c->state, STATE_CLOSED);
+    close_world(&w);
+}
+
 static void a_job_is_not_displaced(void **state)
 {
     struct world w;
@@ -997,6 +1015,7 @@ int main(void)
         cmocka_unit_test(an_idle_server_takes_each_frame_within_its_limit),
         cmocka_unit_test(connections_are_as_many_as_memory_allows),
         cmocka_unit_test(the_connection_that_waits_longest_is_displaced),
+        cmocka_unit_test(who_waits_for_a_turn_is_displaced_last),
         cmocka_unit_test(a_job_is_not_displaced),
         cmocka_unit_test(many_values_go_to_the_worker_however_short_the_frame),
         cmocka_unit_test(a_small_request_overtakes_the_rest_of_many),
