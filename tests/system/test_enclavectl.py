@@ -445,6 +445,8 @@ def answers_of(line):
     (["doctor"], 0), (["doctor", "--sysroot", "ROOT"], 1), (["nonsense"], 2),
     (["policy", "check", "--policy", "POLICY", "--measurements", "PCRS"], 0),
     (["policy", "check", "--policy", "POLICY", "--measurements", "OTHER"], 1),
+    (["policy", "render", "--measurements", "PCRS", "--account", "111122223333", "--role", "r",
+      "--output", "OUT"], 0),
     (["image", "pcr", "--instance-id", "i-0123456789abcdef0"], 0), (["image", "pcr"], 2),
 ])
 def test_every_answer_in_json_has_one_status(env, service, tmp_path, arguments, code):
@@ -457,7 +459,7 @@ def test_every_answer_in_json_has_one_status(env, service, tmp_path, arguments, 
     for name, value in (("pcrs", "ab"), ("other", "cd")):
         (tmp_path / name).write_text(json.dumps({"PCR0": value * 48}))
     names = {"TO": service.address, "ROOT": tmp_path, "POLICY": tmp_path / "policy",
-             "PCRS": tmp_path / "pcrs", "OTHER": tmp_path / "other"}
+             "PCRS": tmp_path / "pcrs", "OUT": tmp_path / "out", "OTHER": tmp_path / "other"}
     env = {**env, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "s",
            "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}
     done = ctl(*[names.get(a, a) for a in arguments], "--json", env=env)

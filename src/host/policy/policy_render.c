@@ -262,6 +262,20 @@ static void warn(const struct render *r)
                         "it runs: use it for development only");
 }
 
+/* The answer of --json where the policy itself went to a file. */
+static int report_written(const struct render *r)
+{
+    BUFFER_AUTO out;
+    buffer_init(&out, POLICY_TEXT_MAX);
+    struct json_writer w = json_writer(&out);
+    json_object(&w, NULL);
+    json_text(&w, "status", "success");
+    json_text(&w, "output", r->output);
+    json_end(&w);
+    buffer_byte(&out, '\n');
+    return report_print(&r->common, buffer_bytes(&out));
+}
+
 static int run(void *given)
 {
     struct render *r = given;
@@ -273,9 +287,9 @@ static int run(void *given)
     warn(r);
     if (r->output == NULL)
         return report_print(&r->common, buffer_bytes(&out));
-    return file_replace(r->output, buffer_bytes(&out), 0644, &err)
-               ? EXIT_OK
-               : report_file_failure(&r->common, &err, NULL);
+    if (!file_replace(r->output, buffer_bytes(&out), 0644, &err))
+        return report_file_failure(&r->common, &err, NULL);
+    return r->common.json ? report_written(r) : EXIT_OK;
 }
 
 const struct cli_command policy_render = {
