@@ -123,6 +123,27 @@ static void clock_formats(void **state)
     }
 }
 
+static void buffer_grows_as_it_says(void **state)
+{
+    (void)state;
+    for (int secret = 0; secret < 2; secret++)
+        for (size_t more = 0; more <= 20000; more += more < 300 ? 1 : 997) {
+            struct buffer b;
+            if (secret != 0)
+                buffer_init_secret(&b, 50000);
+            else
+                buffer_init(&b, 50000);
+            for (int times = 0; times < 2; times++) {
+                size_t cap = buffer_cap_after(&b, more);
+                assert_non_null(buffer_reserve(&b, more));
+                buffer_commit(&b, more);
+                assert_int_equal(b.cap, cap);
+                assert_true(b.len <= b.cap && b.cap <= b.limit);
+            }
+            buffer_clear(&b);
+        }
+}
+
 static void buffer_keeps_its_limit(void **state)
 {
     (void)state;
@@ -177,10 +198,10 @@ static void constant_time_equality(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hex_round_trip),         cmocka_unit_test(hex_refuses_all_other_bytes),
-        cmocka_unit_test(base64_vectors),         cmocka_unit_test(clock_formats),
-        cmocka_unit_test(buffer_keeps_its_limit), cmocka_unit_test(secret_memory),
-        cmocka_unit_test(constant_time_equality),
+        cmocka_unit_test(hex_round_trip),          cmocka_unit_test(hex_refuses_all_other_bytes),
+        cmocka_unit_test(base64_vectors),          cmocka_unit_test(clock_formats),
+        cmocka_unit_test(buffer_grows_as_it_says), cmocka_unit_test(buffer_keeps_its_limit),
+        cmocka_unit_test(secret_memory),           cmocka_unit_test(constant_time_equality),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
