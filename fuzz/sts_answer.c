@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of STS: what is found is text within its limit; nothing is found where nothing is read.
- */
+/* Answers of STS: what is found is text within its limit, and nothing where none is read. */
 #include "fuzz/fuzz.h"
 
 #include "host/credentials/sts_answer.h"

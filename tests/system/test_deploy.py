@@ -440,8 +440,8 @@ def test_dockerfile_copies_what_is_there():
 
 # What Amazon Linux 2023 has: the libraries, and of each the newest version of a symbol. glibc 2.34,
 # OpenSSL 3.0.8, zlib 1.2.11 (whose newest symbols have the version 1.2.9), expat, whose symbols have no
-# version there nor in Debian. Its libcurl is not among them:
-# its symbols have no version, those of Debian's have one, and the loader complains of the difference.
+# version there nor in Debian. Its libcurl is not among them: its symbols have no version, those of
+# Debian's have one, and the loader complains of the difference.
 AMAZON_LINUX = {"libc.so.6": (2, 34), "libcrypto.so.3": (3, 0, 0), "libssl.so.3": (3, 0, 0),
                 "libz.so.1": (1, 2, 9), "libexpat.so.1": ()}
 
