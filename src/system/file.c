@@ -67,6 +67,32 @@ bool file_write_all(int fd, struct bytes content)
     return true;
 }
 
+/* Neither a name that is not given, nor "-". */
+static bool is_path(const char *path)
+{
+    return path != NULL && strcmp(path, "-") != 0;
+}
+
+bool file_check_output(const char *output, const char *const *inputs, size_t count,
+                       struct error *err)
+{
+    struct stat written, read;
+    bool exists = is_path(output) && stat(output, &written) == 0;
+    for (size_t i = 0; is_path(output) && i < count; i++) {
+        if (!is_path(inputs[i]))
+            continue;
+        bool same = strcmp(output, inputs[i]) == 0 ||
+                    (exists && S_ISREG(written.st_mode) && stat(inputs[i], &read) == 0 &&
+                     written.st_dev == read.st_dev && written.st_ino == read.st_ino);
+        if (same)
+            return error_set(err, ERROR_USAGE,
+                             "%.150s would be written, but it is also given as %.150s: write to "
+                             "another file",
+                             output, inputs[i]);
+    }
+    return true;
+}
+
 /* A device or a pipe is written to: a new file in its place would take it from everybody else. */
 static bool write_to_special(const char *path, struct bytes content, struct error *err)
 {
@@ -85,6 +111,9 @@ bool file_replace(const char *path, struct bytes content, unsigned mode, struct 
 {
     char next[PATH_MAX];
     struct stat status;
+    if (!is_path(path))
+        return file_write_all(STDOUT_FILENO, content) ||
+               error_set_errno(err, ERROR_SYSTEM, "standard output cannot be written");
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
         return write_to_special(path, content, err);
     if (snprintf(next, sizeof next, "%s.XXXXXX", path) >= (int)sizeof next)

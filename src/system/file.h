@@ -19,8 +19,15 @@ MUST_USE bool file_read_fd(int fd, const char *name, struct buffer *out, struct 
 MUST_USE bool file_write_all(int fd, struct bytes content);
 
 /*
+ * ERROR_USAGE if output is one of the inputs, which it would replace: the same name, or another
+ * name of the same file. NULL and "-" are none.
+ */
+MUST_USE bool file_check_output(const char *output, const char *const *inputs, size_t count,
+                                struct error *err);
+
+/*
  * Puts content in place of path in one step (a new file, renamed), with the given mode. A device or
- * a pipe is written to instead.
+ * a pipe is written to instead, and so is standard output ("-").
  */
 MUST_USE bool file_replace(const char *path, struct bytes content, unsigned mode,
                            struct error *err);

@@ -441,6 +441,59 @@ def test_outputs_that_cannot_be_written(files):
     assert "not a regular file" in said(files.build(code=5))
 
 
+def test_an_output_that_is_an_input(files):
+    """By its name, and by another name of the same file."""
+    lock, module = files.write("lock.json", b"{}"), files.write("nsm.ko", elf(1))
+    ramdisk, tsk = files.write("more.gz", gzip.compress(b"more")), files.write("tsk", b"c2VhbGVk")
+    files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk"))
+    more = ["--kernel-lock", lock, "--module", module, "--ramdisk", ramdisk, "--wrapped-tsk-file", tsk]
+    alias = files.folder / "alias"
+    inputs = [files.kernel, files.enclaved, files.config, files.roots, lock, module, ramdisk, tsk]
+    for path in inputs:
+        content = path.read_bytes()
+        os.link(path, alias)
+        for name in path, alias, files.folder / "." / ".." / files.folder.name / path.name:
+            output = files.output
+            files.output = name
+            assert "is also given as" in said(files.build(*more, code=2))
+            files.output = output
+            assert "is also given as" in said(files.build(*more, "--write-measurements", name, code=2))
+        alias.unlink()
+        assert path.read_bytes() == content and left_over(files) == []
+    said(files.build(*more, "--write-measurements", files.output, code=2))
+    files.build(*more)
+
+
+def test_standard_output(files, tmp_path):
+    """The image and nothing else; the measurements then go to a file only."""
+    told_before = files.build().stdout
+    image_before = files.output.read_bytes()
+    files.output = "-"
+    done = files.build("--write-measurements", tmp_path / "pcrs.json", env={"TMPDIR": str(tmp_path)})
+    assert done.stdout == image_before and done.stderr == b""
+    assert (tmp_path / "pcrs.json").read_bytes() == told_before
+    assert [p.name for p in tmp_path.glob("enclavectl*")] == [] and not pathlib.Path("-").exists()
+    for more in ["--json"], ["--write-measurements", "-"]:
+        assert "nothing else can be printed" in said(files.build(*more, code=2))
+    files.output = files.folder / "image.eif"
+    assert files.build("--write-measurements", "-").stdout == told_before  # once
+    with open("/dev/full", "wb") as full:
+        files.output = "-"
+        done = subprocess.run([CTL, *map(str, files.arguments())], stdin=subprocess.DEVNULL, stdout=full,
+                              stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 5 and b"standard output" in done.stderr
+
+
+def test_a_terminal_gets_no_image(files):
+    files.output = "-"
+    parent, child = os.openpty()
+    done = subprocess.run([CTL, *map(str, files.arguments())], stdin=subprocess.DEVNULL, stdout=child,
+                          stderr=subprocess.PIPE, timeout=60)
+    os.close(child)
+    os.close(parent)
+    assert done.returncode == 2 and b"is a terminal" in done.stderr
+
+
 def test_a_full_disk_leaves_the_old_image(files):
     files.build()
     before = files.output.read_bytes()

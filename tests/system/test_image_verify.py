@@ -264,6 +264,35 @@ def test_a_signature_that_is_none_is_replaced_too(path, signer):
         assert Eif(path).sections[:5] == PLAIN and len(Eif(path).of(SIGNATURE)) == 1
 
 
+def test_outputs_of_sign(path, tmp_path, signer):
+    """Neither key nor certificate can be the output; the image can, and so can standard output."""
+    path.write_bytes(make_eif(PLAIN))
+    given = ["image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path]
+    alias = tmp_path / "alias"
+    for name in signer.key_path, signer.path:
+        content = name.read_bytes()
+        alias.hardlink_to(name)
+        for output in name, alias:
+            done = image(*given, "--output", output)
+            assert done.returncode == 2 and b"is also given as" in done.stderr
+        alias.unlink()
+        assert name.read_bytes() == content
+    for output in path, signer.path:
+        done = image("image", "sign", path, "--certificate", signer.path, "--export-digest", output)
+        assert done.returncode == 2 and b"is also given as" in done.stderr
+    assert path.read_bytes() == make_eif(PLAIN)
+    done = image(*given, "--output", "-")
+    assert done.returncode == 0 and path.read_bytes() == make_eif(PLAIN)
+    assert verify(tmp_path / "signed.eif", done.stdout) == []
+    assert image(*given, "--output", "-", "--json").returncode == 2
+    done = image("image", "sign", tmp_path / "signed.eif", "--remove", "--output", "-")
+    assert done.returncode == 0 and done.stdout == make_eif(PLAIN)
+    digest = image("image", "sign", path, "--export-digest", "-")
+    assert digest.returncode == 0 and len(digest.stdout) == 48
+    assert image("image", "sign", path, "--export-digest", "-", "--json").returncode == 2
+    assert image(*given, "--output", path).returncode == 0 and verify(path) == []
+
+
 def test_what_cannot_be_signed(path, tmp_path, signer):
     path.write_bytes(make_eif(PLAIN))
     before = path.read_bytes()

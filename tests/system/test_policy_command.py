@@ -5,6 +5,8 @@ import base64
 import datetime
 import json
 import os
+import pathlib
+import shutil
 import stat
 
 import pytest
@@ -258,6 +260,22 @@ def test_output_to_a_pipe_leaves_the_pipe(env, tmp_path, images):
     assert stat.S_ISFIFO(os.stat(pipe).st_mode)
     assert json.loads(os.read(reader, 65536))["Statement"]
     os.close(reader)
+
+
+def test_output_is_no_image_that_was_given(env, tmp_path, images):
+    image = pathlib.Path(images["a"][0])
+    before, alias = image.read_bytes(), tmp_path / "alias"
+    shutil.copy(image, tmp_path / "image.eif")
+    image = tmp_path / "image.eif"
+    os.link(image, alias)
+    for output in image, alias:
+        assert "is also given as" in refused(env, "--image", image, *WHO, "--output", output)
+    assert image.read_bytes() == before
+
+
+def test_output_to_standard_output(env, images):
+    printed = render(env, "--image", images["a"][0], *WHO)
+    assert printed and render(env, "--image", images["a"][0], *WHO, "--output", "-") == printed
 
 
 def test_output_is_whole_or_not_at_all(env, tmp_path, images):

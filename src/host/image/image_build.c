@@ -33,7 +33,8 @@ static const struct cli_option options[] = {
              "enclaved's configuration, in the image " EIF_PATH_CONFIG, .needed = true),
     CLI_TEXT("roots", "FILE", struct build, settings.roots,
              "the CA roots in PEM, in the image " EIF_PATH_ROOTS, .needed = true),
-    CLI_TEXT("output", "FILE", struct build, plan.output, "the image", .needed = true),
+    CLI_TEXT("output", "FILE", struct build, plan.output, "the image; - is standard output",
+             .needed = true),
     CLI_TEXT("cmdline", "TEXT", struct build, cmdline,
              "the kernel's command line (default: nitro-cli's)"),
     CLI_TEXT("enclaved", "FILE", struct build, plan.init,
@@ -56,7 +57,8 @@ static const struct cli_option options[] = {
     CLI_TEXT("kernel-lock", "FILE", struct build, lock,
              "JSON that says where the kernel comes from, for its metadata"),
     CLI_TEXT("write-measurements", "FILE", struct build, measurements,
-             "write the measurements there as well", .old = "measurements"),
+             "write the measurements there as well",
+             .old = "measurements"),
     OPTION_JSON(struct build),
 };
 
@@ -123,9 +125,33 @@ static bool read_all(struct build *b, struct kernel *kernel, struct error *err)
            read_epoch(&b->metadata.build_time_s, err);
 }
 
+/* Every file that is read. */
+#define INPUTS_MAX (8 + EIF_MODULES_MAX + EIF_RAMDISKS_MAX)
+
+static bool check_outputs(const struct build *b, struct error *err)
+{
+    const char *inputs[INPUTS_MAX] = {b->plan.kernel,    b->plan.init,        b->settings.config,
+                                      b->settings.roots, b->settings.wrapped, b->lock};
+    size_t count = 6;
+    for (size_t i = 0; i < b->plan.module_count; i++)
+        inputs[count++] = b->modules[i];
+    for (size_t i = 0; i < b->plan.ramdisk_count; i++)
+        inputs[count++] = b->ramdisks[i];
+    if (!file_check_output(b->plan.output, inputs, count, err))
+        return false;
+    inputs[count++] = b->plan.output;
+    return file_check_output(b->measurements, inputs, count, err);
+}
+
+static bool check(void *given, struct error *err)
+{
+    const struct build *b = given;
+    return image_check_stream(&b->common, b->plan.output, b->measurements, err);
+}
+
 static bool prepare(struct build *b, struct kernel *kernel, struct error *err)
 {
-    if (!read_all(b, kernel, err))
+    if (!read_all(b, kernel, err) || !check_outputs(b, err))
         return false;
     b->metadata.kernel_version = kernel->version;
     b->metadata.pairs = b->pairs;
@@ -148,9 +174,12 @@ static int show(const struct build *b, const struct eif_measurements *measuremen
     struct error err = {0};
     BUFFER_AUTO out;
     image_measurements(&out, measurements);
-    if (b->measurements != NULL && !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
+    bool is_stream = strcmp(b->plan.output, "-") == 0;
+    bool is_printed = b->measurements != NULL && strcmp(b->measurements, "-") == 0;
+    if (b->measurements != NULL && !is_printed &&
+        !file_replace(b->measurements, buffer_bytes(&out), 0644, &err))
         return report_file_failure(&b->common, &err, NULL);
-    return image_print_measurements(&b->common, measurements);
+    return is_stream ? (int)EXIT_OK : image_print_measurements(&b->common, measurements);
 }
 
 static void init_buffers(struct build *b)
@@ -195,7 +224,9 @@ const struct cli_command image_build = {
         "Builds an enclave image (EIF, version 4) and prints its measurements as nitro-cli does.\n"
         "PCR1 covers kernel, command line, program and modules; PCR2 configuration and roots;\n"
         "PCR0 all of it. The same files give the same image, wherever and whenever; the build\n"
-        "time in its metadata is SOURCE_DATE_EPOCH, else 1970.",
+        "time in its metadata is SOURCE_DATE_EPOCH, else 1970. With --output - the image is "
+        "printed\n"
+        "and the measurements are not.",
     .examples = "  enclavectl image build --kernel build/bzImage --config enclaved.json \\\n"
                 "      --roots roots.pem --output enclaved.eif --write-measurements pcrs.json\n"
                 "  enclavectl image build --kernel blobs/bzImage --module blobs/nsm.ko \\\n"
@@ -204,5 +235,6 @@ const struct cli_command image_build = {
     .option_count = ARRAY_LEN(options),
     .size = sizeof initial,
     .initial = &initial,
+    .check = check,
     .run = run,
 };

@@ -21,6 +21,17 @@ void image_release_signals(int stop_fd)
         signals_close(stop_fd, ends);
 }
 
+bool image_check_stream(const struct common *common, const char *output, const char *other,
+                        struct error *err)
+{
+    bool is_stream = output != NULL && strcmp(output, "-") == 0;
+    bool taken = common->json || (other != NULL && strcmp(other, "-") == 0);
+    return !is_stream || !taken ||
+           error_set(err, ERROR_USAGE,
+                     "--output - writes the image to standard output: nothing else can be printed "
+                     "there");
+}
+
 bool image_read_date(const char *text, int64_t *seconds, struct error *err)
 {
     char whole[64];

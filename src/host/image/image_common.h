@@ -19,6 +19,13 @@ MUST_USE int image_hold_signals(struct error *err);
 /* Lets the held signals take effect. Nothing happens with -1. */
 void image_release_signals(int stop_fd);
 
+/*
+ * Where an image is written to standard output ("-"), nothing else can be: ERROR_USAGE with json,
+ * or if another output is "-", too (NULL: there is none).
+ */
+MUST_USE bool image_check_stream(const struct common *common, const char *output, const char *other,
+                                 struct error *err);
+
 /* --at: the second for which a signing certificate's dates are checked. */
 #define IMAGE_AT_HELP                                                                           \
     "when the signing certificate must be valid, 2026-12-31 or 2026-12-31T23:59:59Z (default: " \

@@ -200,14 +200,14 @@ static void put_json(struct buffer *out, const struct inspect *s)
     json_boolean(&w, "IsSigned", s->measurements.is_signed);
     put_certificate(&w, s);
     json_boolean(&w, "CheckCRC", s->crc == s->file.header.crc);
-    if (s->measurements.is_signed) {
+    if (s->measurements.is_signed)
         json_boolean(&w, "SignatureCheck", s->signature_good);
-        json_boolean(&w, "CertificateDatesCheck", s->dates_good);
-    }
     put_metadata(&w, s);
     json_text(&w, "Architecture", machine_of(&s->file.header));
     json_text_bytes(&w, "Cmdline", buffer_bytes(&s->cmdline));
     put_sections(&w, &s->file);
+    if (s->measurements.is_signed)
+        json_boolean(&w, "CertificateDatesCheck", s->dates_good);
     json_text(&w, "status", "success"); /* after the members of nitro-cli */
     json_end(&w);
     buffer_byte(out, '\n');

@@ -33,13 +33,22 @@ static const struct cli_option options[] = {
     CLI_TEXT("export-digest", "FILE", struct sign, export,
              "write the digest that another program is to sign, and print what it is of"),
     CLI_FLAG("remove", struct sign, remove, "remove the signature instead"),
-    CLI_TEXT("output", "FILE", struct sign, output, "write the image there (default: in place)"),
+    CLI_TEXT("output", "FILE", struct sign, output,
+             "write the image there (default: in place); - is standard output"),
     CLI_TEXT("profile", "NAME", struct sign, profile,
              "the AWS profile to take credentials from, for --kms-key"),
     OPTION_JSON(struct sign),
 };
 static const struct cli_option operand =
     CLI_TEXT(NULL, "FILE", struct sign, path, "the image", .needed = true);
+
+/* An image may be signed in place. */
+static bool check_outputs(const struct sign *s, struct error *err)
+{
+    const char *const inputs[] = {s->key, s->attach, s->certificate, s->path};
+    return file_check_output(s->output, inputs, ARRAY_LEN(inputs) - 1, err) &&
+           file_check_output(s->export, inputs, ARRAY_LEN(inputs), err);
+}
 
 static bool check(void *given, struct error *err)
 {
@@ -59,6 +68,11 @@ static bool check(void *given, struct error *err)
         return error_set(err, ERROR_USAGE, "--export-digest writes no image: leave --output out");
     if (s->profile != NULL && s->kms_key == NULL)
         return error_set(err, ERROR_USAGE, "--profile is for --kms-key only");
+    if (!image_check_stream(&s->common, s->output, NULL, err) || !check_outputs(s, err))
+        return false;
+    if (s->export != NULL && strcmp(s->export, "-") == 0 && s->common.json)
+        return error_set(err, ERROR_USAGE,
+                         "--export-digest - writes to standard output: leave --json out");
     return s->kms_key == NULL || aws_kms_key(&kms, s->kms_key, err);
 }
 
@@ -161,13 +175,20 @@ static int fail(const struct sign *s, const struct error *err)
     return report_file_failure(&s->common, err, remedy_of(s, err));
 }
 
+static int show(const struct sign *s, const char *output,
+                const struct eif_measurements *measurements)
+{
+    bool is_stream = strcmp(output, "-") == 0;
+    return is_stream ? (int)EXIT_OK : image_print_measurements(&s->common, measurements);
+}
+
 static int remove_signature(const struct sign *s, const char *output)
 {
     struct error err = {0};
     struct eif_measurements measurements;
     int stop_fd = image_hold_signals(&err);
     bool good = stop_fd >= 0 && eif_unsign(s->path, output, &measurements, &err);
-    int code = good ? image_print_measurements(&s->common, &measurements) : fail(s, &err);
+    int code = good ? show(s, output, &measurements) : fail(s, &err);
     image_release_signals(stop_fd);
     return code;
 }
@@ -202,9 +223,9 @@ static int show_digest(const struct common *common, const struct eif_signing *im
 static int export_digest(const struct sign *s, const struct eif_signing *image)
 {
     struct error err = {0};
-    return file_replace(s->export, buffer_bytes(&image->digest), 0644, &err)
-               ? show_digest(&s->common, image)
-               : fail(s, &err);
+    if (!file_replace(s->export, buffer_bytes(&image->digest), 0644, &err))
+        return fail(s, &err);
+    return strcmp(s->export, "-") == 0 ? (int)EXIT_OK : show_digest(&s->common, image);
 }
 
 /* Signals are held back only while the image is written: whoever signs may take long. */
@@ -219,7 +240,7 @@ static int sign_image(const struct sign *s, struct eif_signing *image, const cha
     int stop_fd = image_hold_signals(&err);
     bool good = stop_fd >= 0 &&
                 eif_signing_finish(image, buffer_bytes(&signature), output, &measurements, &err);
-    int code = good ? image_print_measurements(&s->common, &measurements) : fail(s, &err);
+    int code = good ? show(s, output, &measurements) : fail(s, &err);
     image_release_signals(stop_fd);
     return code;
 }

@@ -115,6 +115,14 @@ static bool check_instances(const struct render *r, struct error *err)
     return true;
 }
 
+static bool check_output(const struct render *r, struct error *err)
+{
+    for (size_t i = 0; i < r->image_count; i++)
+        if (!file_check_output(r->output, &r->sources[i].path, 1, err))
+            return false;
+    return true;
+}
+
 static bool check(void *given, struct error *err)
 {
     struct render *r = given;
@@ -122,7 +130,7 @@ static bool check(void *given, struct error *err)
     if (r->image_count == 0)
         return error_set(err, ERROR_USAGE, "no image: give --image or --measurements");
     /* IAM's condition keys know no case */
-    return check_instances(r, err) &&
+    return check_output(r, err) && check_instances(r, err) &&
            context_check_names(r->context, r->context_count, strncasecmp, err);
 }
 
