@@ -389,6 +389,9 @@ def test_aws_cli_that_does_not_work(env, service, tmp_path):
     assert "exited with status 255: sign in with aws sso login --profile p" in stderr
     assert "aws login --profile l" in refused(service, failing, "--profile", "l")
     assert "hush" not in stderr
+    for status in (2, 252):  # version 1 has no export-credentials
+        assert "install a newer AWS CLI, version 2" in refused(
+            service, cli(env, tmp_path, f"exit {status}"), "--profile", "p")
     without = {**env, "PATH": f"{tmp_path}:relative"}
     stderr = refused(service, without, "--profile", "p")
     assert "profile p has sso_account_id, which only the AWS CLI resolves" in stderr

@@ -17,9 +17,22 @@
 #define OUTPUT_LIMIT  65536 /* bytes */
 #define TIME_LIMIT_MS 60000
 
+struct command {
+    const char *name; /* for messages, as the remedies: where it fails, … */
+    const char *const *argv;
+    const char *remedy;
+    const char *usage_remedy; /* … and where it does not know its arguments; NULL: the same */
+};
+
+/* What the AWS CLI ends with for arguments that it does not know: version 1, and version 2. */
+static bool is_usage(int status)
+{
+    return WIFEXITED(status) && (WEXITSTATUS(status) == 2 || WEXITSTATUS(status) == 252);
+}
+
 /* Says why what the command printed cannot be used; err may hold a reason already. */
-static bool explain(const struct child *child, bool whole, bool ended, const char *remedy,
-                    struct error *err)
+static bool explain(const struct command *command, const struct child *child, bool whole,
+                    bool ended, struct error *err)
 {
     char how[64];
     if (err->code == ERROR_SHUTTING_DOWN)
@@ -34,12 +47,14 @@ static bool explain(const struct child *child, bool whole, bool ended, const cha
     if (ended && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0)
         return true;
     child_describe(child, how, sizeof how);
-    return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s %s: %s", child->name, how, remedy);
+    bool usage = command->usage_remedy != NULL && is_usage(child->status);
+    return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s %s: %s", child->name, how,
+                     usage ? command->usage_remedy : command->remedy);
 }
 
-/* Runs argv and takes what it prints. name, remedy: for messages. */
-static bool run(struct credentials *out, const char *name, const char *const argv[],
-                const char *remedy, int stop_fd, struct error *err)
+/* Runs a command and takes what it prints. */
+static bool run(struct credentials *out, const struct command *command, int stop_fd,
+                struct error *err)
 {
     struct child child;
     struct deadline deadline = deadline_in(TIME_LIMIT_MS);
@@ -47,29 +62,32 @@ static bool run(struct credentials *out, const char *name, const char *const arg
     buffer_init_secret(&output, OUTPUT_LIMIT);
     deadline.stop_fd = stop_fd;
     *err = (struct error){0};
-    if (!child_start(&child, name, argv, -1, err)) {
+    if (!child_start(&child, command->name, command->argv, -1, err)) {
         err->code = ERROR_CREDENTIAL_SOURCE;
         return false;
     }
     bool whole = child_read_all(&child, &output, &deadline, err) && child_wait(&child, &deadline);
     bool ended = child.pid == 0;
     child_stop(&child, 0);
-    return explain(&child, whole, ended, remedy, err) &&
-           credentials_from_json(out, buffer_bytes(&output), "SessionToken", true, name, err);
+    return explain(command, &child, whole, ended, err) &&
+           credentials_from_json(out, buffer_bytes(&output), "SessionToken", true, command->name,
+                                 err);
 }
 
-bool credentials_from_process(struct credentials *out, struct bytes command, int stop_fd,
+bool credentials_from_process(struct credentials *out, struct bytes text, int stop_fd,
                               struct error *err)
 {
     BUFFER_AUTO line;
     buffer_init_secret(&line, OUTPUT_LIMIT); /* a command may hold a secret of its own */
-    buffer_append(&line, command);
+    buffer_append(&line, text);
     buffer_byte(&line, 0);
     if (line.failed)
         return error_set(err, ERROR_CREDENTIAL_SOURCE,
                          "the command of credential_process is too long");
     const char *const argv[] = {"/bin/sh", "-c", (const char *)line.at, NULL};
-    return run(out, "credential_process", argv, "run it by hand to see why", stop_fd, err);
+    const struct command shell = {
+        .name = "credential_process", .argv = argv, .remedy = "run it by hand to see why"};
+    return run(out, &shell, stop_fd, err);
 }
 
 /* Looks for the AWS CLI in the folders of PATH that are absolute. */
@@ -104,5 +122,11 @@ bool credentials_from_cli(struct credentials *out, const char *profile, const ch
              login ? "login" : "sso login", profile);
     const char *const argv[] = {
         path, "configure", "export-credentials", "--profile", profile, "--format", "process", NULL};
-    return run(out, "aws configure export-credentials", argv, remedy, stop_fd, err);
+    const struct command cli = {
+        .name = "aws configure export-credentials",
+        .argv = argv,
+        .remedy = remedy,
+        .usage_remedy = "install a newer AWS CLI, version 2",
+    };
+    return run(out, &cli, stop_fd, err);
 }
