@@ -5,16 +5,19 @@ import base64
 import datetime
 import json
 import random
+import resource
 import struct
 import subprocess
 import zlib
 
 import cbor2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from enclave_tools import is_sanitized
 from kms_tools import SIM
 from image_tools import (CMDLINE, HEADER, KERNEL, METADATA, RAMDISK, SECTION, SIGNATURE,
                          Certificate, Eif, arm_image, bz_image, image, make_eif, metadata,
@@ -469,6 +472,53 @@ def test_one_encoding_of_a_signature(path, signer, signed):
 
 
 # --- hostile files --------------------------------------------------------------------------------
+
+def crowded(names):
+    """A certificate whose subject and issuer have so many names."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")] * names)
+    now = datetime.datetime.utcnow()
+    day = datetime.timedelta(days=1)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
+            .sign(key, hashes.SHA384()))
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def at_the_limits():
+    """Images whose sections are as large, and have as many parts, as their limits allow."""
+    def with_metadata(custom, count=1, **changes):
+        text = json.dumps(json.loads(metadata()) | {"CustomMetadata": custom} | changes,
+                          separators=(",", ":")).encode()
+        assert len(text) <= 1 << 20
+        return PLAIN[:2] + [(METADATA, text)] * count + PLAIN[3:]
+
+    def with_signature(**changes):
+        section = cbor2.dumps([{"signing_certificate": [0], "signature": [0], **changes}])
+        assert len(section) <= 65536
+        return PLAIN + [(SIGNATURE, section)]
+
+    return {"values": with_metadata([0] * 65500), "names": with_metadata({f"n{i}": 0 for i in range(32700)}),
+            "escapes": with_metadata("\1" * 174000), "a name": with_metadata(0, ImageName="\x9b" * 174000),
+            "many sections": with_metadata([0] * 65500, count=28),
+            "names of a certificate": with_signature(signing_certificate=list(crowded(900))),
+            "a long signature": with_signature(signature=[255] * 32700),
+            "nested": PLAIN + [(SIGNATURE, b"\x9f" * 65536)]}
+
+
+@pytest.mark.skipif(is_sanitized(), reason="sanitizers reserve more than the limit")
+@pytest.mark.parametrize("name", ["values", "names", "escapes", "a name", "many sections",
+                                  "names of a certificate", "a long signature", "nested"])
+def test_memory_is_bounded_whatever_the_image(path, name):
+    """96 MiB of addresses, most of which libraries are mapped to, do for each image and each verb."""
+    path.write_bytes(make_eif(at_the_limits()[name]))
+    for verb in ["verify"], ["verify", "--json"], ["inspect"], ["inspect", "--json"]:
+        free = image("image", *verb, path)
+        bound = image("image", *verb, path, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_AS, (96 << 20, 96 << 20)))
+        assert free.returncode in (0, 1, 5) and b"no memory" not in free.stderr
+        assert (bound.returncode, bound.stdout, bound.stderr) == (free.returncode, free.stdout, free.stderr)
+
 
 def reseal(data):
     """The same with a good CRC, so that verify reads beyond it."""
