@@ -438,7 +438,8 @@ def test_instance_metadata(env, service):
     (instance(), {"list_status": 500}, "HTTP 500 to the question for the role"),
     (instance(), {"put_status": 403}, "--http-endpoint enabled"),
     (instance(), {"put_status": 404}, "has no version 2"),
-    (instance(), {"put_status": SILENCE}, "--http-put-response-hop-limit 2"),
+    pytest.param(instance(), {"put_status": SILENCE}, "--http-put-response-hop-limit 2",
+                 marks=pytest.mark.slow),
 ])
 def test_instance_metadata_that_does_not_work(env, service, credentials, options, told):
     with FakeMetadata(credentials, **options) as metadata:
