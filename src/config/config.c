@@ -332,6 +332,14 @@ bool config_load(struct config *config, const char *path, address_parser *parse_
            config_parse(config, buffer_bytes(&text), path, parse_address, err);
 }
 
+bool config_pins_allow(const struct wrapped_pins *pins, const uint8_t sha256[CONFIG_PIN_SIZE])
+{
+    bool allowed = pins->count == 0;
+    for (size_t i = 0; i < pins->count; i++)
+        allowed = allowed || memcmp(sha256, pins->sha256[i], CONFIG_PIN_SIZE) == 0;
+    return allowed;
+}
+
 void config_clear(struct config *config)
 {
     buffer_clear(&config->encryption_context);

@@ -68,6 +68,9 @@ MUST_USE bool config_parse(struct config *config, struct bytes text, const char 
                            address_parser *parse_address, struct error *err);
 void config_clear(struct config *config);
 
+/* Whether a wrapped TSK of that SHA-256 may be installed. */
+bool config_pins_allow(const struct wrapped_pins *pins, const uint8_t sha256[CONFIG_PIN_SIZE]);
+
 /* Appends the whole of a regular file of at most limit bytes (out's). ERROR_CONFIG names it. */
 MUST_USE bool config_read_file(const char *path, struct buffer *out, struct error *err);
 

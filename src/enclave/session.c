@@ -85,17 +85,6 @@ static void note_outcome(struct session *s, bool ok, const struct error *err,
         log_error("%s: %s: %s", then, error_name(err->code), err->cause);
 }
 
-static bool is_pinned(const struct wrapped_pins *pins, struct bytes wrapped)
-{
-    uint8_t digest[SHA256_SIZE];
-    bool found = pins->count == 0;
-    if (found || !sha256(digest, wrapped))
-        return found;
-    for (size_t i = 0; i < pins->count; i++)
-        found = found || memcmp(digest, pins->sha256[i], sizeof digest) == 0;
-    return found;
-}
-
 /* Asks KMS for the TSK in wrapped and puts it in force. */
 static bool obtain_key(struct session *s, const struct kms_credentials *credentials,
                        struct bytes wrapped, bool *rotated, struct kms_refusal *refusal,
@@ -107,7 +96,8 @@ static bool obtain_key(struct session *s, const struct kms_credentials *credenti
         return error_set(err, ERROR_NO_WRAPPED_TSK,
                          "give the wrapped TSK with configure, ENCRYPTED_TSK or "
                          "kms.wrapped_tsk_file");
-    if (!is_pinned(&s->config->wrapped_pins, wrapped))
+    uint8_t digest[SHA256_SIZE];
+    if (!sha256(digest, wrapped) || !config_pins_allow(&s->config->wrapped_pins, digest))
         return error_set(err, ERROR_TSK_NOT_PINNED,
                          "its SHA-256 is not in kms.wrapped_tsk_sha256, nor is it "
                          "kms.wrapped_tsk_file's");

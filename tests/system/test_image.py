@@ -154,6 +154,18 @@ def test_paths_that_do_not_meet_are_refused(files, kms, line):
     assert f"note: the configuration's {line}" in said(done)
 
 
+def test_a_wrapped_tsk_that_is_not_pinned(files):
+    """enclaved would start, and never have a key."""
+    pin = hashlib.sha256(b"sealed").hexdigest()
+    tsk = files.write("tsk", b"c2VhbGVk")
+    for pins, code in ([pin], 0), (["00" * 32, pin], 0), ([], 0), (["00" * 32], 5):
+        files.config.write_text(config(wrapped_tsk_file="/etc/enclaved/wrapped-tsk",
+                                       wrapped_tsk_sha256=pins))
+        done = files.build("--wrapped-tsk-file", tsk, code=code)
+        if code:
+            assert pin in said(done) and "kms.wrapped_tsk_sha256" in said(done)
+
+
 def test_a_wrapped_tsk_that_is_not_configured_is_told(files):
     done = files.build("--wrapped-tsk-file", files.write("tsk", b"c2VhbGVk"))
     assert "the configuration has no kms.wrapped_tsk_file; --wrapped-tsk-file is in" in said(done)

@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-#include "config/config.h"
+#include "base/hex.h"
 #include "config/kms_wrapped.h"
+#include "crypto/hash.h"
 #include "crypto/tls.h"
 #include "host/report.h"
 #include "host/wrapped.h"
@@ -65,6 +66,7 @@ static bool read_config(struct image_settings *s, bool others, struct error *err
     const struct place wrapped = {"wrapped_tsk_file", "wrapped-tsk-file", config.wrapped_tsk_file,
                                   s->wrapped != NULL ? EIF_PATH_WRAPPED : NULL};
     bool good = check_place(&roots, others, err) && check_place(&wrapped, others, err);
+    s->pins = config.wrapped_pins;
     config_clear(&config);
     return good;
 }
@@ -80,6 +82,20 @@ static bool read_roots(struct image_settings *s, struct error *err)
     return good || error_set(err, why.code, "%.200s: %s", s->roots, why.cause);
 }
 
+static bool check_pins(const struct image_settings *s, struct bytes wrapped, struct error *err)
+{
+    uint8_t digest[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE];
+    if (!sha256(digest, wrapped))
+        return error_set(err, ERROR_CRYPTO, "%.200s cannot be hashed", s->wrapped);
+    hex_encode(hex, bytes_of(digest, sizeof digest));
+    return config_pins_allow(&s->pins, digest) ||
+           error_set(err, ERROR_CONFIG,
+                     "%.200s: its SHA-256, %.64s, is not in the configuration's "
+                     "kms.wrapped_tsk_sha256: enclaved would refuse it",
+                     s->wrapped, hex);
+}
+
 /* What the AWS CLI printed becomes the base64 that enclaved reads. */
 static bool read_wrapped(struct image_settings *s, struct error *err)
 {
@@ -89,9 +105,11 @@ static bool read_wrapped(struct image_settings *s, struct error *err)
         return false;
     buffer_byte(&s->wrapped_text, '\n');
     struct buffer decoded;
-    bool good = kms_decode_wrapped(&decoded, buffer_bytes(&s->wrapped_text));
+    bool good = kms_decode_wrapped(&decoded, buffer_bytes(&s->wrapped_text))
+                    ? check_pins(s, buffer_bytes(&decoded), err)
+                    : error_set(err, ERROR_USAGE, "%.200s: %s", s->wrapped, KMS_WRAPPED_FORM);
     buffer_clear(&decoded);
-    return good || error_set(err, ERROR_USAGE, "%.200s: %s", s->wrapped, KMS_WRAPPED_FORM);
+    return good;
 }
 
 bool image_settings_read(struct image_settings *settings, bool others, struct error *err)

@@ -8,11 +8,13 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "config/config.h"
 
 struct image_settings {
     const char *config, *roots; /* files of the caller */
     const char *wrapped;        /* NULL: none */
     struct buffer config_text, roots_text, wrapped_text;
+    struct wrapped_pins pins; /* of the configuration */
 };
 
 void image_settings_init(struct image_settings *settings);
