@@ -76,7 +76,7 @@ def test_a_session_may_call_kms(kms, admin):
     assert session.ok("Decrypt", CiphertextBlob=blob)["Plaintext"] == "aGk="
     assert f"Decrypt by {SESSION}" in kms.log()
     assert kms.admin().error("Decrypt", CiphertextBlob=blob).type == "AccessDeniedException"
-    # neither a new file of credentials nor a restart ends the session
+    # a new file of credentials does not end the session
     kms.write_credentials([ADMIN, ENCLAVE, OWNER, STRANGER])
     assert session.ok("Decrypt", CiphertextBlob=blob)["Plaintext"] == "aGk="
     wrong = Client(kms, {**reply.credential(), "session_token": "x"})
