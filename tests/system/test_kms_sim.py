@@ -722,6 +722,17 @@ def test_usage(arguments):
     assert run(*arguments).returncode == 2
 
 
+def test_the_roots_replace_nothing_that_is_read(tmp_path):
+    nsm_root, alias = tmp_path / "nsm-root.pem", tmp_path / "alias"
+    nsm_root.write_bytes(b"a root")
+    os.link(nsm_root, alias)
+    for output in nsm_root, alias:
+        done = subprocess.run([SIM, "kms", "--db", tmp_path / "kms.db", "--nsm-root", nsm_root,
+                               "--write-roots", output], capture_output=True, timeout=60, check=False)
+        assert done.returncode == 2 and b"is also given as" in done.stderr
+    assert nsm_root.read_bytes() == b"a root"
+
+
 def test_start_fails_with_the_reason(module, tmp_path):
     root = tmp_path / "root.pem"
     root.write_bytes(module.root_pem())

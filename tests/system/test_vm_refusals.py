@@ -155,6 +155,15 @@ def test_what_qemu_is_given(image, fake_qemu, tmp_path):
     assert {0, 1, 2, 3, 4, 5, 6} <= fds and max(fds) < 12, fds
 
 
+def test_the_root_does_not_replace_the_image(image, tmp_path):
+    before, alias = image.read_bytes(), tmp_path / "alias"
+    os.link(image, alias)
+    for output in image, alias:
+        code, said = run(image, "--write-nsm-root", output)
+        assert code == 2 and "is also given as" in said
+    assert image.read_bytes() == before
+
+
 def test_the_longest_command_line_leaves_no_room_for_other_words(fake_qemu, tmp_path):
     """QEMU still has room for its devices; what emulation would like to add is left out, and told."""
     path = tmp_path / "image.eif"

@@ -57,8 +57,7 @@ static const struct cli_option options[] = {
     CLI_TEXT("kernel-lock", "FILE", struct build, lock,
              "JSON that says where the kernel comes from, for its metadata"),
     CLI_TEXT("write-measurements", "FILE", struct build, measurements,
-             "write the measurements there as well",
-             .old = "measurements"),
+             "write the measurements there as well", .old = "measurements"),
     OPTION_JSON(struct build),
 };
 

@@ -216,6 +216,14 @@ static int kms(void *given)
     return SIM_FAILED;
 }
 
+static bool check(void *given, struct error *err)
+{
+    const struct kms_options *o = given;
+    const char *const inputs[] = {o->database, o->nsm_root, o->credentials, o->roles,
+                                  o->fault_file};
+    return file_check_output(o->roots, inputs, ARRAY_LEN(inputs), err);
+}
+
 static const struct kms_options initial = {
     .region = "us-east-1",
     .account = "111122223333",
@@ -268,5 +276,6 @@ const struct cli_command command_kms = {
     .option_count = ARRAY_LEN(options),
     .size = sizeof initial,
     .initial = &initial,
+    .check = check,
     .run = kms,
 };

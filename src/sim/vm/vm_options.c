@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "sim/nsm/nsm_pcrs.h"
+#include "system/file.h"
 
 /* PORT=REST: a vsock port, and where what comes after the sign begins. */
 static bool split_port(const char *option, const char *value, uint32_t *port, const char **rest,
@@ -126,5 +127,5 @@ bool vm_options_check(void *options, struct error *err)
             if (from->targets[i].port == from->targets[k].port)
                 return error_set(err, ERROR_USAGE, "--connect: port %u is given twice",
                                  from->targets[i].port);
-    return true;
+    return file_check_output(from->root, &from->image, 1, err);
 }
