@@ -40,10 +40,9 @@ static bool take_cid(const char **text, uint32_t *cid)
 /* Connections that are accepted inherit it from the listening socket. */
 static bool bound_unread(const struct address *address, int fd, bool to_listen)
 {
-    const uint64_t size = ADDRESS_UNREAD_BYTES;
+    const uint64_t size = to_listen ? ADDRESS_UNREAD_BYTES : ADDRESS_CLIENT_BYTES;
     (void)address;
-    return !to_listen ||
-           setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof size) == 0;
+    return setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof size) == 0;
 }
 
 bool address_parse(struct address *out, const char *text, struct error *err)

@@ -16,10 +16,13 @@
 
 /*
  * What a vsock connection that was accepted may hold unread in this kernel, bytes, which no limit
- * of a process counts; Linux's default is 256 KiB. Linux 6.12 keeps no more unread answers than
- * this for the peer either (virtio_transport_tx_buf_size).
+ * of a process counts; Linux's default is 256 KiB. Linux 6.12 has no more answers on the way than
+ * this either (virtio_transport_tx_buf_size), so the peer must say early what it has read.
  */
 #define ADDRESS_UNREAD_BYTES (16u << 10)
+/* What one that was opened may hold: Linux before 6.8 tells its peer what it has read only when
+ * less than 64 KiB are free (virtio_transport_stream_do_dequeue), so with this after each read. */
+#define ADDRESS_CLIENT_BYTES (64u << 10)
 
 struct address {
     struct sockaddr_storage storage;

@@ -95,6 +95,12 @@ static void a_listening_vsock_bounds_what_its_connections_hold(void **state)
     assert_int_equal(getsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, &len), 0);
     assert_int_equal(size, ADDRESS_UNREAD_BYTES);
     close(fd);
+    /* As a client it must say early what it has read. */
+    fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(address.prepare(&address, fd, false));
+    assert_int_equal(getsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, &len), 0);
+    assert_int_equal(size, ADDRESS_CLIENT_BYTES);
+    close(fd);
 }
 
 static void an_enclave_has_vsock_only(void **state)

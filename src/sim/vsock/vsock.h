@@ -23,6 +23,7 @@
 #define VSOCK_PARENT_CID  3u           /* how an enclave on Nitro addresses its parent */
 #define VSOCK_STREAMS_MAX 1024         /* open at a time */
 #define VSOCK_WINDOW      (128u << 10) /* bytes that the guest may send ahead on each connection */
+#define VSOCK_CREDIT_STEP (8u << 10)   /* bytes forwarded of which the guest may not know */
 #define VSOCK_RESETS_MAX  512          /* resets that wait for a buffer of the guest */
 #define VSOCK_CONNECT_MS  10000        /* to establish a connection, either way */
 #define VSOCK_CLOSE_MS    8000         /* for both sides to close; as in Linux */

@@ -131,10 +131,13 @@ static bool write_host(struct vsock_stream *s, struct bytes bytes, size_t *n)
     return false;
 }
 
-/* Owes a credit update once half of the window is free that the guest does not know of. */
+/*
+ * Owes a credit update once so much was forwarded that the guest does not know of. Not as late as
+ * its window would allow: a Linux guest has no more on the way than its own buffer holds.
+ */
 static void offer_credit(struct vsock_stream *s)
 {
-    if (s->forwarded - s->forwarded_said < VSOCK_WINDOW / 2)
+    if (s->forwarded - s->forwarded_said < VSOCK_CREDIT_STEP)
         return;
     s->owed |= OWED_CREDIT_UPDATE;
     vsock_stream_want(s);
