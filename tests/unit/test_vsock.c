@@ -396,6 +396,20 @@ static size_t host_reads_all(const struct bench *b)
     return total;
 }
 
+/* A guest whose own buffer is small sends no more until it hears of it. */
+static void what_the_host_took_is_said_early(void **state)
+{
+    static const uint8_t chunk[VSOCK_CREDIT_STEP];
+    struct bench *b = *state;
+    open_stream(b);
+    tell_data(b, SERVICE, bytes_of(chunk, sizeof chunk - 1));
+    assert_int_equal(hear(b), VSOCK_INVALID);
+    tell_data(b, SERVICE, bytes_of(chunk, 1));
+    assert_op(b, VSOCK_CREDIT_UPDATE);
+    assert_int_equal(b->packet.fwd_cnt, sizeof chunk);
+    assert_true(sizeof chunk < ADDRESS_UNREAD_BYTES);
+}
+
 static void a_slow_host_is_waited_for(void **state)
 {
     struct bench *b = *state;
@@ -652,6 +666,7 @@ int main(void)
         CASE(a_guest_that_reads_no_more_is_told_to_the_host),
         CASE(no_more_is_sent_than_the_guest_has_room_for),
         CASE(a_small_buffer_of_the_guest_gets_a_small_packet),
+        CASE(what_the_host_took_is_said_early),
         CASE(a_slow_host_is_waited_for),
         CASE(more_than_was_granted_is_a_reset),
         CASE(what_a_guest_sent_before_it_closed_still_arrives),
