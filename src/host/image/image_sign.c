@@ -50,30 +50,45 @@ static bool check_outputs(const struct sign *s, struct error *err)
            file_check_output(s->export, inputs, ARRAY_LEN(inputs), err);
 }
 
-static bool check(void *given, struct error *err)
+/* One way, with the certificate that it wants. */
+static bool check_way(const struct sign *s, struct error *err)
 {
-    const struct sign *s = given;
-    struct aws_kms_key kms;
     int signers = (s->key != NULL) + (s->kms_key != NULL) + (s->attach != NULL);
     int ways = signers + (s->export != NULL) + s->remove;
-    if (ways != 1 || (signers == 1 && s->certificate == NULL) ||
-        (s->remove && s->certificate != NULL))
-        return error_set(err, ERROR_USAGE,
-                         "give --certificate and one of --private-key, --kms-key and "
-                         "--attach-signature; or --export-digest; or --remove alone");
-    if (s->key != NULL && strncmp(s->key, "arn:", 4) == 0)
-        return error_set(err, ERROR_USAGE,
-                         "--private-key is a file: give the ARN of a KMS key as --kms-key");
+    bool wanted = signers == 1, refused = s->remove, given = s->certificate != NULL;
+    return (ways == 1 && (given ? !refused : !wanted)) ||
+           error_set(err, ERROR_USAGE,
+                     "give --certificate and one of --private-key, --kms-key and "
+                     "--attach-signature; or --export-digest; or --remove alone");
+}
+
+/* What belongs to another way than the one chosen. */
+static bool check_rest(const struct sign *s, struct error *err)
+{
     if (s->export != NULL && s->output != NULL)
         return error_set(err, ERROR_USAGE, "--export-digest writes no image: leave --output out");
     if (s->profile != NULL && s->kms_key == NULL)
         return error_set(err, ERROR_USAGE, "--profile is for --kms-key only");
-    if (!image_check_stream(&s->common, s->output, NULL, err) || !check_outputs(s, err))
-        return false;
     if (s->export != NULL && strcmp(s->export, "-") == 0 && s->common.json)
         return error_set(err, ERROR_USAGE,
                          "--export-digest - writes to standard output: leave --json out");
+    return true;
+}
+
+static bool check_keys(const struct sign *s, struct error *err)
+{
+    struct aws_kms_key kms;
+    if (s->key != NULL && strncmp(s->key, "arn:", 4) == 0)
+        return error_set(err, ERROR_USAGE,
+                         "--private-key is a file: give the ARN of a KMS key as --kms-key");
     return s->kms_key == NULL || aws_kms_key(&kms, s->kms_key, err);
+}
+
+static bool check(void *given, struct error *err)
+{
+    const struct sign *s = given;
+    return check_way(s, err) && check_rest(s, err) && check_keys(s, err) &&
+           image_check_stream(&s->common, s->output, NULL, err) && check_outputs(s, err);
 }
 
 /* --- signatures --- */
