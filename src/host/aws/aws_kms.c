@@ -17,18 +17,16 @@
 #define KEY_USAGE  "SIGN_VERIFY"
 #define ALGORITHM  "ECDSA_SHA_384"
 
-/* --- the key's ARN --- */
-
-bool aws_kms_key(struct aws_kms_key *out, const char *arn, struct error *err)
+bool aws_kms_key(struct aws_kms_key *out, const char *text, struct error *err)
 {
-    struct arn parts;
-    *out = (struct aws_kms_key){.arn = arn};
-    if (!arn_is_key(bytes_text(arn)) || !arn_parse(&parts, bytes_text(arn)) ||
-        parts.region.len >= sizeof out->region)
+    struct arn arn;
+    *out = (struct aws_kms_key){.arn = text};
+    if (!arn_is_key(bytes_text(text)) || !arn_parse(&arn, bytes_text(text)) ||
+        arn.region.len >= sizeof out->region)
         return error_set(err, ERROR_USAGE,
                          "%.200s is not the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID",
-                         arn);
-    memcpy(out->region, parts.region.at, parts.region.len);
+                         text);
+    memcpy(out->region, arn.region.at, arn.region.len);
     return true;
 }
 
