@@ -33,7 +33,7 @@ void credentials_quote(char *out, size_t size, struct bytes said)
 {
     size_t len = said.len < size - 1 ? said.len : size - 1;
     for (size_t i = 0; i < len; i++)
-        out[i] = said.at[i] >= ' ' && said.at[i] < 0x7f ? (char)said.at[i] : '?';
+        out[i] = (char)(said.at[i] >= ' ' && said.at[i] < 0x7f ? said.at[i] : '?');
     out[len] = '\0';
 }
 
