@@ -181,8 +181,8 @@ static enum state serve_elsewhere(struct traffic *t, struct connection *c, struc
 static bool has_many_values(struct bytes frame)
 {
     size_t count = 0;
-    if (frame.len <= 4 * TURN_VALUES)
-        return false; /* it cannot have many more */
+    if (frame.len <= 2 * TURN_VALUES)
+        return false; /* a value and what parts it from the next take two bytes */
     for (size_t i = FRAME_HEADER_SIZE; i < frame.len; i++)
         count += frame.at[i] == ',' || frame.at[i] == ':' || (frame.at[i] | 0x20) == '{';
     return count > TURN_VALUES; /* '[' and '{' differ in that bit */
@@ -191,7 +191,7 @@ static bool has_many_values(struct bytes frame)
 static enum state serve_frame(struct traffic *t, struct connection *c, struct bytes frame)
 {
     size_t before = t->outbox.len;
-    if (frame.len > TURN_BYTES || has_many_values(frame))
+    if (frame.len > TURN_FRAME || has_many_values(frame))
         return serve_elsewhere(t, c, frame, true);
     if (!request_serve(t->service, &t->workspace, bytes_from(frame, FRAME_HEADER_SIZE), &t->outbox))
         return serve_elsewhere(t, c, frame, false);

@@ -14,13 +14,14 @@
 
 /*
  * What one connection may have done before others have their turn. A read that is served at once
- * takes up to TURN_BYTES. A longer frame, or one of more than about TURN_VALUES values of JSON,
- * goes to the worker. After TURN_US no further frame is begun. Who was served for no longer than
- * SHORT_TURN_US is served again as soon as it sends; others queue.
+ * takes up to TURN_BYTES. A frame longer than TURN_FRAME, or of more than about TURN_VALUES values
+ * of JSON, goes to the worker. After TURN_US no further frame is begun. Who was served for no
+ * longer than SHORT_TURN_US is served again as soon as it sends; others queue.
  */
-#define TURN_BYTES    (32u << 10)
-#define TURN_VALUES   1024
-#define TURN_US       200
+#define TURN_BYTES    (64u << 10)
+#define TURN_FRAME    (32u << 10)
+#define TURN_VALUES   4096
+#define TURN_US       400
 #define SHORT_TURN_US 50
 
 struct traffic {

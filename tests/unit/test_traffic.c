@@ -30,7 +30,7 @@ static int64_t looked_at_clock(void);
 #define LARGE_SEND 100000 /* … one to a LARGE request … */
 #define ALL_SEND   400000 /* … all requests of a test */
 #define SOME       15000  /* of payload; twice that is sent at the end of the event */
-#define LARGE      17000  /* of payload; twice that is sent at once */
+#define LARGE      32650  /* of payload; twice that is sent at once */
 #define TIGHT      1000   /* limit of what all hold beyond their own, bytes */
 #define MUCH       (ROOM_OWN_BYTES + 2 * TIGHT)
 
@@ -248,7 +248,7 @@ static void step(struct world *w, char what)
         put_agent_a(out, LARGE);
         break;
     case 'w': /* one for the worker */
-        put_agent_a(out, TURN_BYTES);
+        put_agent_a(out, TURN_FRAME);
         break;
     case 'c': /* one for the session */
         put_frame(out, bytes_text(CONFIGURE));
@@ -832,9 +832,9 @@ static void many_values_go_to_the_worker_however_short_the_frame(void **state)
         size_t count;
         bool to_worker;
     } cases[] = {
-        {"1,", TURN_VALUES - 1, false}, {"1,", 5 * TURN_VALUES, true},
-        {"{},", 2 * TURN_VALUES, true}, {"[],", 2 * TURN_VALUES, true},
-        {"12345678901,", 500, false},   {"12345678901,", 2 * TURN_VALUES, true},
+        {"1,", TURN_VALUES - 10, false}, {"1,", 2 * TURN_VALUES, true},
+        {"{},", 2 * TURN_VALUES, true},  {"[],", 2 * TURN_VALUES, true},
+        {"12345678901,", 2000, false},   {"1234,", TURN_VALUES + 1, true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -846,7 +846,7 @@ static void many_values_go_to_the_worker_however_short_the_frame(void **state)
         for (size_t n = 0; n < cases[i].count; n++)
             buffer_text(&text, cases[i].value);
         buffer_text(&text, "0]}");
-        assert_true(text.len < TURN_BYTES);
+        assert_true(text.len < TURN_FRAME);
         put_frame(&w.waiting, buffer_bytes(&text));
         run(&w, "!");
         assert_int_equal(w.c->job != NULL, cases[i].to_worker);
