@@ -141,6 +141,14 @@ def test_uninstall_keeps_what_was_changed(install, tmp_path):
     assert install("uninstall").returncode == 0  # once more is fine
 
 
+@pytest.mark.parametrize("target", ["install", "uninstall"])
+def test_destdir_may_be_left_out(target):
+    """As whoever types make install leaves it out. Neither touches this machine: the script refuses PREFIX
+    after it has read the options."""
+    done = make(target, f"BUILD={BUILD}", "PREFIX=relative")
+    assert done.returncode != 0 and "relative: want an absolute path" in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("variable", ["PREFIX=relative", "PREFIX=/a|b", "UNITDIR=x"])
 def test_folders_that_units_cannot_name(install, tmp_path, variable):
     name, value = variable.split("=")
