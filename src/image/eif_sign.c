@@ -76,6 +76,10 @@ static bool take_certificate(struct eif_signing *s, struct error *err)
         return false;
     certificate_spki(certificate, &s->spki);
     certificate_free(certificate);
+    if (certificate_pem_has_key(s->certificate_pem))
+        return error_set(err, ERROR_CERTIFICATE,
+                         "there is a private key in the file of the certificate, and the image "
+                         "would contain it: give a file with the certificate alone");
     s->algorithm = s->spki.failed ? 0 : ecdsa_algorithm_of(buffer_bytes(&s->spki));
     return s->algorithm != 0 || error_set(err, ERROR_CERTIFICATE,
                                           "the key of the certificate is not a P-256, P-384 or "
@@ -241,6 +245,10 @@ bool eif_signature_verify(struct bytes section, const uint8_t pcr0[SHA384_SIZE],
         certificate = certificate_from_pem(buffer_bytes(&signature.certificate), err);
         good = certificate != NULL;
     }
+    if (good && certificate_pem_has_key(buffer_bytes(&signature.certificate)))
+        good = error_set(err, ERROR_CERTIFICATE,
+                         "there is a private key in the signature section, beside the "
+                         "certificate: use this key no more, for who has the image has it");
     if (good) {
         certificate_spki(certificate, &spki);
         good = verify_cose(&signature, pcr0, buffer_bytes(&spki), err);

@@ -36,6 +36,12 @@ struct certificate *certificate_from_pem(struct bytes pem, struct error *err)
     return NULL;
 }
 
+bool certificate_pem_has_key(struct bytes pem)
+{
+    static const char label[] = "PRIVATE KEY-----";
+    return pem.len > 0 && memmem(pem.at, pem.len, label, sizeof label - 1) != NULL;
+}
+
 void certificate_free(struct certificate *certificate)
 {
     if (certificate == NULL)

@@ -12,6 +12,9 @@ struct certificate;
 MUST_USE struct certificate *certificate_from_pem(struct bytes pem, struct error *err);
 void certificate_free(struct certificate *certificate);
 
+/* Whether there is a private key in the text, too, encrypted or not. */
+bool certificate_pem_has_key(struct bytes pem);
+
 /* Each appends to out; the caller checks out->failed. */
 void certificate_der(const struct certificate *certificate, struct buffer *out);
 void certificate_spki(const struct certificate *certificate, struct buffer *out); /* DER */

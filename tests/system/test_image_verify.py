@@ -327,6 +327,29 @@ def test_what_cannot_be_signed(path, tmp_path, signer):
     assert sorted(p.name for p in path.parent.iterdir() if "eif" in p.name) == ["image.eif"]
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_private_key_beside_the_certificate(path, tmp_path, signer, encrypted):
+    """Such files are common. Their key must not get into the image; where it is, verify says so."""
+    key = signer.key_path.read_bytes()
+    if encrypted:
+        key = signer.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                       serialization.BestAvailableEncryption(b"secret"))
+    both = tmp_path / "both.pem"
+    for content in key + signer.path.read_bytes(), signer.path.read_bytes() + key:
+        both.write_bytes(content)
+        path.write_bytes(make_eif(PLAIN))
+        for way in ("--private-key", signer.key_path), ("--export-digest", tmp_path / "digest"):
+            done = image("image", "sign", path, *way, "--certificate", both)
+            assert done.returncode == 5 and b"there is a private key in the file" in done.stderr
+        assert path.read_bytes() == make_eif(PLAIN) and not (tmp_path / "digest").exists()
+        done = image("image", "sign", path, "--private-key", signer.key_path, "--certificate", signer.path)
+        assert done.returncode == 0, done.stderr
+        entry, = cbor2.loads(Eif(path).one(SIGNATURE))
+        section = cbor2.dumps([{**entry, "signing_certificate": list(content)}])
+        problem, = verify(path, make_eif(PLAIN + [(SIGNATURE, section)]))
+        assert "there is a private key in the signature section" in problem
+
+
 def resigned(signed, change):
     """The signed image with another signature section."""
     entry, = cbor2.loads(signed.one(SIGNATURE))
