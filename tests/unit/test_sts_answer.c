@@ -122,6 +122,13 @@ static void test_limits(void **state)
     }
     assert_false(read_answer(&a, buffer_bytes(&text)));
     clear(&a);
+    buffer_reset(&text); /* one that is the root, and ends where it begins */
+    buffer_byte(&text, '<');
+    for (int n = 0; n < 600; n++)
+        buffer_byte(&text, 'a');
+    buffer_text(&text, "/>");
+    assert_false(read_answer(&a, buffer_bytes(&text)));
+    clear(&a);
     buffer_clear(&text);
 }
 

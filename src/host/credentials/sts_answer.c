@@ -52,6 +52,8 @@ static void end(void *context, const XML_Char *name)
 {
     (void)name;
     struct reader *r = context;
+    if (r->failed) /* expat ends an empty element even where its begin stopped the parser */
+        return;
     r->path[r->lengths[--r->depth]] = '\0';
     r->open = NULL;
 }
