@@ -15,7 +15,7 @@
 static const char container[] = "the container's credentials";
 
 /* The token is a secret: plain HTTP only goes to the agents' own addresses and to this machine. */
-bool credentials_url_allowed(const char *uri)
+static bool url_allowed(const char *uri)
 {
     static const char *const plain[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]",
                                         "localhost",     "127.0.0.1",      "[::1]"};
@@ -61,8 +61,7 @@ static bool container_url(char out[URL_SIZE], const char *relative, const char *
 {
     int len = relative != NULL ? snprintf(out, URL_SIZE, "http://169.254.170.2%s", relative)
                                : snprintf(out, URL_SIZE, "%s", full);
-    if (len > 0 && len < URL_SIZE && (relative == NULL || relative[0] == '/') &&
-        credentials_url_allowed(out))
+    if (len > 0 && len < URL_SIZE && (relative == NULL || relative[0] == '/') && url_allowed(out))
         return true;
     return error_set(err, ERROR_CREDENTIAL_SOURCE,
                      "the URI of %s must be https, or http to the container agent or this machine",

@@ -61,9 +61,6 @@ MUST_USE bool credentials_check_expiry(const struct credentials *found, struct e
 /* Copies what a service said into a message: printable ASCII, cut to size - 1 characters. */
 void credentials_quote(char *out, size_t size, struct bytes said);
 
-/* Whether a secret may go to this URL: https, or http to this machine or to a container's agent. */
-bool credentials_url_allowed(const char *url);
-
 #define METADATA_ANSWER_LIMIT 65536 /* bytes */
 #define METADATA_CONNECT_MS   1000  /* as AWS's tools: outside EC2 there is no answer */
 #define METADATA_TOTAL_MS     5000

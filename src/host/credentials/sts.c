@@ -66,7 +66,7 @@ static bool exchange(struct call *call, long *status, struct error *err)
     const struct aws_request request = {
         .service = "sts",
         .region = call->region,
-        .content_type = "application/x-www-form-urlencoded; charset=utf-8",
+        .content_type = CONTENT_TYPE,
         .body = buffer_bytes(&call->body),
         .keys = call->with != NULL ? &keys : NULL,
     };
