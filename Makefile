@@ -16,7 +16,7 @@ all: ## build enclaved, enclavectl and enclave-sim into build/
 	@scripts/build $(BUILD)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
 
 deps: ## install the packages that make needs (TASKS="check kernel" for those of other targets)
 	@scripts/install-deps $(or $(TASKS),build)
@@ -28,7 +28,7 @@ built:
 install: ## install what was built: programs, pages, completion, units (PREFIX, DESTDIR, UNITDIR)
 	@BUILD=$(BUILD) deploy/install --prefix $(PREFIX) --unitdir $(UNITDIR) --destdir "$(DESTDIR)"
 
-uninstall: ## remove that again, but no configuration that was changed (the same variables)
+uninstall: ## remove what install installed, except configuration that was changed (the same variables)
 	@BUILD=$(BUILD) deploy/install --uninstall --prefix $(PREFIX) --unitdir $(UNITDIR) --destdir "$(DESTDIR)"
 
 demo: built ## carry a payload from seal to open through simulated NSM and KMS
@@ -56,7 +56,7 @@ test: ## only the tests, once, on the plain build
 	@scripts/install-deps check
 	@$(PYTHON) tests/run build test
 
-check-peers: ## the AWS SDKs against enclave-sim, nitro-cli's library against our images, buildah with the Dockerfile (needs root, npm, PyPI and Cargo)
+check-peers: ## AWS's SDKs, nitro-cli's library and buildah against what is here (needs root, npm, PyPI and Cargo)
 	@scripts/install-deps peers
 	@$(PYTHON) tests/run build peers
 
@@ -72,7 +72,7 @@ nightly: ## the slow checks: check-chance, fuzz and check-bare
 	@scripts/install-deps check fuzz bare
 	@$(PYTHON) tests/run chance fuzz bare
 
-bench: built ## measure against an echo server and the Python reference, the relay against socat
+bench: built ## measure against an echo server and the Python reference, beside hostile clients, and the relay against socat
 	@scripts/install-deps bench
 	@$(PYTHON) bench/run
 	@$(PYTHON) bench/hostile
