@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from host_tools import SILENCE, FakeEnclaved, FakeService, clean_environment, ctl
+from host_tools import SILENCE, FakeEnclaved, FakeService, Server, clean_environment, ctl
 
 HOST = "kms.us-east-1.amazonaws.com"
 PCR0 = "0f" * 48
@@ -162,23 +162,20 @@ def certificate(folder, name, days=(-1, 1)):
         serialization.NoEncryption()))
 
 
-class TlsServer:
+class TlsServer(Server):
     def __init__(self, folder, date):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"tcp:127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.serve, args=(context, date), daemon=True).start()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        self.date = date
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+        super().__init__(listener, self.serve_tls)
 
-    def serve(self, context, date):
-        try:
-            peer, _ = self.listener.accept()
-            with context.wrap_socket(peer, server_side=True) as tls:
-                tls.recv(4096)
-                tls.sendall(f"HTTP/1.1 404 Not Found\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n"
-                            .encode())
-        except OSError:
-            pass
+    def serve_tls(self, peer):
+        with self.context.wrap_socket(peer, server_side=True) as tls:
+            tls.recv(4096)
+            tls.sendall(f"HTTP/1.1 404 Not Found\r\nDate: {self.date}\r\nContent-Length: 0\r\n\r\n"
+                        .encode())
 
 
 def http_date(seconds):
@@ -200,7 +197,7 @@ def test_relay(env, tmp_path, name, days, date, tls, clock):
     server = TlsServer(tmp_path, date if isinstance(date, str) else http_date(date))
     checks = doctor(env, "--relay", server.address, "--endpoint", HOST, "--roots",
                     tmp_path / "cert.pem")
-    server.listener.close()
+    server.close()
     assert find(checks, "relay")["result"] == "ok"
     assert find(checks, "tls")["result"] == tls
     clocks = [c["result"] for c in checks if c["check"] == "kms clock"]
@@ -422,31 +419,20 @@ def status(**more):
     return {"status": "success", "state": "ready", "routes": [route], "last_failure": None, **more}
 
 
-class StatusSocket:
+class StatusSocket(Server):
     """As a relay's --status: whoever connects gets a line."""
 
     def __init__(self, path, answer):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen()
         self.line = json.dumps(answer).encode() + b"\n"
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__(listener, self.tell)
 
-    def serve(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
-            with peer:
-                peer.sendall(self.line)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
+    def tell(self, peer):
+        with peer:
+            peer.sendall(self.line)
 
 
 @pytest.mark.parametrize("answer, results, told", [
@@ -488,7 +474,7 @@ def test_the_relay_of_vsock_is_tried_beyond_it(env, tmp_path):
     with StatusSocket(tmp_path / "run/enclaved-relay/status", answer):
         checks = doctor(env, *arguments, "--relay", "vsock:3:8000")
         other = doctor(env, *arguments, "--relay", "vsock:3:8001", "--timeout", "1")
-    server.listener.close()
+    server.close()
     assert causes(checks, "relay") == [
         ("ok", "it listens at vsock:any:8000, as its status says; only the enclave can connect to that")]
     assert find(checks, "tls")["result"] == find(checks, "kms clock")["result"] == "ok"
@@ -504,7 +490,7 @@ def test_roots_of_this_system(env, tmp_path, bundle):
     root = tree(tmp_path / "root", {bundle: (tmp_path / "cert.pem").read_text()})
     check = find(doctor(env, "--sysroot", root, "--relay", server.address, "--endpoint", HOST), "tls")
     assert check["result"] == "ok" and check["cause"].endswith(f"trusted under {root}/{bundle}")
-    server.listener.close()
+    server.close()
 
 
 def test_no_roots_on_this_system(env, tmp_path):
@@ -512,4 +498,4 @@ def test_no_roots_on_this_system(env, tmp_path):
     server = TlsServer(tmp_path, http_date(0))
     check = find(doctor(env, "--sysroot", tmp_path, "--relay", server.address, "--endpoint", HOST), "tls")
     assert check["result"] == "fail" and "no CA bundle in /etc/pki or /etc/ssl" in check["cause"]
-    server.listener.close()
+    server.close()

@@ -6,10 +6,12 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
 
+import host_tools
 from host_tools import BUILD, CTL, KEY, SILENCE, FakeService, Raw, ctl, frame, open_terminal
 
 COMMANDS = ["invoke", "pipeline", "configure", "health", "dev", "doctor"]
@@ -466,3 +468,37 @@ def test_every_answer_in_json_has_one_status(env, service, tmp_path, arguments, 
     assert done.returncode == code, (done.stdout, done.stderr)
     told = [value for name, value in answers_of(done.stdout) if name == "status"]
     assert told == ["error" if code else "success"]
+
+
+# --- the servers of these tests themselves ---
+
+TWO_SERVERS = """
+import os, socket, subprocess, time
+from host_tools import Server
+
+def listen():
+    return socket.create_server(("127.0.0.1", 0))
+
+def tell(word):
+    return lambda peer: (peer.sendall(word), peer.close())
+
+with Server(listen(), tell(b"first")) as first:
+    number = first.listener.fileno()
+    time.sleep(0.1)  # so that it most likely waits in accept(), which decides nothing
+listener = listen()
+assert listener.fileno() == number
+subprocess.run(["sh", "-c", f"kill -STOP {os.getpid()}; kill -CONT {os.getpid()}"], check=True)
+with Server(listener, tell(b"second")):
+    for _ in range(4):
+        with socket.create_connection(listener.getsockname()) as client:
+            assert client.recv(9) == b"second"
+"""
+
+
+def test_a_server_that_has_ended_takes_no_connection_of_the_next():
+    """In a process of its own, which is stopped and continued: the kernel then begins the wait of a
+    thread anew, by the number of its descriptor."""
+    done = subprocess.run([sys.executable, "-c", TWO_SERVERS], stdin=subprocess.DEVNULL, timeout=60,
+                          env={**os.environ, "PYTHONPATH": os.path.dirname(host_tools.__file__)},
+                          stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")

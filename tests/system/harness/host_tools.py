@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of enclavectl share: the program, a service with scripted answers, and a fake instance
 metadata service. Nothing here uses code of the project but the binary under test."""
+import contextlib
 import http.server
 import json
 import os
@@ -55,28 +56,75 @@ class Raw(bytes):
 SILENCE = object()  # an answer that never comes
 
 
-class FakeService:
+def hang_up(connection):
+    """Ends every wait in it, of whatever thread; it stays open."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class Server:
+    """Accepts connections; serve(peer) runs in a thread for each, and need not close it.
+
+    close() closes no number in which a thread still waits: were the process stopped and continued then,
+    the kernel would begin that wait anew, with what has the number by now. A thread of one test took
+    the connection of another so, and answered it."""
+
+    def __init__(self, listener, serve, timeout=None):
+        self.listener = listener
+        self.serve = serve
+        self.timeout = timeout  # of each connection, seconds
+        self.peers = []
+        self.threads = []
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            peer.settimeout(self.timeout)
+            self.peers.append(peer)
+            self.threads.append(threading.Thread(target=self.run, args=(peer,), daemon=True))
+            self.threads[-1].start()
+
+    def run(self, peer):
+        with contextlib.suppress(OSError):
+            self.serve(peer)
+
+    def close(self):
+        hang_up(self.listener)
+        self.accepting.join(60)
+        for peer in self.peers:
+            hang_up(peer)
+        for thread in self.threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in [self.accepting, *self.threads])
+        for end in [self.listener, *self.peers]:
+            end.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class FakeService(Server):
     """Speaks frames. answer(request) gives an object, bytes (framed), Raw or SILENCE."""
 
     def __init__(self, answer, address=("127.0.0.1", 0)):
         self.answer = answer
         self.requests = []
-        self.connections = 0
-        self.server = socket.create_server(address)
-        self.host, self.port = self.server.getsockname()
+        listener = socket.create_server(address)
+        self.host, self.port = listener.getsockname()
         self.address = f"tcp:{self.host}:{self.port}"
-        self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(listener, self.serve_frames)
 
-    def accept(self):
-        while True:
-            try:
-                peer, _ = self.server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.open.append(peer)
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+    @property
+    def connections(self):
+        return len(self.peers)
 
     @staticmethod
     def exactly(peer, count):
@@ -88,36 +136,21 @@ class FakeService:
             data += chunk
         return bytes(data)
 
-    def serve(self, peer):
-        try:
-            while True:
-                head = self.exactly(peer, 4)
-                body = head and self.exactly(peer, struct.unpack(">I", head)[0])
-                if body is None:
-                    break
-                request = json.loads(body)
+    def serve_frames(self, peer):
+        with peer:
+            while request := self.receive(peer):
                 self.requests.append(request)
                 answer = self.answer(request)
                 if answer is SILENCE:
                     continue
                 peer.sendall(answer if isinstance(answer, Raw) else frame(answer))
                 if isinstance(answer, Raw):
-                    break
-        except OSError:
-            pass
-        peer.close()
+                    return
 
-    def close(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
-        for peer in self.open:
-            peer.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+    def receive(self, peer):
+        head = self.exactly(peer, 4)
+        body = head and self.exactly(peer, struct.unpack(">I", head)[0])
+        return body and json.loads(body)
 
 
 class FakeEnclaved(FakeService):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of the relay share: the relay as a process, destinations, and a name server whose answers
 a test decides. Nothing here uses code of the project but the binary under test."""
-import contextlib
 import json
 import os
 import re
@@ -11,7 +10,7 @@ import subprocess
 import threading
 
 from enclave_tools import wait_until
-from host_tools import CTL
+from host_tools import CTL, Server, hang_up
 
 
 class Relay:
@@ -136,32 +135,15 @@ def reset(connection):
     connection.close()
 
 
-class Destination:
+class Destination(Server):
     """Listens; serve(connection), in a thread for each, is what it does. Default: an echo that, at the
     end of what it gets, ends too."""
 
     def __init__(self, serve=None, address=("127.0.0.1", 0), family=socket.AF_INET):
-        self.serve = serve or self.echo
-        self.server = socket.create_server(address, family=family, backlog=512)
-        self.host, self.port = self.server.getsockname()[:2]
+        listener = socket.create_server(address, family=family, backlog=512)
+        self.host, self.port = listener.getsockname()[:2]
         self.name = f"localhost:{self.port}"
-        self.accepted = []
-        self.threads = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            connection.settimeout(60)
-            self.accepted.append(connection)
-            threading.Thread(target=self.run, args=(connection,), daemon=True).start()
-
-    def run(self, connection):
-        with contextlib.suppress(OSError):
-            self.serve(connection)
+        super().__init__(listener, serve or self.echo, timeout=60)
 
     @staticmethod
     def echo(connection):
@@ -170,20 +152,8 @@ class Destination:
         connection.close()
 
     def taken(self, number=0):
-        wait_until(lambda: len(self.accepted) > number, what="connection at the destination")
-        return self.accepted[number]
-
-    def close(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
-        for connection in self.accepted:
-            connection.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        wait_until(lambda: len(self.peers) > number, what="connection at the destination")
+        return self.peers[number]
 
 
 class NameServer:
@@ -204,13 +174,13 @@ class NameServer:
                 failure = error
         else:
             raise failure
-        threading.Thread(target=self.run, daemon=True).start()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
         while True:
-            try:
-                question, peer = self.socket.recvfrom(4096)
-            except OSError:
+            question, peer = self.socket.recvfrom(4096)
+            if not question:
                 return
             answer = self.answer(question, peer[1])
             if answer:
@@ -253,6 +223,8 @@ class NameServer:
         return ["unshare", "--mount", "sh", "-c", script + 'exec "$@"', "sh"]
 
     def close(self):
+        hang_up(self.socket)
+        self.thread.join(60)
         self.socket.close()
 
 
