@@ -98,8 +98,11 @@ static enum error_code code_of(CURLcode result)
 }
 
 /* Says why there is no answer. Time that ran out before there was a connection is no deadline. */
-static bool explain(const struct exchange *x, CURLcode result, struct error *err)
+static bool explain(const struct exchange *x, CURLcode result, const struct buffer *body,
+                    struct error *err)
 {
+    if (body->full)
+        return error_set(err, ERROR_FORMAT, "the answer is longer than %zu bytes", body->limit);
     curl_off_t connected_us = 0;
     if (result == CURLE_OPERATION_TIMEDOUT &&
         x->lib->easy_getinfo(x->curl, CURLINFO_CONNECT_TIME_T, &connected_us) == CURLE_OK &&
@@ -108,12 +111,12 @@ static bool explain(const struct exchange *x, CURLcode result, struct error *err
     return error_set(err, code_of(result), "%s", x->lib->easy_strerror(result));
 }
 
-static bool perform(struct exchange *x, long *status, struct error *err)
+static bool perform(struct exchange *x, long *status, const struct buffer *body, struct error *err)
 {
     CURLcode result = x->lib->easy_perform(x->curl);
     return (result == CURLE_OK &&
             x->lib->easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK) ||
-           explain(x, result, err);
+           explain(x, result, body, err);
 }
 
 bool web_exchange(const struct web_request *request, long *status, struct buffer *body,
@@ -129,7 +132,7 @@ bool web_exchange(const struct web_request *request, long *status, struct buffer
         return error_set(err, ERROR_MEMORY, "libcurl cannot be started");
     bool good = set_limits(&x, request) && set_message(&x, request, body) &&
                 set_destination(&x, request) && set_service(&x, request);
-    good = good ? perform(&x, status, err)
+    good = good ? perform(&x, status, body, err)
                 : error_set(err, ERROR_MEMORY, "libcurl does not accept the request");
     x.lib->slist_free_all(x.headers);
     x.lib->slist_free_all(x.to);

@@ -258,7 +258,9 @@ def test_endpoints_that_cannot_be_used(env, service, files, changes, told):
 def test_sts_that_is_not_trusted_or_not_there(env, service, files, nobody):
     role_profile(files)
     untrusted = {k: v for k, v in env.items() if k != "AWS_CA_BUNDLE"}
-    assert "AWS STS cannot be asked: localhost" in refused(service, untrusted, "--profile", "p")
+    stderr = refused(service, untrusted, "--profile", "p")
+    assert "AWS STS cannot be asked: localhost" in stderr and "AWS_CA_BUNDLE names" in stderr
+    assert "reach it" not in stderr
     away = {**env, "AWS_ENDPOINT_URL_STS": f"http://{nobody}"}
     assert "let this machine reach it" in refused(service, away, "--profile", "p")
 
@@ -266,7 +268,8 @@ def test_sts_that_is_not_trusted_or_not_there(env, service, files, nobody):
 @pytest.mark.parametrize("fault, told", [
     ("500", "InternalFailure"), ("throttle", "Throttling: Rate exceeded; try again"),
     ("garbage", "the answer of AWS STS is malformed"), ("half", "cannot be asked"),
-    ("reset", "cannot be asked"), ("large", "cannot be asked"),
+    ("reset", "cannot be asked"),
+    ("large", "the answer is longer than 65536 bytes; what answers is not AWS STS: see AWS_ENDPOINT"),
 ])
 def test_answers_that_cannot_be_used(env, service, sts, files, fault, told):
     role_profile(files)

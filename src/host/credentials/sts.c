@@ -59,6 +59,24 @@ static void put(struct call *call, const char *name, struct bytes value)
     }
 }
 
+#define NOT_STS "see AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL"
+
+/* What can be done where no answer came, after the cause; empty where the cause says it. */
+static const char *remedy_without_answer(enum error_code code)
+{
+    switch (code) {
+    case ERROR_NETWORK:
+    case ERROR_DEADLINE:
+        return "; let this machine reach it, by a route or a VPC endpoint";
+    case ERROR_TLS:
+        return "; AWS_CA_BUNDLE names the certificates to trust, where the endpoint needs others";
+    case ERROR_FORMAT:
+        return "; what answers is not AWS STS: " NOT_STS;
+    default:
+        return "";
+    }
+}
+
 static bool exchange(struct call *call, long *status, struct error *err)
 {
     struct error why;
@@ -80,10 +98,7 @@ static bool exchange(struct call *call, long *status, struct error *err)
     call->answered = aws_call(&request, status, &call->answer, &why);
     return call->answered ||
            error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: AWS STS cannot be asked: %.200s%s",
-                     call->origin, why.cause,
-                     why.code == ERROR_CONFIG ? ""
-                                              : "; let this machine reach it, by a route or a "
-                                                "VPC endpoint");
+                     call->origin, why.cause, remedy_without_answer(why.code));
 }
 
 /* --- the answer --- */
@@ -129,9 +144,8 @@ static bool refused(const struct call *call, long status, struct error *err)
     if (!sts_answer_read(buffer_bytes(&call->answer), elements, ARRAY_LEN(elements)) ||
         code_text.len == 0)
         return error_set(err, ERROR_CREDENTIAL_SOURCE,
-                         "%s: what answers (HTTP %ld) is not AWS STS: see AWS_ENDPOINT_URL_STS and "
-                         "AWS_ENDPOINT_URL",
-                         call->origin, status);
+                         "%s: what answers (HTTP %ld) is not AWS STS: " NOT_STS, call->origin,
+                         status);
     credentials_quote(code, sizeof code, buffer_bytes(&code_text));
     credentials_quote(message, sizeof message, buffer_bytes(&message_text));
     return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: AWS STS refuses %s: %s: %s; %s",
