@@ -42,11 +42,11 @@ def sign(kms, key, message=DIGEST, kind="DIGEST"):
     return base64.b64decode(answer["Signature"])
 
 
-def refusal(kms, **members):
+def refusal(kms, status=400, **members):
     given = {"Message": b64(DIGEST), "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_384",
              **members}
     reply = kms.admin().error("Sign", **{n: v for n, v in given.items() if v is not None})
-    assert reply.status == 400
+    assert reply.status == status
     return reply.type, reply.message
 
 
@@ -214,6 +214,21 @@ def test_the_log_has_no_key(kms, key):
     lines = private.decode().splitlines()
     assert lines[0] == "-----BEGIN PRIVATE KEY-----"
     assert not any(line in kms.log() for line in lines)
+
+
+def test_a_backing_key_that_is_damaged(module, tmp_path):
+    """It is not used, whatever its length is now."""
+    server = Kms(tmp_path, module.root_pem())
+    try:
+        keys = [server.admin().ok("CreateKey", **members)["KeyMetadata"] for members in
+                ({}, {"KeySpec": "ECC_NIST_P384", "KeyUsage": "SIGN_VERIFY"})]
+        with sqlite3.connect(server.database) as store:
+            store.execute("UPDATE key SET backing = substr(backing, 1, 31)")
+        assert server.admin().error("Encrypt", KeyId=keys[0]["Arn"],
+                                    Plaintext=b64(b"x")).type == "KMSInternalException"
+        assert refusal(server, KeyId=keys[1]["Arn"], status=500)[0] == "KMSInternalException"
+    finally:
+        assert server.stop() == 0
 
 
 def test_a_store_of_the_version_before(module, tmp_path):

@@ -278,6 +278,8 @@ static bool read_key(sqlite3_stmt *stmt, struct kms_key *key)
     if (spec != KMS_SYMMETRIC_DEFAULT && spec != KMS_ECC_NIST_P384)
         return false;
     key->spec = (enum kms_spec)spec;
+    if (spec == KMS_SYMMETRIC_DEFAULT && column(stmt, 4).len != KMS_BACKING_SIZE)
+        return false;
     key->created_us = sqlite3_column_int64(stmt, 2);
     key->enabled = sqlite3_column_int(stmt, 3) != 0;
     return column_to_text(stmt, 0, key->id, sizeof key->id) &&
