@@ -25,6 +25,14 @@ void job_free(struct job *job)
     free(job);
 }
 
+void job_free_all(struct job *jobs)
+{
+    for (struct job *job = jobs, *next; job != NULL; job = next) {
+        next = job->next;
+        job_free(job);
+    }
+}
+
 void job_queue_init(struct job_queue *queue, int signal_fd)
 {
     *queue = (struct job_queue){.signal_fd = signal_fd};
@@ -34,10 +42,7 @@ void job_queue_init(struct job_queue *queue, int signal_fd)
 
 void job_queue_clear(struct job_queue *queue)
 {
-    for (struct job *job = queue->first, *next; job != NULL; job = next) {
-        next = job->next;
-        job_free(job);
-    }
+    job_free_all(queue->first);
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->lock);
 }

@@ -26,6 +26,8 @@ MUST_USE struct job *job_new(struct connection *connection, size_t request_limit
                              size_t answer_limit);
 /* Wipes and frees; may be NULL. */
 void job_free(struct job *job);
+/* The same for each of a list. */
+void job_free_all(struct job *jobs);
 
 /* A first-in-first-out queue; signal_fd, unless -1, is an eventfd that each put makes readable. */
 struct job_queue {

@@ -24,6 +24,7 @@ static void *run(void *context)
     while ((job = job_take(&worker->queue)) != NULL) {
         struct bytes content = bytes_from(buffer_bytes(&job->request), FRAME_HEADER_SIZE);
         if (request_serve(worker->service, &worker->workspace, content, &job->answer)) {
+            buffer_clear(&job->request); /* wiping megabytes would hold up the server */
             job_put(worker->done, job);
         } else {
             workspace_give_request(&worker->workspace, &job->document);
@@ -69,6 +70,7 @@ void worker_stop(struct worker *worker)
     if (worker == NULL)
         return;
     job_queue_close(&worker->queue);
+    job_free_all(job_take_all(&worker->queue));
     pthread_join(worker->thread, NULL);
     worker_free(worker);
 }

@@ -15,7 +15,7 @@ struct worker;
 MUST_USE struct worker *worker_start(struct service *service, struct job_queue *done,
                                      struct error *err);
 void worker_put(struct worker *worker, struct job *job);
-/* Serves what is queued, ends the thread, wipes. */
+/* Drops what is queued, finishes what is being served, ends the thread, wipes. */
 void worker_stop(struct worker *worker);
 
 #endif
