@@ -41,6 +41,14 @@ static bool check(void *given, struct error *err)
     return payload_check(&((const struct invoke *)given)->payload, err);
 }
 
+/* From how many digits on a payload is a sealed state, so that it needs no quotes. */
+static size_t bare_hex(const char *mode)
+{
+    if (strcmp(mode, "A") == 0)
+        return BARE_HEX_NEVER;
+    return strcmp(mode, "B") == 0 ? 1 : BARE_HEX_SEALED;
+}
+
 static int run(void *given)
 {
     const struct invoke *invoke = given;
@@ -49,8 +57,8 @@ static int run(void *given)
     CLIENT_AUTO client;
     buffer_init(&request, invoke->frame_limit);
     client_init(&client, invoke->common.timeout_ms, invoke->frame_limit, -1);
-    bool bare_hex = strcmp(invoke->mode, "B") == 0;
-    if (!request_build(&request, invoke->mode, &invoke->payload, bare_hex, NULL, &err) ||
+    if (!request_build(&request, invoke->mode, &invoke->payload, bare_hex(invoke->mode), NULL,
+                       &err) ||
         !client_connect(&client, invoke->common.to, &err) ||
         !client_ask(&client, buffer_bytes(&request), &err))
         return report_failure(&invoke->common, &err);
@@ -70,7 +78,8 @@ const struct cli_command command_invoke = {
     .synopsis = "--mode A|B [--to ADDRESS] [--payload JSON | --payload-file FILE | -]",
     .about = "Sends one request to an agent and prints the ciphertext that it answers with (with\n"
              "--json the whole answer). Agent A seals a new state around any JSON; Agent B opens,\n"
-             "changes and reseals a ciphertext in hex, which needs no quotes here.",
+             "changes and reseals a ciphertext in hex, which needs no quotes here. Nor does a\n"
+             "sealed state for an agent of your own.",
     .examples =
         "  enclavectl invoke --to tcp:127.0.0.1:5000 --mode A --payload '{\"amount\": 42}'\n"
         "  enclavectl invoke --mode A --payload-file order.json > sealed.hex\n"

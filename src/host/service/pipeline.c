@@ -78,7 +78,7 @@ static int run(void *given)
     buffer_init(&sealed_a, pipeline->frame_limit);
     buffer_init(&sealed_b, pipeline->frame_limit);
     client_init(&client, pipeline->common.timeout_ms, pipeline->frame_limit, -1);
-    if (!request_build(&request, "A", &pipeline->payload, false, "null", &err) ||
+    if (!request_build(&request, "A", &pipeline->payload, BARE_HEX_NEVER, "null", &err) ||
         !client_connect(&client, pipeline->common.to, &err))
         return report_failure(&pipeline->common, &err);
     if (!ask(&pipeline->common, &client, &request, &sealed_a, &ended))

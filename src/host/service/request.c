@@ -58,7 +58,7 @@ static bool check_json(struct bytes text, struct error *err)
 }
 
 /* Appends the payload to the request itself. Only bare hex moves, by one byte, for its quote. */
-static bool append_payload(struct buffer *out, const struct payload_source *source, bool bare_hex,
+static bool append_payload(struct buffer *out, const struct payload_source *source, size_t bare_hex,
                            struct error *err)
 {
     size_t start = out->len;
@@ -71,7 +71,7 @@ static bool append_payload(struct buffer *out, const struct payload_source *sour
     if (out->failed)
         return true; /* reported by the caller */
     struct bytes payload = bytes_from(buffer_bytes(out), start);
-    if (!bare_hex || !is_hex(payload))
+    if (payload.len < bare_hex || !is_hex(payload))
         return check_json(payload, err);
     buffer_byte(out, '"');
     buffer_byte(out, '"');
@@ -83,7 +83,7 @@ static bool append_payload(struct buffer *out, const struct payload_source *sour
 }
 
 bool request_build(struct buffer *out, const char *mode, const struct payload_source *source,
-                   bool bare_hex, const char *absent, struct error *err)
+                   size_t bare_hex, const char *absent, struct error *err)
 {
     buffer_reset(out);
     struct json_writer w = json_writer(out);

@@ -15,13 +15,15 @@ struct payload_source {
 
 /*
  * Builds {"mode":…,"payload":…} in out, which is reset and whose limit is the frame limit. A
- * payload goes into the request as it is, after a check that it is JSON. With bare_hex a payload of
- * hex digits needs no quotes. absent: the JSON to send without a payload; NULL: none. ERROR_USAGE,
- * ERROR_SYSTEM, or the parser's code.
+ * payload goes into the request as it is, after a check that it is JSON; but one of at least
+ * bare_hex hex digits, and nothing else, needs no quotes (BARE_HEX_NEVER: it does). absent: the
+ * JSON to send without a payload; NULL: none. ERROR_USAGE, ERROR_SYSTEM, or the parser's code.
  */
+#define BARE_HEX_NEVER  SIZE_MAX
+#define BARE_HEX_SEALED 56 /* digits of the shortest sealed state: nonce and tag */
 MUST_USE bool request_build(struct buffer *out, const char *mode,
-                            const struct payload_source *source, bool bare_hex, const char *absent,
-                            struct error *err);
+                            const struct payload_source *source, size_t bare_hex,
+                            const char *absent, struct error *err);
 
 /* Appends the ciphertext of an answer; ERROR_FORMAT if it has none. */
 MUST_USE bool request_ciphertext(const struct client *client, struct buffer *out,
