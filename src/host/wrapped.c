@@ -75,7 +75,7 @@ static bool put_base64(struct buffer *out, struct bytes text, const char *origin
     if (!check_size(blob.len, origin, err))
         return false;
     buffer_append(out, buffer_bytes(&plain));
-    return true;
+    return !out->failed || error_code(err, ERROR_MEMORY);
 }
 
 /* --- one form each --- */

@@ -456,6 +456,14 @@ def test_the_relay_that_runs(env, tmp_path, answer, results, told):
     assert causes(again, "relay status") == found
 
 
+@pytest.mark.parametrize("answer", [{"status": "success"}, {"routes": {}}, []])
+def test_the_status_of_something_else(env, tmp_path, answer):
+    with StatusSocket(tmp_path / "status", answer):
+        check = find(doctor(env, "--relay-status", f"unix:{tmp_path}/status"), "relay status")
+    assert check["result"] == "fail" and "not the status of a relay" in check["cause"]
+    assert check["remedy"] == "name the --status address of enclavectl relay with --relay-status"
+
+
 def test_a_relay_that_does_not_run(env, tmp_path, nobody):
     assert causes(doctor(env, "--sysroot", tmp_path), "relay status") == []
     assert causes(doctor(env, "--relay-status", f"tcp:{nobody}"), "relay status")[0][0] == "fail"

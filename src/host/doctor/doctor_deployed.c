@@ -86,7 +86,9 @@ static void ask(struct doctor *doctor, const char *where)
         check_status(doctor, &doc);
     else
         doctor_add(doctor, NAME, CHECK_FAIL,
-                   "run as root; see whether the relay runs: systemctl status enclaved-relay",
+                   err.code == ERROR_FORMAT
+                       ? "name the --status address of enclavectl relay with --relay-status"
+                       : "run as root; see whether the relay runs: systemctl status enclaved-relay",
                    "the relay's status cannot be read: %.400s", err.cause);
     json_clear(&doc);
 }
