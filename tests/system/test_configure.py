@@ -480,7 +480,7 @@ def test_the_time_limit_hides_no_answer(env):
     answers = [{"status": "error", "code": "relay_unreachable", "error": "relay",
                 "cause": "nothing listens"}]
     with FakeService(lambda request: answers.pop() if answers else SILENCE) as fake:
-        done = ctl("configure", "--to", fake.address, "--timeout", "3", "--json", env=with_keys(env))
+        done = ctl("configure", "--to", fake.address, "--timeout", "8", "--json", env=with_keys(env))
     assert len(fake.requests) == 2
     assert done.returncode == 1 and json.loads(done.stdout)["code"] == "relay_unreachable"
 
