@@ -35,7 +35,11 @@ static enum error_code code_of(const struct kms_refusal *refusal)
                                          : ERROR_KMS_DENIED;
 }
 
-/* Copies string member name, cut to size, everything outside printable ASCII becoming '?'. */
+/*
+ * Copies string member name, cut to size, everything outside printable ASCII becoming '?'. A blank
+ * line ends it: where a signature is wrong, AWS repeats after it what was signed, with the session
+ * token.
+ */
 static bool copy_text(char *out, size_t size, const struct json *doc, const char *name)
 {
     BUFFER_AUTO text;
@@ -43,7 +47,9 @@ static bool copy_text(char *out, size_t size, const struct json *doc, const char
     json_value v = json_member(doc, 0, name);
     if (v == JSON_NONE || !json_string(doc, v, &text))
         return false;
-    size_t n = text.len < size - 1 ? text.len : size - 1;
+    const uint8_t *blank = text.len > 0 ? memmem(text.at, text.len, "\n\n", 2) : NULL;
+    size_t n = blank != NULL ? (size_t)(blank - text.at) : text.len;
+    n = n < size - 1 ? n : size - 1;
     for (size_t i = 0; i < n; i++)
         out[i] = (char)(text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
     out[n] = '\0';

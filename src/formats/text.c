@@ -38,6 +38,12 @@ bool text_line(struct bytes *rest, struct bytes *line)
     return true;
 }
 
+struct bytes text_paragraph(struct bytes text)
+{
+    const uint8_t *blank = text.len > 0 ? memmem(text.at, text.len, "\n\n", 2) : NULL;
+    return blank != NULL ? bytes_of(text.at, (size_t)(blank - text.at)) : text;
+}
+
 struct bytes text_unquote(struct bytes text)
 {
     uint8_t first = text.len >= 2 ? text.at[0] : 0;

@@ -23,6 +23,12 @@ struct bytes text_cut(struct bytes *rest, uint8_t separator);
 /* Takes the next line off *rest, without its line feed. False if nothing is left. */
 bool text_line(struct bytes *rest, struct bytes *line);
 
+/*
+ * The text before its first blank line. Of an error message of AWS the rest is not to be shown:
+ * where a signature is wrong, it is what was signed, with the session token.
+ */
+struct bytes text_paragraph(struct bytes text);
+
 /* The text between a pair of double or single quotes; the whole text if it is not in quotes. */
 struct bytes text_unquote(struct bytes text);
 

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from host_tools import FakeMetadata, ctl
+from host_tools import FakeAws, FakeMetadata, ctl
 from kms_tools import (ACCOUNT, ADMIN, REGION, Client, IdentityProvider, Kms, Module, Sts)
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/enclave"
@@ -282,3 +282,15 @@ def test_what_is_not_sts(env, service, files):
     with FakeMetadata({}) as other:
         elsewhere = {**env, "AWS_ENDPOINT_URL_STS": other.url}
         assert "is not AWS STS: see AWS_ENDPOINT_URL_STS" in refused(service, elsewhere, "--profile", "p")
+
+
+def test_what_was_signed_is_not_repeated(env, service, files):
+    """AWS says it where a signature is wrong, and the session token is in it."""
+    role_profile(files)
+    message = ("It does not match.\n\nThe Canonical String for this request should have been\n"
+               "'POST\n/\n\nx-amz-security-token:hushtoken\n'")
+    answer = ("<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code>"
+              f"<Message>{message}</Message></Error></ErrorResponse>")
+    with FakeAws(403, answer.encode()) as other:
+        stderr = refused(service, {**env, "AWS_ENDPOINT_URL_STS": other.url}, "--profile", "p")
+    assert "SignatureDoesNotMatch: It does not match.; the secret key of the source" in stderr

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from host_tools import clean_environment, ctl
+from host_tools import FakeAws, clean_environment, ctl
 from image_tools import (CMDLINE, KERNEL, METADATA, RAMDISK, SIGNATURE, Certificate, Eif, bz_image,
                          make_eif, metadata)
 from kms_tools import ACCOUNT, ADMIN, ENCLAVE, REGION, administration, policy
@@ -204,6 +204,18 @@ def test_kms_refuses(path, kms, key, certificate, env, tmp_path):
             "AccessDenied" in answer["cause"])
         assert b"a-secret" not in done.stdout + done.stderr
     assert path.read_bytes() == before
+
+
+def test_what_was_signed_is_not_repeated(path, key, certificate, env):
+    """KMS says it where a signature is wrong, and the session token is in it."""
+    message = ("It does not match.\n\nThe Canonical String for this request should have been\n"
+               "'POST\n/\n\nx-amz-security-token:a-token\n'")
+    answer = {"__type": "InvalidSignatureException", "message": message}
+    with FakeAws(400, json.dumps(answer).encode()) as other:
+        done = sign(path, "--kms-key", key, "--certificate", certificate, "--json", code=1,
+                    env={**env, "AWS_ENDPOINT_URL_KMS": other.url, "AWS_SESSION_TOKEN": "a-token"})
+    assert json.loads(done.stdout)["cause"].endswith("InvalidSignatureException: It does not match.")
+    assert b"a-token" not in done.stdout + done.stderr
 
 
 def test_certificates_of_other_keys(path, kms, key, env, tmp_path):

@@ -47,6 +47,16 @@ static const struct row {
      "{\"__type\":\"a#New\\u001b[31mException\",\"message\":\"line\\nline \\u00e9\"}",
      "400 New?[31mException",
      "New?[31mException"},
+    {"a refusal that repeats what was signed",
+     {ANSWER, GOOD},
+     ERROR_KMS_DENIED,
+     400,
+     DENIED(
+         "InvalidSignatureException",
+         "The request signature we calculated does not match.\\n\\nThe Canonical String for this "
+         "request should have been\\n'POST\\n/\\n\\nhost:h\\nx-amz-security-token:" TOKEN "\\n'"),
+     "KMS answered 400 InvalidSignatureException",
+     "InvalidSignatureException"},
     {"disabled",
      {ANSWER, GOOD},
      ERROR_KMS_DENIED,

@@ -53,6 +53,24 @@ static void unquotes_pairs_of_quotes(void **state)
         assert_bytes(text_unquote(bytes_text(rows[i].text)), rows[i].want);
 }
 
+static void ends_a_paragraph_at_a_blank_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"", ""},
+        {"a", "a"},
+        {"a\nb", "a\nb"},
+        {"a\nb\n\nc", "a\nb"},
+        {"a\n\nb\n\nc", "a"},
+        {"a\n", "a\n"},
+        {"\n\na", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_bytes(text_paragraph(bytes_text(rows[i].text)), rows[i].want);
+}
+
 static void splits_pairs_at_the_first_sign(void **state)
 {
     (void)state;
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(trims_blanks_only),
         cmocka_unit_test(takes_line_after_line),
         cmocka_unit_test(unquotes_pairs_of_quotes),
+        cmocka_unit_test(ends_a_paragraph_at_a_blank_line),
         cmocka_unit_test(splits_pairs_at_the_first_sign),
         cmocka_unit_test(checks_encryption_context),
         cmocka_unit_test(reads_files_up_to_the_limit),

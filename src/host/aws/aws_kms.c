@@ -8,9 +8,11 @@
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "formats/arn.h"
+#include "formats/text.h"
 
 #define BODY_MAX   8192  /* bytes of a request */
 #define ANSWER_MAX 65536 /* bytes */
+#define SAID_MAX   380   /* characters of KMS's own message */
 #define ATTEMPTS   3     /* as AWS's SDKs make them */
 #define PAUSE_MS   200   /* before the second attempt; twice as long before the third */
 #define KEY_SPEC   "ECC_NIST_P384"
@@ -78,13 +80,15 @@ static bool refused(const struct call *call, long status, struct error *err)
     copy_text(call, "message", message, sizeof message);
     if (message[0] == '\0')
         copy_text(call, "Message", message, sizeof message);
+    struct bytes said = text_paragraph(bytes_text(message));
     const char *hash = strrchr(type, '#');
     const char *name = hash != NULL ? hash + 1 : type;
     enum error_code code = strstr(name, "Throttling") != NULL ? ERROR_KMS_THROTTLED
                            : status >= 500                    ? ERROR_KMS_UNAVAILABLE
                                                               : ERROR_KMS_DENIED;
-    return error_set(err, code, "KMS answered %s with HTTP %ld %s%s%.380s", call->operation, status,
-                     name, message[0] != '\0' ? ": " : "", message);
+    return error_set(err, code, "KMS answered %s with HTTP %ld %s%s%.*s", call->operation, status,
+                     name, said.len > 0 ? ": " : "", said.len < SAID_MAX ? (int)said.len : SAID_MAX,
+                     message);
 }
 
 static bool call_once(struct call *call, struct error *err)

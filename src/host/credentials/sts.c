@@ -147,7 +147,7 @@ static bool refused(const struct call *call, long status, struct error *err)
                          "%s: what answers (HTTP %ld) is not AWS STS: " NOT_STS, call->origin,
                          status);
     credentials_quote(code, sizeof code, buffer_bytes(&code_text));
-    credentials_quote(message, sizeof message, buffer_bytes(&message_text));
+    credentials_quote(message, sizeof message, text_paragraph(buffer_bytes(&message_text)));
     return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: AWS STS refuses %s: %s: %s; %s",
                      call->origin, call->action, code, message, remedy_for(call, code));
 }

@@ -182,6 +182,33 @@ class FakeEnclaved(FakeService):
         return [r for r in self.requests if r.get("op") == "configure"]
 
 
+class FakeAws:
+    """A service of AWS on this machine, over plain HTTP, that has one answer to every POST."""
+
+    def __init__(self, status, body):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class FakeMetadata:
     """EC2 instance metadata, version 2: every GET needs the token of a PUT. put_status SILENCE: the
     request is taken and the answer never arrives, as where the hop limit is too low."""
