@@ -717,6 +717,7 @@ def test_help():
     ("--account", "12"), ("--envelope", "round"), ("--clock-skew", "soon"), ("--region", ""),
     ("--db", "x", "--nsm-root", "y", "--listen", "unix:z"),
     ("--db", "x", "--nsm-root", "y", "--listen", "tcp:nonsense"),
+    ("--db", "x", "--nsm-root", "y", "--fault", "Decrypt"),
 ])
 def test_usage(arguments):
     assert run(*arguments).returncode == 2
@@ -741,7 +742,8 @@ def test_start_fails_with_the_reason(module, tmp_path):
     result = run("--db", database, "--nsm-root", str(tmp_path / "none"))
     assert result.returncode == 1 and "cannot open" in result.stderr
     result = run(*base, "--fault", "Decrypt never 1")
-    assert result.returncode == 1 and "no such fault: never" in result.stderr
+    assert result.returncode == 2 and "no such fault: never" in result.stderr
+    assert not os.path.exists(database)  # wrong usage: nothing was made
     result = run(*base, "--credentials", str(tmp_path / "none"))
     assert result.returncode == 1 and "credentials" in result.stderr
     os.chmod(database, 0o644)

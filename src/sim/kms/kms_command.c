@@ -96,7 +96,8 @@ static const struct cli_option options[] = {
                 "set its clock ahead by so many seconds, or back if negative"),
     CLI_TEXTS("fault", "RULE", struct kms_options, faults, fault_count,
               "for tests: spoil the next answers, 'OPERATION FAULT COUNT' (described for this "
-              "command); repeatable"),
+              "command); repeatable",
+              .check = kms_fault_check),
     CLI_TEXT("fault-file", "FILE", struct kms_options, fault_file,
              "for tests: such rules, one per line; read again when it changes, replacing all"),
 };

@@ -64,26 +64,39 @@ void kms_faults_free(struct kms_faults *faults)
     free(faults);
 }
 
-bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *err)
+static bool parse(struct rule *rule, const char *line, struct error *err)
 {
-    struct rule rule;
     char name[32];
     char count[8];
     char more;
-    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule.operation, name, count, &more);
-    rule.left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
-    if (rule.left == 0 || rule.left > COUNT_MAX)
+    int words = sscanf(line, "%63s %31s %7[0-9] %c", rule->operation, name, count, &more);
+    rule->left = words == 3 ? (unsigned)strtoul(count, NULL, 10) : 0;
+    if (rule->left == 0 || rule->left > COUNT_MAX)
         return error_set(err, ERROR_USAGE, "a fault is OPERATION FAULT COUNT, not: %s", line);
-    if (faults->count == RULES_MAX)
-        return error_set(err, ERROR_USAGE, "more than %d faults", RULES_MAX);
     for (size_t i = 1; i < ARRAY_LEN(names); i++) {
         if (strcmp(names[i], name) != 0)
             continue;
-        rule.fault = (enum kms_fault)i;
-        faults->rules[faults->count++] = rule;
+        rule->fault = (enum kms_fault)i;
         return true;
     }
     return error_set(err, ERROR_USAGE, "no such fault: %s", name);
+}
+
+bool kms_fault_check(const char *option, const char *line, struct error *err)
+{
+    struct rule rule;
+    (void)option;
+    return parse(&rule, line, err);
+}
+
+bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *err)
+{
+    if (faults->count == RULES_MAX)
+        return error_set(err, ERROR_USAGE, "more than %d faults", RULES_MAX);
+    if (!parse(&faults->rules[faults->count], line, err))
+        return false;
+    faults->count++;
+    return true;
 }
 
 /* A file that has changed replaces all rules. */

@@ -51,6 +51,9 @@ struct kms_faults;
 MUST_USE struct kms_faults *kms_faults_new(const char *path, struct error *err);
 void kms_faults_free(struct kms_faults *faults);
 
+/* Judges one line, as the row of an option does (cli/cli.h). */
+MUST_USE bool kms_fault_check(const char *option, const char *line, struct error *err);
+
 /* Adds one line. ERROR_USAGE says what is wrong with it. */
 MUST_USE bool kms_faults_add(struct kms_faults *faults, const char *line, struct error *err);
 
