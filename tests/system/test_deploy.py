@@ -119,6 +119,16 @@ def test_units_name_one_another():
     assert "enclaved-enclave.service" in order["enclaved-configure.service"]
 
 
+def test_the_relays_status_has_one_path():
+    """Unit, pages, manual and help; by default doctor looks there."""
+    helps = "".join(run(CTL, command, "--help").stdout for command in ("relay", "doctor"))
+    texts = [helps, *(path.read_text() for folder in ("deploy", "docs") for path in
+                      sorted((ROOT / folder).rglob("*")) if path.is_file())]
+    found = [re.findall(r"unix:(/run/[\w/-]*relay[\w./-]*)", text) for text in texts]
+    assert len(found[0]) > 2 and sum(map(bool, found)) > 3
+    assert {path for paths in found for path in paths} == {"/run/enclaved-relay/status"}
+
+
 @needs_systemd
 def test_units_do_not_go_round_in_circles(installed):
     done = run("systemd-analyze", "verify", "--man=no",
