@@ -444,6 +444,18 @@ def test_wrong_register_files(tmp_path, content):
     assert result.returncode == 2 and "pcrs.json" in result.stderr
 
 
+def test_the_root_replaces_no_measurements(tmp_path):
+    path, alias = tmp_path / "pcrs.json", tmp_path / "alias"
+    path.write_text(json.dumps({"PCR0": "00" * 48}))
+    os.link(path, alias)
+    before = path.read_text()
+    for output in path, alias:
+        result = run("nsm", "--listen", f"unix:{tmp_path}/s", "--write-nsm-root", output,
+                     "--measurements", path)
+        assert result.returncode == 2 and "is also given as" in result.stderr
+    assert path.read_text() == before
+
+
 def test_help_and_version():
     for arguments in ["--help"], ["nsm", "--help"]:
         result = run(*arguments)

@@ -9,14 +9,24 @@
 #include "sim/nsm/nsm_module.h"
 #include "sim/nsm/nsm_pcrs.h"
 #include "sim/nsm_service/nsm_server.h"
+#include "system/file.h"
 #include "system/signals.h"
+
+#define READ_MAX 16 /* files of measurements */
+
+/* With what the module starts, and the files that were read for it. */
+struct nsm_start {
+    struct nsm_engine_config engine;
+    const char *read[READ_MAX];
+    size_t read_count;
+};
 
 struct nsm_options {
     struct address listen;
     const char *root;  /* written */
     const char *state; /* NULL: nothing is kept */
     unsigned map;
-    struct nsm_engine_config engine;
+    struct nsm_start start;
     struct nsm_fault fault;
 };
 
@@ -30,14 +40,18 @@ static bool take_listen(void *place, const char *option, const char *text, struc
 
 static bool take_register(void *place, const char *option, const char *text, struct error *err)
 {
+    struct nsm_start *start = place;
     (void)option;
-    return nsm_pcrs_parse(place, text, err);
+    return nsm_pcrs_parse(&start->engine, text, err);
 }
 
 static bool take_measurements(void *place, const char *option, const char *text, struct error *err)
 {
-    (void)option;
-    return nsm_module_read_pcrs(place, text, err);
+    struct nsm_start *start = place;
+    if (start->read_count == READ_MAX)
+        return error_set(err, ERROR_USAGE, "%s is given more than %d times", option, READ_MAX);
+    start->read[start->read_count++] = text;
+    return nsm_module_read_pcrs(&start->engine, text, err);
 }
 
 enum map { MAP_DEFINITE, MAP_INDEFINITE };
@@ -53,15 +67,15 @@ static const struct cli_option options[] = {
     CLI_TEXT("state", "DIR", struct nsm_options, state,
              "keep keys and chain in DIR, so that a restart has the same root; without it they are "
              "new at each start and stay in memory"),
-    CLI_PARSED("pcr", "N=HEX", struct nsm_options, engine, take_register,
+    CLI_PARSED("pcr", "N=HEX", struct nsm_options, start, take_register,
                "start register N (0 to 31) with 96 hex digits; repeatable", .shared = true),
-    CLI_PARSED("measurements", "FILE", struct nsm_options, engine, take_measurements,
+    CLI_PARSED("measurements", "FILE", struct nsm_options, start, take_measurements,
                "start registers from JSON: {\"PCR0\": \"hex\", ...}, or what nitro-cli prints; "
                "registers that are not given are zero, except 4, which measures the instance's id",
                .shared = true, .old = "pcrs"),
     CLI_CHOICE("map", "KIND", struct nsm_options, map, maps, MAP_DEFINITE,
                "write the document's payload as a definite (default) or indefinite map"),
-    CLI_FLAG("debug-mode", struct nsm_options, engine.debug_mode,
+    CLI_FLAG("debug-mode", struct nsm_options, start.engine.debug_mode,
              "zero registers 0, 1, 2 and 8, as in an enclave's debug mode"),
     CLI_PARSED("fault", "FAULT", struct nsm_options, fault, nsm_fault_parse,
                "for tests: answer requests with a fault (described for this command)"),
@@ -90,7 +104,7 @@ static bool run(const struct nsm_options *from, struct error *err)
     static const int stop_signals[] = {SIGINT, SIGTERM, 0};
     int stop_fd = signals_open(stop_signals, err);
     bool ok = stop_fd >= 0 &&
-              nsm_module_start(&module, &from->engine, from->state, from->root, err) &&
+              nsm_module_start(&module, &from->start.engine, from->state, from->root, err) &&
               serve(module.engine, from, stop_fd, err);
     nsm_module_stop(&module);
     if (stop_fd >= 0)
@@ -98,11 +112,17 @@ static bool run(const struct nsm_options *from, struct error *err)
     return ok;
 }
 
+static bool check(void *given, struct error *err)
+{
+    const struct nsm_options *from = given;
+    return file_check_output(from->root, from->start.read, from->start.read_count, err);
+}
+
 static int nsm(void *given)
 {
     struct nsm_options *from = given;
     struct error err = {0};
-    from->engine.indefinite_map = from->map == MAP_INDEFINITE;
+    from->start.engine.indefinite_map = from->map == MAP_INDEFINITE;
     if (run(from, &err))
         return SIM_OK;
     log_error("nsm: %s", err.cause);
@@ -130,5 +150,6 @@ const struct cli_command command_nsm = {
     .options = options,
     .option_count = ARRAY_LEN(options),
     .size = sizeof(struct nsm_options),
+    .check = check,
     .run = nsm,
 };
