@@ -9,6 +9,9 @@
 #include "codec/json.h"
 #include "enclave/kms.h"
 
+/* Values of a request, names included. It waits with its index, which no limit counts. */
+#define CONFIGURE_VALUES_MAX 4096
+
 /*
  * Reads a request, an object, into out, which is zeroed secret memory and the caller's to wipe,
  * whatever the result. ERROR_CONFIGURE, ERROR_UNKNOWN_MEMBER.

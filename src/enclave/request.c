@@ -8,6 +8,7 @@
 #include "codec/json_writer.h"
 #include "enclave/agents.h"
 #include "enclave/answer.h"
+#include "enclave/configure_request.h"
 #include "enclave/session.h"
 
 static void put_last_error(struct json_writer *w, const struct session_status *status)
@@ -84,9 +85,10 @@ static void health(struct service *service, struct buffer *answer)
 static bool serve_op(struct service *service, struct workspace *w, json_value op,
                      struct buffer *answer, bool *configure, struct error *err)
 {
-    *configure = json_string_is(&w->request, op, "configure");
-    if (*configure)
-        return true;
+    if (json_string_is(&w->request, op, "configure")) {
+        *configure = w->request.count <= CONFIGURE_VALUES_MAX;
+        return *configure || error_code(err, ERROR_TOO_MANY_VALUES);
+    }
     if (!json_string_is(&w->request, op, "health"))
         return error_code(err, ERROR_UNKNOWN_OP);
     health(service, answer);

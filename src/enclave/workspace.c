@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enclave/workspace.h"
 
+#include <stdlib.h>
+
 /* More than this is given back after the request that needed it. */
 #define KEEP_BYTES (1u << 20)
 
@@ -28,7 +30,14 @@ static void give_back(struct buffer *b)
 
 void workspace_give_request(struct workspace *w, struct json *document)
 {
+    size_t size = w->request.count * sizeof *w->request.nodes;
+    struct json_node *nodes = malloc(size);
     *document = w->request;
+    if (nodes != NULL) {
+        document->nodes = memcpy(nodes, w->request.nodes, size);
+        document->cap = document->count;
+        return;
+    }
     w->request =
         (struct json){.depth_limit = document->depth_limit, .value_limit = document->value_limit};
 }

@@ -32,7 +32,8 @@ struct workspace {
 
 /* Takes the limits of frames and of JSON from limits. Allocates nothing. */
 void workspace_init(struct workspace *w, enum keyring_thread thread, const struct limits *limits);
-/* Gives the request's index away, to *document, which holds nothing yet. */
+/* Gives the request's index away, to *document, which holds nothing yet: in no more memory than it
+ * needs, unless that cannot be had. */
 void workspace_give_request(struct workspace *w, struct json *document);
 /* Wipes what a request left; frees what is larger than 1 MiB. */
 void workspace_reset(struct workspace *w);

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include "enclave/answer.h"
+#include "enclave/configure_request.h"
 #include "enclave/request.h"
 #include "enclave/workspace.h"
 #include "net/frame.h"
@@ -540,6 +541,35 @@ static void large_requests_give_memory_back(void **state)
     workspace_clear(&w);
 }
 
+/* It waits for the session, and what it holds while it waits is counted by nobody. */
+static void a_configure_has_few_values(void **state)
+{
+    static const struct {
+        const char *op;
+        size_t values;
+        const char *code; /* NULL: it goes to the session */
+    } rows[] = {
+        {"configure", CONFIGURE_VALUES_MAX, NULL},
+        {"configure", CONFIGURE_VALUES_MAX + 1, "too_many_values"},
+        {"health2", CONFIGURE_VALUES_MAX + 1, "unknown_op"},
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        BUFFER_AUTO request;
+        buffer_init(&request, 1u << 20);
+        buffer_printf(&request, "{\"op\": \"%s\", \"region\": [0", rows[i].op);
+        for (size_t values = 6; values < rows[i].values; values++) /* six there are already */
+            buffer_text(&request, ",0");
+        buffer_text(&request, "]}");
+        buffer_reset(&b->answer);
+        if (rows[i].code != NULL)
+            assert_error(b, buffer_bytes(&request), rows[i].code);
+        else
+            assert_false(
+                request_serve(&b->service, &b->workspace, buffer_bytes(&request), &b->answer));
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -559,6 +589,7 @@ int main(void)
         TEST(a_previous_key_runs_out),
         TEST(without_a_key_nothing_is_sealed),
         TEST(large_requests_give_memory_back),
+        TEST(a_configure_has_few_values),
     };
     return cmocka_run_group_tests_name("agents", tests, NULL, NULL);
 }

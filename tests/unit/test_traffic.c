@@ -684,6 +684,8 @@ static void requests_go_to_the_thread_that_serves_them(void **state)
     run(&w, "c!");
     assert_true(w.by_session);
     assert_int_equal(w.c->job_bytes, w.job->request.cap);
+    assert_int_equal(w.job->document.count, 3);
+    assert_int_equal(w.job->document.cap, 3); /* however much an earlier request took */
     fire(&w, EVENT_ANSWER);
     run(&w, "w!!"); /* two reads */
     assert_false(w.by_session);
