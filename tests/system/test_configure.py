@@ -309,6 +309,30 @@ def test_environment_that_does_not_work(env, service, changes, told):
     assert told in stderr and "hush" not in stderr
 
 
+@pytest.mark.parametrize("name, uri", [
+    ("FULL", "http://localhost.evil.example/"), ("FULL", "http://127.0.0.1.evil.example/x"),
+    ("FULL", "http://169.254.170.2x/"), ("FULL", "http://127.0.0.1?x"), ("FULL", "http://127.0.0.1#x"),
+    ("FULL", "http://127.0.0.1\\x"), ("FULL", "http://127.0.0.1/@evil.example"),
+    ("FULL", "ftp://127.0.0.1/"), ("FULL", "file:///etc/passwd"), ("FULL", "//127.0.0.1/"),
+    ("FULL", "http://127.0.0.1/" + "x" * 512), ("RELATIVE", "@evil.example/x"),
+    ("RELATIVE", ".evil.example/x"), ("RELATIVE", ":80@evil.example/x"), ("RELATIVE", "x")])
+def test_uris_that_a_token_is_not_sent_to(env, service, name, uri):
+    stderr = refused(service, {**env, f"AWS_CONTAINER_CREDENTIALS_{name}_URI": uri,
+                               "AWS_CONTAINER_AUTHORIZATION_TOKEN": "hush"})
+    assert "must be https, or http to the container agent or this machine" in stderr
+
+
+def test_an_agent_of_a_container_that_does_not_answer(env, service, nobody):
+    """Whether nobody is there or it refuses: what to look at is told."""
+    token = {**env, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "hush"}
+    stderr = refused(service, {**token, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{nobody}/"})
+    assert "connect to server; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI must be" in stderr
+    with FakeMetadata({}) as agent:
+        stderr = refused(service, {**token, "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url})
+    assert "the agent answered HTTP 401: see the role of the task or pod" in stderr
+    assert "hush" not in stderr
+
+
 # --- credential_process ---
 
 def document(**more):

@@ -265,6 +265,19 @@ def test_sts_that_is_not_trusted_or_not_there(env, service, files, nobody):
     assert "let this machine reach it" in refused(service, away, "--profile", "p")
 
 
+@pytest.mark.parametrize("role, told", [
+    ("nonsense", "nonsense (role_arn of profile p): the ARN of the role is not arn:aws:iam::"),
+    ("arn:aws-cn:iam::111122223333:role/r",
+     "arn:aws-cn:iam::111122223333:role/r (role_arn of profile p): there is no region for AWS STS"),
+])
+def test_roles_that_lead_nowhere(env, service, files, role, told):
+    """It is told which role it is: a chain has several."""
+    files(f"[profile q]\nrole_arn = {NEXT}\nsource_profile = p\n[profile p]\nrole_arn = {role}\n"
+          f"source_profile = base\n", f"[base]\n{KEYS}")
+    del env["AWS_REGION"]
+    assert told in refused(service, env, "--profile", "q")
+
+
 @pytest.mark.parametrize("fault, told", [
     ("500", "InternalFailure"), ("throttle", "Throttling: Rate exceeded; try again"),
     ("garbage", "the answer of AWS STS is malformed"), ("half", "cannot be asked"),

@@ -72,10 +72,17 @@ static bool fetch(struct credentials *out, const char *url, const char *header,
                   struct buffer *answer, struct error *err)
 {
     long status;
-    if (!credentials_get(url, header, &status, answer, container, err))
-        return false;
+    struct error why;
+    if (!credentials_get(url, header, &status, answer, container, &why))
+        return error_set(err, why.code,
+                         "%.300s; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI must be that "
+                         "of the container's agent",
+                         why.cause);
     if (status != 200)
-        return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s: HTTP %ld", container, status);
+        return error_set(err, ERROR_CREDENTIAL_SOURCE,
+                         "%s: the agent answered HTTP %ld: see the role of the task or pod, and "
+                         "its token",
+                         container, status);
     return credentials_from_json(out, buffer_bytes(answer), "Token", false, container, err);
 }
 

@@ -158,7 +158,7 @@ static bool assume(struct credentials *with, const struct chain *chain, size_t a
         .duration_seconds = profile_setting(files, profile, "duration_seconds"),
     };
     struct bytes preset = profile_setting(files, chain->profiles[0], "region");
-    if (!sts_find_region(region, role.arn, preset, err) ||
+    if (!sts_find_region(region, &role, preset, err) ||
         !sts_assume_role(&got, region, &role, with, err))
         return false;
     struct credentials old = *with;

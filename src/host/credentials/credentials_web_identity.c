@@ -18,7 +18,7 @@ static enum provider_result exchange(struct credentials *out, const char *path,
     char region[STS_REGION_SIZE];
     BUFFER_AUTO token;
     buffer_init_secret(&token, STS_TOKEN_FILE_MAX);
-    if (credentials_read(path, &token, err) && sts_find_region(region, role->arn, preset, err) &&
+    if (credentials_read(path, &token, err) && sts_find_region(region, role, preset, err) &&
         sts_assume_role_with_web_identity(out, region, role, text_trim(buffer_bytes(&token)), err))
         return PROVIDER_FOUND;
     return PROVIDER_FAILED;

@@ -15,14 +15,15 @@
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
 #define BODY_MAX     (128u << 10) /* a token of STS_TOKEN_MAX bytes, each escaped, and the rest */
 #define SAID_SIZE    161          /* of STS's own message, with a terminator */
-#define DURATION_MIN 900          /* seconds; STS API, AssumeRole */
+#define ORIGIN_SIZE  240
+#define DURATION_MIN 900 /* seconds; STS API, AssumeRole */
 #define DURATION_MAX 43200
 
 struct call {
     const char *action;
     const char *region;
     const struct credentials *with; /* signs the request; NULL: it is not signed */
-    char origin[240];               /* for messages */
+    char origin[ORIGIN_SIZE];       /* for messages */
     struct buffer body;             /* secret */
     struct buffer answer;           /* secret */
     bool answered;                  /* by whatever is at the endpoint */
@@ -200,28 +201,6 @@ static bool take(struct credentials *out, struct call *call, const char *const p
 
 /* --- the operations --- */
 
-bool sts_find_region(char out[STS_REGION_SIZE], struct bytes arn, struct bytes profile_region,
-                     struct error *err)
-{
-    const char *name = credentials_variable("AWS_REGION");
-    if (name == NULL)
-        name = credentials_variable("AWS_DEFAULT_REGION");
-    struct bytes region = name != NULL ? bytes_text(name) : profile_region;
-    bool is_arn = bytes_equal_text(text_cut(&arn, ':'), "arn");
-    if (!is_arn)
-        return error_set(err, ERROR_CREDENTIAL_SOURCE,
-                         "the ARN of the role is not arn:aws:iam::ACCOUNT:role/NAME");
-    if (region.len == 0 && bytes_equal_text(text_cut(&arn, ':'), "aws"))
-        region = bytes_text("us-east-1");
-    if (region.len == 0)
-        return error_set(
-            err, ERROR_CREDENTIAL_SOURCE,
-            "there is no region for AWS STS: set AWS_REGION, or region in the profile");
-    credentials_quote(out, STS_REGION_SIZE, region);
-    return region.len < STS_REGION_SIZE ||
-           error_set(err, ERROR_CREDENTIAL_SOURCE, "%s… is not the name of an AWS region", out);
-}
-
 static void say_origin(char *out, size_t size, const struct sts_role *role)
 {
     char arn[121];
@@ -230,6 +209,30 @@ static void say_origin(char *out, size_t size, const struct sts_role *role)
         snprintf(out, size, "%s (role_arn of profile %.60s)", arn, role->profile);
     else
         snprintf(out, size, "%s (AWS_ROLE_ARN)", arn);
+}
+
+bool sts_find_region(char out[STS_REGION_SIZE], const struct sts_role *role,
+                     struct bytes profile_region, struct error *err)
+{
+    char origin[ORIGIN_SIZE];
+    struct bytes arn = role->arn;
+    const char *name = credentials_variable("AWS_REGION");
+    if (name == NULL)
+        name = credentials_variable("AWS_DEFAULT_REGION");
+    struct bytes region = name != NULL ? bytes_text(name) : profile_region;
+    say_origin(origin, sizeof origin, role);
+    if (!bytes_equal_text(text_cut(&arn, ':'), "arn"))
+        return error_set(err, ERROR_CREDENTIAL_SOURCE,
+                         "%s: the ARN of the role is not arn:aws:iam::ACCOUNT:role/NAME", origin);
+    if (region.len == 0 && bytes_equal_text(text_cut(&arn, ':'), "aws"))
+        region = bytes_text("us-east-1");
+    if (region.len == 0)
+        return error_set(
+            err, ERROR_CREDENTIAL_SOURCE,
+            "%s: there is no region for AWS STS: set AWS_REGION, or region in the profile", origin);
+    credentials_quote(out, STS_REGION_SIZE, region);
+    return region.len < STS_REGION_SIZE ||
+           error_set(err, ERROR_CREDENTIAL_SOURCE, "%s… is not the name of an AWS region", out);
 }
 
 static bool put_duration(struct call *call, struct bytes text, struct error *err)
@@ -301,8 +304,8 @@ bool sts_caller_identity(char arn[STS_ARN_SIZE], const struct credentials *crede
     buffer_init(&value, STS_ARN_SIZE - 1);
     struct sts_element element = {"GetCallerIdentityResponse/GetCallerIdentityResult/Arn", &value,
                                   false};
-    if (!sts_find_region(found, bytes_text("arn:aws:"), bytes_text(region != NULL ? region : ""),
-                         err))
+    const struct sts_role none = {.arn = bytes_text("arn:aws:")};
+    if (!sts_find_region(found, &none, bytes_text(region != NULL ? region : ""), err))
         return false;
     call_init(&call, "GetCallerIdentity", found);
     call.with = credentials;

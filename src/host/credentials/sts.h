@@ -28,7 +28,7 @@ struct sts_role {
  * profile's (may be empty), else us-east-1 for a role of the partition aws.
  * ERROR_CREDENTIAL_SOURCE.
  */
-MUST_USE bool sts_find_region(char out[STS_REGION_SIZE], struct bytes arn,
+MUST_USE bool sts_find_region(char out[STS_REGION_SIZE], const struct sts_role *role,
                               struct bytes profile_region, struct error *err);
 
 /* Both fill *out, its source and its expiry too. ERROR_CREDENTIAL_SOURCE with cause and remedy. */
