@@ -441,6 +441,13 @@ class StatusSocket(Server):
     (status(route={"to": "kms-fips.us-east-1.amazonaws.com:443"}), ["ok"], "kms-fips"),
     (status(route={"to": "kms.eu-west-1.amazonaws.com:443"}), ["ok", "fail"],
      "no route leads to KMS in the region"),
+    (status(route={"to": "kms.eu-west-1.api.aws:443"}), ["ok", "fail"], "in the region"),
+    (status(route={"to": "s3.us-east-1.amazonaws.com:443"}), ["ok", "fail"], "no route leads to KMS"),
+    (status(route={"to": "kms.us-east-1.api.aws:443"}), ["ok"], "api.aws"),
+    (status(route={"to": "vpce-0a1b.kms.us-east-1.vpce.amazonaws.com:443"}), ["ok"], "vpce-0a1b"),
+    # where these lead is not in their names
+    (status(route={"to": "10.0.0.7:443"}), ["ok"], "10.0.0.7"),
+    (status(route={"to": "keys.example:443"}), ["ok"], "keys.example"),
     (status(state="stopping"), ["ok", "warn"], "stopping"),
     (status(last_failure={"time": "2026-11-22T13:16:23Z", "cause": "name: no such host"}),
      ["ok", "warn"], "at 2026-11-22T13:16:23Z: name: no such host"),
