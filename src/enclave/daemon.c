@@ -89,7 +89,10 @@ static bool take_file(struct daemon *d, struct buffer *wrapped, struct error *er
         return false;
     if (!kms_decode_wrapped(wrapped, buffer_bytes(&file)))
         return error_set(err, ERROR_CONFIG, "%s: %s", path, KMS_WRAPPED_FORM);
-    if (pins->given || wrapped->len == 0)
+    if (wrapped->len == 0) /* it would pin nothing */
+        return error_set(err, ERROR_CONFIG, "%s is empty: give a wrapped TSK, or do not name it",
+                         path);
+    if (pins->given)
         return true;
     pins->count = 1;
     return sha256(pins->sha256[0], buffer_bytes(wrapped)) ||

@@ -64,6 +64,15 @@ def test_wrapped_key_from_a_file(world, start, tmp_path):
     open_state(enclave.agent_a(1), world.tsk)
 
 
+@pytest.mark.parametrize("pins", [{}, {"wrapped_tsk_sha256": ["00" * 32]}], ids=["none", "a list"])
+def test_an_empty_wrapped_key_of_the_image_is_refused(world, tmp_path, pins):
+    """It would pin nothing, and whoever named it believes that it does."""
+    path = tmp_path / "tsk.b64"
+    path.write_text(" \n")
+    with pytest.raises(AssertionError, match="tsk.b64 is empty"):
+        Enclaved(world, tmp_path, kms={"wrapped_tsk_file": str(path), **pins})
+
+
 def sha256_of(wrapped):
     return hashlib.sha256(base64.b64decode(wrapped)).hexdigest()
 
