@@ -223,7 +223,7 @@ static int64_t most_connections(const struct limits *limits)
     int64_t by_files =
         files.rlim_cur > OWN_DESCRIPTORS ? (int64_t)files.rlim_cur - OWN_DESCRIPTORS : 1;
     log_warning("limits.connections is %lld, but RLIMIT_NOFILE leaves room for %lld",
-                (long long)most, (long long)by_files);
+                (long long)limits->connections, (long long)by_files);
     return by_files;
 }
 
