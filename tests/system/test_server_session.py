@@ -69,7 +69,7 @@ def test_an_empty_wrapped_key_of_the_image_is_refused(world, tmp_path, pins):
     """It would pin nothing, and whoever named it believes that it does."""
     path = tmp_path / "tsk.b64"
     path.write_text(" \n")
-    with pytest.raises(AssertionError, match="tsk.b64 is empty"):
+    with pytest.raises(AssertionError, match=r"tsk\.b64 is empty"):
         Enclaved(world, tmp_path, kms={"wrapped_tsk_file": str(path), **pins})
 
 
