@@ -174,11 +174,10 @@ bool child_ended(struct child *child)
     return true;
 }
 
-bool child_wait(struct child *child, const struct deadline *deadline)
+bool child_wait(struct child *child, const struct deadline *deadline, struct error *err)
 {
-    struct error err;
     while (!child_ended(child))
-        if (!deadline_sleep(deadline, POLL_MS, &err))
+        if (!deadline_sleep(deadline, POLL_MS, err))
             return child_ended(child);
     return true;
 }
@@ -189,11 +188,11 @@ void child_stop(struct child *child, int64_t grace_ms)
         pid_t group = child->pid;
         struct deadline grace = deadline_in(grace_ms);
         kill(child->pid, SIGTERM);
-        bool ended = child_wait(child, &grace);
+        bool ended = child_wait(child, &grace, NULL);
         kill(-group, SIGKILL); /* also the processes that it started */
         if (!ended) {
             struct deadline never = {.at_ms = INT64_MAX, .stop_fd = -1};
-            (void)child_wait(child, &never);
+            (void)child_wait(child, &never, NULL);
         }
     }
     close_out(child);

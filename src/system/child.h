@@ -37,8 +37,8 @@ MUST_USE bool child_read_line(struct child *child, struct buffer *out,
 /* Whether it has ended; if so, its status is collected. */
 bool child_ended(struct child *child);
 
-/* Waits until it has ended; false at the deadline. */
-bool child_wait(struct child *child, const struct deadline *deadline);
+/* Waits until it has ended. ERROR_DEADLINE, ERROR_SHUTTING_DOWN. */
+bool child_wait(struct child *child, const struct deadline *deadline, struct error *err);
 
 /* Asks it to end (SIGTERM); kills its whole group after grace_ms at most; collects its status. */
 void child_stop(struct child *child, int64_t grace_ms);

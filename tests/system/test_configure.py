@@ -536,6 +536,20 @@ def test_watch_ends_on_signals(env, service, number):
     assert (code, err) == (0, b"")
 
 
+@pytest.mark.parametrize("before", ["", "exec >&- && "], ids=["open", "closed"])
+def test_watch_ends_while_a_process_runs(env, service, tmp_path, before):
+    """Also one that has closed its output; it ends with the watch, and nothing is said of a limit."""
+    started = tmp_path / "started"
+    config_file(tmp_path, "[profile p]\ncredential_process = "
+                          f"{before}echo $$ > {started}.new && mv {started}.new {started}; sleep 600\n")
+    watch = Watch(service, env, "--profile", "p")
+    wait_until(started.exists, what="a process that runs")
+    code, out, err = watch.stop()
+    assert (code, out, err) == (0, b"", b"")
+    process = pathlib.Path("/proc", started.read_text().strip())
+    wait_until(lambda: not process.exists(), what="the end of the process")
+
+
 @pytest.mark.slow
 def test_watch_renews_before_the_end(env, service):
     with FakeMetadata(instance(Expiration=later(4))) as metadata:

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/base64.h"
+#include "base/secret.h"
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "formats/arn.h"
@@ -86,9 +87,10 @@ static bool refused(const struct call *call, long status, struct error *err)
     enum error_code code = strstr(name, "Throttling") != NULL ? ERROR_KMS_THROTTLED
                            : status >= 500                    ? ERROR_KMS_UNAVAILABLE
                                                               : ERROR_KMS_DENIED;
-    return error_set(err, code, "KMS answered %s with HTTP %ld %s%s%.*s", call->operation, status,
-                     name, said.len > 0 ? ": " : "", said.len < SAID_MAX ? (int)said.len : SAID_MAX,
-                     message);
+    error_set(err, code, "KMS answered %s with HTTP %ld %s%s%.*s", call->operation, status, name,
+              said.len > 0 ? ": " : "", said.len < SAID_MAX ? (int)said.len : SAID_MAX, message);
+    wipe(message, sizeof message); /* its rest may have the session token */
+    return false;
 }
 
 static bool call_once(struct call *call, struct error *err)

@@ -37,7 +37,7 @@ static bool explain(const struct command *command, const struct child *child, bo
     char how[64];
     if (err->code == ERROR_SHUTTING_DOWN)
         return false;
-    if (!whole && (err->code == ERROR_NONE || err->code == ERROR_DEADLINE))
+    if (!whole && err->code == ERROR_DEADLINE)
         return error_set(err, ERROR_CREDENTIAL_SOURCE, "%s takes longer than %d seconds",
                          child->name, TIME_LIMIT_MS / 1000);
     if (!whole) {
@@ -66,7 +66,8 @@ static bool run(struct credentials *out, const struct command *command, int stop
         err->code = ERROR_CREDENTIAL_SOURCE;
         return false;
     }
-    bool whole = child_read_all(&child, &output, &deadline, err) && child_wait(&child, &deadline);
+    bool whole =
+        child_read_all(&child, &output, &deadline, err) && child_wait(&child, &deadline, err);
     bool ended = child.pid == 0;
     child_stop(&child, 0);
     return explain(command, &child, whole, ended, err) &&

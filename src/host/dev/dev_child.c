@@ -22,7 +22,7 @@ static void explain_end(const struct dev *dev, struct child *child, struct error
     struct deadline soon = deadline_in(1000);
     snprintf(log, sizeof log, "%s.log", child->name);
     dev_last_line(dev, log, line);
-    if (child_wait(child, &soon))
+    if (child_wait(child, &soon, NULL))
         child_describe(child, how, sizeof how);
     else
         snprintf(how, sizeof how, "closed its output");
@@ -59,7 +59,7 @@ bool dev_run(const struct dev *dev, const char *name, const char *const argv[], 
     buffer_init(&out, 65536);
     bool done =
         start_logged(dev, &child, name, argv, err) && child_read_all(&child, &out, &deadline, err);
-    if (done && (!child_wait(&child, &deadline) || child.status != 0)) {
+    if (done && (!child_wait(&child, &deadline, NULL) || child.status != 0)) {
         explain_end(dev, &child, err);
         done = false;
     }
