@@ -108,14 +108,16 @@ static void add_words(char *added, size_t room, bool kvm)
     }
 }
 
+#define ADDED_SIZE 100 /* more than add_words adds */
+
 struct arguments {
     const char *at[ARGS_MAX];
     size_t count;
     char backend[80];
     char memory[16];
     char cpus[16];
-    char added[100];
-    char cmdline[EIF_CMDLINE_MAX + 1]; /* QEMU adds its devices */
+    char added[ADDED_SIZE];
+    char cmdline[EIF_CMDLINE_MAX + ADDED_SIZE]; /* QEMU adds its devices */
 };
 
 static void put(struct arguments *args, const char *one, const char *two)
