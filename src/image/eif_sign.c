@@ -36,8 +36,19 @@ static bool check_crc(const struct eif_file *file, struct error *err)
                      file->path, file->header.crc, crc);
 }
 
+/* Whoever signs may take long, and meanwhile another program may write to the image. */
+static bool check_pcr0(const struct eif_file *file, const struct eif_measurements *before,
+                       const struct eif_measurements *now, struct error *err)
+{
+    return before == NULL || memcmp(before->pcr0, now->pcr0, sizeof now->pcr0) == 0 ||
+           error_set(err, ERROR_FORMAT, "%.200s changed while it was signed: sign it again",
+                     file->path);
+}
+
+/* before: what was measured when the signature was asked for; NULL: there is none. */
 static bool write_signed(const struct eif_file *file, const char *output, struct bytes signature,
-                         struct eif_measurements *out, struct error *err)
+                         const struct eif_measurements *before, struct eif_measurements *out,
+                         struct error *err)
 {
     struct eif_writer writer;
     struct eif_file written = {.fd = -1};
@@ -47,7 +58,8 @@ static bool write_signed(const struct eif_file *file, const char *output, struct
     good = good && copy_sections(file, &writer, err) &&
            (signature.len == 0 || eif_writer_section(&writer, EIF_SIGNATURE, signature, err)) &&
            eif_writer_finish(&writer, err) && eif_file_open(&written, writer.output.next, err) &&
-           eif_file_measure(&written, out, err) && output_commit(&writer.output, err);
+           eif_file_measure(&written, out, err) && check_pcr0(file, before, out, err) &&
+           output_commit(&writer.output, err);
     eif_file_close(&written);
     eif_writer_discard(&writer);
     return good;
@@ -151,7 +163,7 @@ bool eif_signing_finish(struct eif_signing *s, struct bytes signature, const cha
                          "the signature does not verify: it is by another key than the "
                          "certificate's, or over something else than this image's digest");
     return make_section(s, buffer_bytes(&raw), &section, err) &&
-           write_signed(&s->file, output, buffer_bytes(&section), out, err);
+           write_signed(&s->file, output, buffer_bytes(&section), &s->registers, out, err);
 }
 
 bool eif_unsign(const char *path, const char *output, struct eif_measurements *out,
@@ -163,7 +175,7 @@ bool eif_unsign(const char *path, const char *output, struct eif_measurements *o
     bool good = check_crc(&file, err);
     if (good && eif_file_find(&file, EIF_SIGNATURE) == EIF_NO_SECTION)
         good = error_set(err, ERROR_USAGE, "%.200s is not signed", path);
-    good = good && write_signed(&file, output, bytes_of(NULL, 0), out, err);
+    good = good && write_signed(&file, output, bytes_of(NULL, 0), NULL, out, err);
     eif_file_close(&file);
     return good;
 }

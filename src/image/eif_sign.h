@@ -31,7 +31,8 @@ void eif_signing_close(struct eif_signing *signing);
 /*
  * Copies the image to output (which may be its own path) with the given signature of the message,
  * r ‖ s or DER, in place of any old one. certificate_pem is stored unchanged. Nothing is written
- * unless the signature verifies under the certificate: ERROR_SIGNATURE.
+ * unless the signature verifies under the certificate: ERROR_SIGNATURE. ERROR_FORMAT if the image
+ * is no longer what eif_signing_open measured.
  */
 MUST_USE bool eif_signing_finish(struct eif_signing *signing, struct bytes signature,
                                  const char *output, struct eif_measurements *out,

@@ -304,6 +304,6 @@ def test_what_was_signed_is_not_repeated(env, service, files):
                "'POST\n/\n\nx-amz-security-token:hushtoken\n'")
     answer = ("<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code>"
               f"<Message>{message}</Message></Error></ErrorResponse>")
-    with FakeAws(403, answer.encode()) as other:
+    with FakeAws(lambda _: (403, answer.encode())) as other:
         stderr = refused(service, {**env, "AWS_ENDPOINT_URL_STS": other.url}, "--profile", "p")
     assert "SignatureDoesNotMatch: It does not match.; the secret key of the source" in stderr

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from host_tools import FakeAws, clean_environment, ctl
 from image_tools import (CMDLINE, KERNEL, METADATA, RAMDISK, SIGNATURE, Certificate, Eif, bz_image,
                          make_eif, metadata)
@@ -211,11 +211,40 @@ def test_what_was_signed_is_not_repeated(path, key, certificate, env):
     message = ("It does not match.\n\nThe Canonical String for this request should have been\n"
                "'POST\n/\n\nx-amz-security-token:a-token\n'")
     answer = {"__type": "InvalidSignatureException", "message": message}
-    with FakeAws(400, json.dumps(answer).encode()) as other:
+    with FakeAws(lambda _: (400, json.dumps(answer).encode())) as other:
         done = sign(path, "--kms-key", key, "--certificate", certificate, "--json", code=1,
                     env={**env, "AWS_ENDPOINT_URL_KMS": other.url, "AWS_SESSION_TOKEN": "a-token"})
     assert json.loads(done.stdout)["cause"].endswith("InvalidSignatureException: It does not match.")
     assert b"a-token" not in done.stdout + done.stderr
+
+
+def test_an_image_that_changes_while_kms_signs(path, key, env, tmp_path):
+    """The signature is good for what the image was, and is not put onto what it is now."""
+    signer = Certificate(tmp_path)
+    changed = make_eif([*PLAIN[:-1], (RAMDISK, b"SECOND")])
+    public = signer.key.public_key().public_bytes(serialization.Encoding.DER,
+                                                  serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def answer(body):
+        request, told = json.loads(body), {"KeyId": key}
+        if "Message" in request:
+            digest = base64.b64decode(request["Message"])
+            path.write_bytes(changed)
+            signature = signer.key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA384())))
+            told["Signature"] = base64.b64encode(signature).decode()
+        else:
+            told.update(KeySpec="ECC_NIST_P384", KeyUsage="SIGN_VERIFY",
+                        PublicKey=base64.b64encode(public).decode())
+        return 200, json.dumps(told).encode()
+
+    arguments = ["--kms-key", key, "--certificate", signer.path]
+    with FakeAws(answer) as other:
+        elsewhere = {**env, "AWS_ENDPOINT_URL_KMS": other.url}
+        done = sign(path, *arguments, env=elsewhere, code=5)
+        assert b"changed while it was signed: sign it again" in done.stderr
+        assert path.read_bytes() == changed
+        sign(path, *arguments, "--output", tmp_path / "signed.eif", env=elsewhere)
+    assert ctl("image", "verify", tmp_path / "signed.eif", env=env).returncode == 0
 
 
 def test_certificates_of_other_keys(path, kms, key, env, tmp_path):

@@ -183,12 +183,12 @@ class FakeEnclaved(FakeService):
 
 
 class FakeAws:
-    """A service of AWS on this machine, over plain HTTP, that has one answer to every POST."""
+    """A service of AWS on this machine, over plain HTTP: answer(body) is status and body of each POST."""
 
-    def __init__(self, status, body):
+    def __init__(self, answer):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                self.rfile.read(int(self.headers["content-length"]))
+                status, body = answer(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
