@@ -548,6 +548,7 @@ static char *const samples[] = {
     (char[]){"2026-11-22T13:16:23Z"},
     (char[]){"kms:Decrypt"},
     (char[]){"aws"},
+    (char[]){"Decrypt throttle 1"},
 };
 
 /* A command without what else it wants, so that one option can be given alone. */
