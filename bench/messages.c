@@ -31,7 +31,8 @@ static bool join(struct message *m, const char *head, struct bytes middle, const
         return false;
     be32_store(m->at, (uint32_t)len);
     memcpy(m->at + 4, head, head_len);
-    memcpy(m->at + 4 + head_len, middle.at, middle.len);
+    if (middle.len > 0)
+        memcpy(m->at + 4 + head_len, middle.at, middle.len);
     memcpy(m->at + 4 + head_len + middle.len, tail, tail_len);
     m->len = len + 4;
     return true;
