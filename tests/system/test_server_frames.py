@@ -471,7 +471,9 @@ def test_memory_for_configure_is_bounded(world, tmp_path):
 
 def test_clients_cannot_take_the_descriptors_that_kms_needs(start):
     enclave = start(wrapper=["prlimit", "--nofile=40:40"]).ready()
-    held = [enclave.connect() for _ in range(8)]
+    first = enclave.connect()
+    wait_until(lambda: first.ask({"op": "health"})["connections"] == 1, what="end of those before")
+    held = [first] + [enclave.connect() for _ in range(7)]
     for c in held:
         assert is_sealed(c.ask(A))
     with enclave.connect() as c:
